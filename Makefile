@@ -1,0 +1,70 @@
+# Everything that is done with this project. `make` lists the targets; each sets up .venv by itself where it needs it.
+
+PYTHON ?= python3
+UV := $(CURDIR)/.venv/bin/uv
+BIN := .venv/bin
+SAM := SAM_CLI_TELEMETRY=0 $(BIN)/sam
+
+# What `make build` builds for; a test overrides both to run the result on the machine at hand.
+LAMBDA_PLATFORM ?= aarch64-manylinux2014
+LAMBDA_PYTHON ?= 3.13
+
+.PHONY: help setup demo test check build bench format clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 10
+
+setup: .venv/.synced ## Install everything into .venv, from the lock file.
+
+demo: setup ## Run the main job on this machine, no AWS account needed.
+	@$(BIN)/feed demo
+
+test: setup ## Run every test; branch coverage of the Lambdas must be 100%.
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
+
+check: setup ## Lint, types, boundaries, template. CI runs this and `make test`.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m ops.embedded.template > .venv/template.json
+	$(BIN)/cfn-lint .venv/template.json
+	$(UV) lock --check
+
+build: setup ## Build the Lambdas with SAM into .aws-sam, without Docker.
+	$(SAM) build
+
+bench: setup ## Measure and print figures.
+	$(BIN)/python -m benchmarks
+
+format: setup ## Rewrite the code in the project's format.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## Remove all that was made here.
+	rm -rf .venv .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+
+# The lock file also pins uv, which installs the rest; pip checks its hashes.
+.venv/.synced: uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; make PYTHON=... says which")'
+	@test -x $(BIN)/python || { echo "creating .venv"; $(PYTHON) -m venv .venv; }
+	@$(BIN)/python -c 'import tomllib; \
+	  uv = next(p for p in tomllib.load(open("uv.lock", "rb"))["package"] if p["name"] == "uv"); \
+	  print("uv==" + uv["version"], *("--hash=" + w["hash"] for w in uv["wheels"]))' > .venv/uv.txt
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@echo "installing what uv.lock names"
+	@$(UV) sync --locked --quiet --python $(BIN)/python
+	@touch $@
+
+# `sam build` calls these, one for each function of template.yaml (BuildMethod: makefile).
+build-Fetcher: PACKAGE := fetcher
+build-Distributor: PACKAGE := distributor
+build-%:
+	@$(UV) export --frozen --quiet --no-header --only-group lambda --output-file $(ARTIFACTS_DIR)/requirements.txt > /dev/null
+	@$(UV) pip install --quiet --require-hashes --only-binary :all: --no-compile-bytecode \
+	  --python-platform $(LAMBDA_PLATFORM) --python-version $(LAMBDA_PYTHON) \
+	  --target $(ARTIFACTS_DIR) -r $(ARTIFACTS_DIR)/requirements.txt
+	@cp -R $(PACKAGE) shared $(ARTIFACTS_DIR)/
+	@find $(ARTIFACTS_DIR) -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf $(ARTIFACTS_DIR)/bin $(ARTIFACTS_DIR)/.lock

@@ -1,0 +1,169 @@
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from shared import contract
+
+NOW = "2026-11-23T02:00:00Z"
+REGION = {
+    "code": "eu-west-3",
+    "name": "Europe (Paris)",
+    "availabilityZones": 1,
+    "launchDate": None,
+    "blogUrl": None,
+    "partition": "aws",
+    "domain": "amazonaws.com",
+    "country": "FR",
+    "geography": "FR-IDF",
+    "zones": {"availability": ["euw3-az1"], "local": [], "wavelength": ["euw3-cmn1-wlz1"]},
+}
+REGIONS = {
+    "count": 2,
+    "regions": [REGION, {**REGION, "code": "us-east-1"}],
+    "source": "ssm",
+    "timestamp": NOW,
+}
+SERVICES = {
+    "count": 2,
+    "services": [
+        {"code": "ec2", "name": "Amazon EC2", "homeUrl": "https://aws.amazon.com/ec2", "regions": 2},
+        {"code": "s3", "name": "Amazon S3", "homeUrl": None, "regions": 1},
+    ],
+    "source": "ssm",
+    "timestamp": NOW,
+}
+COMPLETE = {
+    "metadata": {
+        "timestamp": NOW,
+        "tool": "aws-services-feed",
+        "version": "1.0.0",
+        "runId": "run-1",
+        "counts": {"regions": 2, "services": 2, "regionServices": 3},
+    },
+    "regions": REGIONS,
+    "services": {"count": 2, "services": ["ec2", "s3"], "source": "ssm", "timestamp": NOW},
+    "servicesByRegion": {
+        "byRegion": {
+            "eu-west-3": {"regionCode": "eu-west-3", "serviceCount": 1, "services": ["ec2"], "lastFetched": NOW},
+            "us-east-1": {"regionCode": "us-east-1", "serviceCount": 2, "services": ["ec2", "s3"], "lastFetched": NOW},
+        },
+        "summary": {
+            "totalRegions": 2,
+            "totalServices": 2,
+            "averageServicesPerRegion": 2,
+            "cachedRegions": 0,
+            "fetchedRegions": 2,
+            "timestamp": NOW,
+            "lastUpdated": NOW,
+        },
+    },
+}
+DOCUMENTS = {"regions.json": REGIONS, "services.json": SERVICES, "complete-data.json": COMPLETE}
+
+
+def encode(document: object) -> bytes:
+    return (json.dumps(document, indent=2) + "\n").encode()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_survives_reading_and_writing_byte_by_byte(name: str) -> None:
+    body = encode(DOCUMENTS[name])
+
+    assert contract.FILES[name].from_bytes(body).to_bytes() == body
+
+
+def test_keys_that_are_not_known_are_ignored() -> None:
+    later = {**REGIONS, "addedLater": [1, 2]}
+
+    assert contract.Regions.from_bytes(encode(later)).to_bytes() == encode(REGIONS)
+
+
+def test_names_other_than_those_of_the_contract_do_not_count() -> None:
+    snake = {**SERVICES, "services": [{"code": "s3", "name": "S3", "home_url": "https://x", "regions": 0}], "count": 1}
+
+    assert contract.Services.from_bytes(encode(snake)).services[0].home_url is None
+
+
+def changed(document: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> bytes:
+    copy = deepcopy(document)
+    change(copy)
+    return encode(copy)
+
+
+BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
+    "a count of regions": ("regions.json", lambda d: d.update(count=3), "count is 3"),
+    "a count of services": ("services.json", lambda d: d.update(count=1), "count is 1"),
+    "no region": ("regions.json", lambda d: d.update(count=0, regions=[]), "at least 1"),
+    "no service": ("services.json", lambda d: d.update(count=0, services=[]), "at least 1"),
+    "unsorted regions": ("regions.json", lambda d: d["regions"].reverse(), "sorted"),
+    "a region twice": ("regions.json", lambda d: d["regions"].__setitem__(1, d["regions"][0]), "sorted"),
+    "unsorted services": ("services.json", lambda d: d["services"].reverse(), "sorted"),
+    "a count of zones": ("regions.json", lambda d: d["regions"][0].update(availabilityZones=2), "availabilityZones"),
+    "unsorted zones": ("regions.json", lambda d: d["regions"][0]["zones"].update(local=["b", "a"]), "sorted"),
+    "an empty code": ("regions.json", lambda d: d["regions"][0].update(code=""), "at least 1"),
+    "a time that is no UTC": ("regions.json", lambda d: d.update(timestamp="2026-11-23T02:00:00+01:00"), "UTC"),
+    "a time without a zone": ("regions.json", lambda d: d.update(timestamp="2026-11-23T02:00:00"), "timezone"),
+    "a number as text": ("services.json", lambda d: d.update(count="2"), "valid integer"),
+    "another source": ("regions.json", lambda d: d.update(source="guess"), "'ssm'"),
+    "no metadata": ("complete-data.json", lambda d: d.pop("metadata"), "required"),
+    "no services by region": ("complete-data.json", lambda d: d.pop("servicesByRegion"), "required"),
+    "services as objects": (
+        "complete-data.json",
+        lambda d: d["services"].update(services=[{"code": "ec2"}, {"code": "s3"}]),
+        "valid string",
+    ),
+    "a count of codes": ("complete-data.json", lambda d: d["services"].update(count=9), "count is 9"),
+    "a version that is none": ("complete-data.json", lambda d: d["metadata"].update(version="1"), "pattern"),
+    "a region without services": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["byRegion"].pop("us-east-1"),
+        "exactly the codes",
+    ),
+    "services of an unknown region": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["byRegion"].update(mars=d["servicesByRegion"]["byRegion"]["us-east-1"]),
+        "exactly the codes",
+    ),
+    "a region under another's key": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["byRegion"]["us-east-1"].update(regionCode="eu-west-3"),
+        "equal its key",
+    ),
+    "a count of a region's services": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["byRegion"]["us-east-1"].update(serviceCount=1),
+        "serviceCount is 1",
+    ),
+    "a service that is not listed": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["byRegion"]["us-east-1"].update(services=["ec2", "new"]),
+        "lacks: ['new']",
+    ),
+    "the counts in metadata": (
+        "complete-data.json",
+        lambda d: d["metadata"]["counts"].update(regionServices=4),
+        "metadata.counts",
+    ),
+    "the totals in summary": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["summary"].update(totalServices=1),
+        "summary",
+    ),
+    "fetched and cached regions": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["summary"].update(cachedRegions=1),
+        "add up",
+    ),
+}
+
+
+@pytest.mark.parametrize("breach", BREACHES)
+def test_a_breach_of_the_contract_is_named(breach: str) -> None:
+    name, change, words = BREACHES[breach]
+
+    with pytest.raises(ValidationError, match=r"(?s).*" + words.replace("[", r"\[").replace("]", r"\]")):
+        contract.FILES[name].from_bytes(changed(DOCUMENTS[name], change))

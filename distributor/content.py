@@ -1,0 +1,81 @@
+"""A name and its bytes in; nothing out if they are fit to publish, an UnfitError with the reason otherwise. Pure."""
+
+import json
+import math
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from shared.contract import FILES
+
+
+class UnfitError(ValueError):
+    """The bytes must not be published. No retry helps; the message is the reason."""
+
+
+def check(name: str, body: bytes) -> None:
+    """Require strict JSON with an object or array at the top and, for a file of the contract, that its model holds.
+
+    Strict: UTF-8 without a byte order mark, one document, no NaN or Infinity, no number beyond a double, no name
+    twice in one object, nothing nested or long beyond what a parser bears.
+    """
+    document = _parse(body)
+    if not isinstance(document, dict | list):
+        msg = f"the top of the document is {json.dumps(document)[:20]}, not an object or array"
+        raise UnfitError(msg)
+    model = FILES.get(name)
+    if model is None:
+        return
+    try:
+        model.from_bytes(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        msg = f"breaks the contract of {name} in {error.error_count()} place(s); {where}: {first['msg']}"
+        raise UnfitError(msg) from error
+
+
+def _parse(body: bytes) -> object:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        msg = f"not UTF-8 (byte {error.start})"
+        raise UnfitError(msg) from error
+    if text.startswith("\ufeff"):
+        msg = "starts with a byte order mark"
+        raise UnfitError(msg)
+    try:
+        return json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_duplicates
+        )
+    except RecursionError as error:
+        msg = "not JSON that a parser can bear: nested too deep"
+        raise UnfitError(msg) from error
+    except UnfitError:
+        raise
+    except ValueError as error:  # also Python's limit on the digits of an integer
+        msg = f"not JSON: {error}" if text.strip() else "empty"
+        raise UnfitError(msg) from error
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    msg = f"not JSON: {constant} is no JSON value"
+    raise UnfitError(msg)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        msg = f"the number {number[:20]} is beyond a double"
+        raise UnfitError(msg)
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        msg = f"the name {json.dumps(twice)[:60]} stands twice in one object"
+        raise UnfitError(msg)
+    return names

@@ -1,0 +1,76 @@
+"""What is to be done about a record (Publish), and what became of it: exactly one of the others.
+
+A reason is a phrase for a person.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from distributor.settings import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Bring one object of a destination to the source's present state; `name` is the key below the prefixes."""
+
+    source: Location
+    destination: Location
+    name: str
+    event_time: datetime | None = field(default=None, compare=False)
+
+    @property
+    def source_key(self) -> str:
+        """The whole key in the source bucket."""
+        return f"{self.source.prefix}/{self.name}"
+
+    @property
+    def destination_key(self) -> str:
+        """The whole key in the destination bucket."""
+        return f"{self.destination.prefix}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """The destination held the source's bytes when last looked at. `seconds` is how long that took, all passes."""
+
+    task: Publish
+    etag: str
+    size: int
+    passes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The source has no such object (any more); what is published stays."""
+
+    task: Publish
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Not for us."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Never to be published as it is; no retry helps. `foreign` marks a record of a bucket that is not ours."""
+
+    key: str
+    reason: str
+    foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Not known to be published; a retry may help."""
+
+    key: str
+    error: str
+
+
+Outcome = Copied | Gone | Skipped | Rejected | Failed
+Decision = Publish | Skipped | Rejected | Failed

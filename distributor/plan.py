@@ -1,0 +1,78 @@
+"""Notices and settings in, what to do about each out. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+
+from distributor.events import Changed, Irrelevant, Malformed, Notice, Unsupported
+from distributor.outcomes import Decision, Failed, Publish, Rejected, Skipped
+from distributor.settings import DistributorSettings
+from shared.observability import printable
+
+LONGEST_KEY = 1024  # bytes; https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+
+
+def plan(notices: Iterable[Notice], settings: DistributorSettings) -> tuple[Decision, ...]:
+    """One decision a notice and destination, in order; a key named several times is published once."""
+    return tuple(dict.fromkeys(decision for notice in notices for decision in _decide(notice, settings)))
+
+
+def _decide(notice: Notice, settings: DistributorSettings) -> Iterator[Decision]:
+    match notice:
+        case Irrelevant(key, reason):
+            yield Skipped(key, reason)
+        case Malformed(key, reason):
+            yield Rejected(key, reason)
+        case Unsupported(key, reason):
+            yield Failed(key, reason)
+        case _:
+            yield from _decide_on_key(notice, settings)
+
+
+def _decide_on_key(notice: Changed, settings: DistributorSettings) -> Iterator[Decision]:
+    key = notice.key
+    prefix = f"{settings.source_prefix}/"
+    if notice.bucket != settings.source_bucket:
+        yield Rejected(key, f"the event is of another bucket, {printable(notice.bucket)}", foreign=True)
+        return
+    if not key.startswith(prefix):
+        yield Skipped(key, f"not below {prefix}")
+        return
+    name = key.removeprefix(prefix)
+    settled = _refusal(key, name) or _no_match(key, name, settings.publish_patterns)
+    if settled:
+        yield settled
+        return
+    for destination in settings.destinations:
+        task = Publish(settings.source, destination, name, notice.event_time)
+        too_long = len(task.destination_key.encode()) > LONGEST_KEY
+        yield Rejected(key, f"its key at the destination would be over {LONGEST_KEY} bytes") if too_long else task
+
+
+def _refusal(key: str, name: str) -> Skipped | Rejected | None:
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
+        return Rejected(key, "the key holds control characters or lone surrogates")
+    if "\\" in name:
+        return Rejected(key, "the key holds a backslash")
+    if name.endswith("/") or not name:
+        return Skipped(key, "a folder marker")
+    if not {"", ".", ".."}.isdisjoint(name.split("/")):
+        return Rejected(key, "the key has an empty, . or .. segment")
+    return None
+
+
+def _no_match(key: str, name: str, patterns: Sequence[str]) -> Skipped | None:
+    if any(segment.startswith(".") for segment in name.split("/")):
+        return Skipped(key, "a name that starts with a dot is never published")
+    if not any(_compiled(pattern).fullmatch(name) for pattern in patterns):
+        return Skipped(key, f"matches no pattern of PUBLISH_PATTERNS ({', '.join(patterns)})")
+    return None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A glob in which `*` and `?` stay within a segment and `**` does not; everything else is literal."""
+    tokens = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(wild.get(token, re.escape(token)) for token in tokens), re.DOTALL)

@@ -1,0 +1,95 @@
+"""The publishing protocol: tasks in, their outcomes out.
+
+An event means that a key may have changed. Publishing brings the destination to the source's present state:
+GET the source, check the bytes, COPY on condition that the source still has that ETag, HEAD the source. If the HEAD
+shows another ETag, another pass follows: of two invocations that overlap, whoever lands last looks again and repairs.
+The checked bytes are the copied bytes, since the copy is bound to the ETag of the GET.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeAlias
+
+from distributor.content import UnfitError, check
+from distributor.outcomes import Copied, Decision, Failed, Gone, Outcome, Publish, Rejected
+from distributor.store import CopyAnswer, SourceObject, StoreError, TooLargeError
+
+MAX_PASSES = 5
+
+MARGIN_MS = 10_000  # a publication takes some 100 ms; the rest is for an answer that is slow to come
+
+Published: TypeAlias = Copied | Gone | Rejected | Failed
+
+
+class Requests(Protocol):
+    """What the protocol needs of S3; see `distributor.store.Store`."""
+
+    def get(self, task: Publish) -> SourceObject | None:
+        """The source's present state."""
+
+    def copy(self, task: Publish, etag: str) -> CopyAnswer:
+        """Copy the source if it still has this ETag."""
+
+    def head(self, task: Publish) -> str | None:
+        """The source's present ETag."""
+
+
+def carry_out(decisions: Iterable[Decision], store: Requests, remaining_ms: Callable[[], int]) -> list[Outcome]:
+    """Carry out every decision; a fault in one never touches the others.
+
+    When less than `MARGIN_MS` is left, the rest is `Failed` without a try, so that a retry takes it up; the first
+    object is always tried, so that a short time-out cannot keep an event from ever getting on.
+    """
+    outcomes: list[Outcome] = []
+    tried = 0
+    for decision in decisions:
+        if not isinstance(decision, Publish):
+            outcomes.append(decision)
+        elif tried and remaining_ms() < MARGIN_MS:
+            outcomes.append(Failed(decision.source_key, "not tried: too little time was left"))
+        else:
+            outcomes.append(_publish_safely(decision, store))
+            tried += 1
+    return outcomes
+
+
+def _publish_safely(task: Publish, store: Requests) -> Outcome:
+    try:
+        return publish(task, store)
+    except Exception as error:  # noqa: BLE001 - whatever breaks on this object must not keep its siblings back
+        return Failed(task.source_key, f"unexpected {type(error).__name__}: {error}")
+
+
+def publish(task: Publish, store: Requests, clock: Callable[[], float] = time.monotonic) -> Published:
+    """Publish one object. `Failed` asks for a later delivery; every other outcome is final.
+
+    An uncertain copy ends as `Failed` even when a later pass went well: the abandoned request may still land, so one
+    more look is due, later.
+    """
+    started, certain = clock(), True
+    outcome: Published = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
+    try:
+        for passes in range(1, MAX_PASSES + 1):
+            source = store.get(task)
+            if source is None:
+                outcome = Gone(task)
+                break
+            check(task.name, source.body)
+            answer = store.copy(task, source.etag)
+            certain = certain and answer.certain
+            if answer.copied and store.head(task) in {source.etag, None}:
+                outcome = Copied(task, source.etag, len(source.body), passes, clock() - started)
+                break
+    except (TooLargeError, UnfitError) as error:
+        outcome = Rejected(task.source_key, str(error))
+    except StoreError as error:
+        outcome = Failed(task.source_key, str(error))
+    return outcome if certain else _look_again_later(outcome)
+
+
+def _look_again_later(outcome: Published) -> Failed:
+    if isinstance(outcome, Failed):
+        return Failed(outcome.key, f"{outcome.error}; besides, the answer to a copy was lost")
+    if isinstance(outcome, Rejected):
+        return Failed(outcome.key, f"the answer to a copy was lost, and now the source is unfit: {outcome.reason}")
+    return Failed(outcome.task.source_key, "the answer to a copy was lost, and it may land late")

@@ -1,0 +1,66 @@
+"""The distributor's environment."""
+
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from shared.settings import BucketName, KeyPrefix, NonBlank, Settings
+
+COPY_LIMIT_BYTES = 5_000_000_000  # the most that one CopyObject takes
+
+
+class Location(NamedTuple):
+    """A place for objects: a bucket and the prefix below which they go."""
+
+    bucket: BucketName
+    prefix: KeyPrefix
+
+
+def _comma_separated(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _locations(value: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(part.split("/", 1)) for part in _comma_separated(value))
+
+
+class DistributorSettings(Settings):
+    """What is published, from where, to where and under which headers.
+
+    `replica_destinations` are further places that get every file, written `bucket/prefix` with commas between.
+    """
+
+    source_bucket: BucketName
+    source_prefix: KeyPrefix = "aws-data"
+    distribution_bucket: BucketName
+    distribution_prefix: KeyPrefix = "data"
+    cache_control: NonBlank = "public, max-age=300"
+    publish_patterns: Annotated[tuple[str, ...], BeforeValidator(_comma_separated), Field(min_length=1)] = ("*.json",)
+    max_object_bytes: int = Field(default=10_000_000, gt=0, le=COPY_LIMIT_BYTES)
+    replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations)] = ()
+    failure_queue_url: str = ""
+
+    @property
+    def source(self) -> Location:
+        """Where files are taken from."""
+        return Location(self.source_bucket, self.source_prefix)
+
+    @property
+    def destinations(self) -> tuple[Location, ...]:
+        """Where each file goes, the website first."""
+        return (Location(self.distribution_bucket, self.distribution_prefix), *self.replica_destinations)
+
+    @model_validator(mode="after")
+    def _source_and_destinations_are_apart(self) -> Self:
+        for destination in self.destinations:
+            if destination.bucket == self.source_bucket and _nested(destination.prefix, self.source_prefix):
+                msg = (
+                    f"DISTRIBUTION_BUCKET, DISTRIBUTION_PREFIX: {destination.bucket}/{destination.prefix} overlaps the "
+                    f"source {self.source_bucket}/{self.source_prefix}: every copy would trigger the next"
+                )
+                raise ValueError(msg)
+        return self
+
+
+def _nested(one: str, other: str) -> bool:
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")

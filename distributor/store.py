@@ -1,0 +1,154 @@
+"""S3 as the publishing protocol sees it: one method a request. The distributor's only module that calls S3."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.parsers import ResponseParserError
+
+from distributor.outcomes import Publish
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONTENT_TYPE = "application/json"
+LONGEST_METADATA_VALUE = 1024  # of the 2 KB that S3 allows all user metadata together
+
+
+class StoreError(Exception):
+    """S3 refused or did not answer, and the request had no effect or none that matters. A retry may help."""
+
+
+class TooLargeError(Exception):
+    """The object is over the limit and was not downloaded. No retry helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceObject:
+    """An object's bytes and the ETag, quoted as S3 gives it, that names exactly these bytes."""
+
+    etag: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CopyAnswer:
+    """`copied`: S3 said so. Not `certain`: an abandoned request may have landed, or may yet land later."""
+
+    copied: bool
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The requests of the protocol. No right to read a destination is needed."""
+
+    client: "S3Client"
+    cache_control: str
+    limit: int
+
+    def get(self, task: Publish) -> SourceObject | None:
+        """The source's present state; None if it has no such object. TooLargeError before any byte is read."""
+        try:
+            answer = self.client.get_object(Bucket=task.source.bucket, Key=task.source_key)
+            with answer["Body"] as body:
+                if answer["ContentLength"] > self.limit:
+                    msg = f"{answer['ContentLength']} bytes, over the limit of {self.limit} (MAX_OBJECT_BYTES)"
+                    raise TooLargeError(msg)
+                return SourceObject(answer["ETag"], body.read())
+        except ClientError as error:
+            if _code(error) == "NoSuchKey":
+                return None
+            raise StoreError(_describe("GET", error)) from error
+        except BotoCoreError as error:
+            raise StoreError(_describe("GET", error)) from error
+
+    def copy(self, task: Publish, etag: str) -> CopyAnswer:
+        """Copy the source to the destination if it still has this ETag, within S3, under our headers and no others."""
+        try:
+            answer = self.client.copy_object(
+                Bucket=task.destination.bucket,
+                Key=task.destination_key,
+                # As a dict: in the text form, `a?versionId=b` would select a version.
+                CopySource={"Bucket": task.source.bucket, "Key": task.source_key},
+                CopySourceIfMatch=etag,
+                MetadataDirective="REPLACE",
+                TaggingDirective="REPLACE",  # a tagged source would ask for rights on tags otherwise
+                ContentType=CONTENT_TYPE,
+                CacheControl=self.cache_control,
+                Metadata=provenance(task, datetime.now(UTC)),
+            )
+        except ClientError as error:
+            return _after_refusal(error)
+        except (HTTPClientError, ResponseParserError):
+            return CopyAnswer(copied=False, certain=False)
+        except BotoCoreError as error:
+            raise StoreError(_describe("COPY", error)) from error
+        # botocore takes an empty 200 for success, so only the new object's ETag says that there is one.
+        copied = bool(answer.get("CopyObjectResult", {}).get("ETag"))
+        return CopyAnswer(copied=copied, certain=copied and not _was_retried(answer))
+
+    def head(self, task: Publish) -> str | None:
+        """The ETag that the source has now; None if it has no such object."""
+        try:
+            return self.client.head_object(Bucket=task.source.bucket, Key=task.source_key)["ETag"]
+        except ClientError as error:
+            if _status(error) == HTTPStatus.NOT_FOUND:
+                return None
+            raise StoreError(_describe("HEAD", error)) from error
+        except BotoCoreError as error:
+            raise StoreError(_describe("HEAD", error)) from error
+
+
+def _after_refusal(error: ClientError) -> CopyAnswer:
+    """What a refused copy means: a source that changed or went asks for another pass, a 5xx leaves all open."""
+    status = _status(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return CopyAnswer(copied=False, certain=False)
+    if status in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT} or _code(error) == "NoSuchKey":
+        return CopyAnswer(copied=False, certain=not _was_retried(error.response))
+    raise StoreError(_describe("COPY", error)) from error
+
+
+def provenance(task: Publish, now: datetime) -> dict[str, str]:
+    """The metadata that tells a reader of the website where an object comes from; ASCII, as S3 requires."""
+    key = task.source_key if task.source_key.isascii() else quote(task.source_key)
+    if len(key) > LONGEST_METADATA_VALUE:
+        key = f"sha256:{hashlib.sha256(task.source_key.encode()).hexdigest()}"
+    return {
+        "distributed-at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "source-bucket": task.source.bucket,
+        "source-key": key,
+    }
+
+
+def _status(error: ClientError) -> int:
+    return error.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]
+
+
+def _was_retried(answer: Mapping[str, Any]) -> bool:
+    attempts: int = answer["ResponseMetadata"]["RetryAttempts"]
+    return attempts > 0
+
+
+def _describe(request: str, error: Exception) -> str:
+    return f"{request}: {type(error).__name__}: {error}"
+
+
+def connect(cache_control: str, limit: int) -> Store:
+    """A store whose requests give up well within a minute, which is as long as the protocol lets one linger."""
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=8, tcp_keepalive=True
+    )
+    return Store(boto3.client("s3", config=config), cache_control, limit)

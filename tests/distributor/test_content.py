@@ -1,0 +1,81 @@
+import gzip
+import json
+
+import pytest
+
+from distributor.content import UnfitError, check
+from tests.shared.test_contract import COMPLETE, DOCUMENTS, encode
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"[]",
+        b' {"a": [1, -2.5e3, true, null, "\xe6\x97\xa5"]} \n',
+        b'{"a": {"x": 1}, "b": {"x": 1}}',
+        b'"'.join([b"[", b"\\u0000", b"]"]),
+        b"[" * 200 + b"]" * 200,
+        b"[1e308, 123456789012345678901234567890]",
+    ],
+)
+def test_strict_json_with_an_object_or_array_at_the_top_is_fit(body: bytes) -> None:
+    check("x.json", body)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_file_of_the_contract_that_satisfies_it_is_fit(name: str) -> None:
+    check(name, encode(DOCUMENTS[name]))
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "empty"),
+        (b" \n\t", "empty"),
+        (b'{"a": [1, 2', "not JSON"),
+        (b"{} {}", "not JSON"),
+        (b"[1,]", "not JSON"),
+        (b"<!DOCTYPE html><html></html>", "not JSON"),
+        (b"{'a': 1}", "not JSON"),
+        (b"[NaN]", "NaN"),
+        (b"[-Infinity]", "-Infinity"),
+        (b"[1e999]", "beyond a double"),
+        (b'{"a": 1, "b": 2, "a": 3}', '"a" stands twice'),
+        (b'{"x": {"a": 1, "a": 1}}', '"a" stands twice'),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        ("{}".encode("utf-16"), "not UTF-8"),
+        ('{"ä": 1}'.encode("latin-1"), "not UTF-8"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[" * 100_000 + b"]" * 100_000, "too deep"),
+        (b"[" + b"1" * 5000 + b"]", "not JSON"),
+        (b"null", "null, not an object"),
+        (b"5", "5, not an object"),
+        (b'"x"', "not an object"),
+        (gzip.compress(b"{}"), "not UTF-8"),
+    ],
+)
+def test_everything_else_is_unfit_with_a_reason(body: bytes, reason: str) -> None:
+    with pytest.raises(UnfitError, match=reason):
+        check("x.json", body)
+
+
+def test_a_file_of_the_contract_that_breaks_it_is_unfit_and_the_place_is_named() -> None:
+    broken = json.loads(encode(COMPLETE))
+    broken["regions"]["count"] = 7
+
+    with pytest.raises(UnfitError, match=r"breaks the contract of complete-data.json .* regions: .*count is 7"):
+        check("complete-data.json", encode(broken))
+
+
+def test_a_breach_of_the_document_as_a_whole_is_named_too() -> None:
+    broken = json.loads(encode(COMPLETE))
+    broken["servicesByRegion"]["byRegion"].pop("us-east-1")
+
+    with pytest.raises(UnfitError, match="the document: .*exactly the codes"):
+        check("complete-data.json", encode(broken))
+
+
+def test_only_a_name_of_the_contract_is_held_to_it() -> None:
+    check("copy-of-regions.json", b'{"count": 99}')
+    check("folder/regions.json", b'{"count": 99}')

@@ -1,0 +1,145 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from distributor.events import Changed, EnvelopeError, Irrelevant, Malformed, Unsupported, decode
+from tests.distributor.world import event, record
+
+TIME = datetime(2026, 11, 23, 2, 0, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "key"),
+    [
+        ("aws-data/x.json", "aws-data/x.json"),
+        ("aws-data/space+plus%2Bfile.json", "aws-data/space plus+file.json"),
+        ("aws-data/%E6%97%A5.json", "aws-data/日.json"),
+        ("aws-data/100%25.json", "aws-data/100%.json"),
+        ("aws-data/%252e%252e", "aws-data/%2e%2e"),
+        ("aws-data%2Fx.json", "aws-data/x.json"),
+        ("aws-data/a%3FversionId%3Dzz.json", "aws-data/a?versionId=zz.json"),
+    ],
+)
+def test_keys_are_decoded_once(encoded: str, key: str) -> None:
+    assert decode(event(record(encoded))) == (Changed("my-source", key, TIME),)
+
+
+@pytest.mark.parametrize("name", ["Put", "Post", "Copy", "CompleteMultipartUpload", "NotKnownYet"])
+def test_whatever_creates_an_object_counts(name: str) -> None:
+    (notice,) = decode(event(record(eventName=f"ObjectCreated:{name}")))
+
+    assert isinstance(notice, Changed)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ObjectRemoved:Delete",
+        "ObjectRemoved:DeleteMarkerCreated",
+        "ObjectTagging:Put",
+        "ObjectRestore:Post",
+        "LifecycleTransition",
+    ],
+)
+def test_what_creates_no_object_is_irrelevant(name: str) -> None:
+    assert decode(event(record(eventName=name))) == (Irrelevant("aws-data/x.json", f"{name} does not write an object"),)
+
+
+@pytest.mark.parametrize("unreadable", [{}, {"eventTime": "yesterday"}, {"eventTime": 5}, {"eventTime": "2026-11-23"}])
+def test_a_time_that_cannot_be_read_is_no_obstacle(unreadable: dict[str, object]) -> None:
+    one = record()
+    del one["eventTime"]
+
+    assert decode(event(one | unreadable)) == (Changed("my-source", "aws-data/x.json", None),)
+
+
+def test_etag_size_version_and_sequencer_are_not_read() -> None:
+    one = record()
+    one["s3"]["object"] |= {"eTag": 5, "size": "much", "versionId": [], "sequencer": {}}
+
+    assert decode(event(one)) == (Changed("my-source", "aws-data/x.json", TIME),)
+
+
+def test_fields_that_are_not_known_and_later_minor_versions_are_fine() -> None:
+    (notice,) = decode(event(record(eventVersion="2.99", newField={"a": 1})))
+
+    assert isinstance(notice, Changed)
+
+
+@pytest.mark.parametrize("version", [None, "3.0", 2.1, "", "1.0"])
+def test_a_record_of_another_major_version_is_unsupported(version: object) -> None:
+    (notice,) = decode(event(record(eventVersion=version)))
+
+    assert isinstance(notice, Unsupported)
+
+
+@pytest.mark.parametrize("envelope", [{}, None, 5, "x", [], {"Records": None}, {"Records": {}}, {"records": []}])
+def test_an_envelope_that_is_not_understood_is_an_error(envelope: object) -> None:
+    with pytest.raises(EnvelopeError):
+        decode(envelope)
+
+
+def test_an_envelope_without_records_gives_no_notice() -> None:
+    assert decode({"Records": []}) == ()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        1,
+        "x",
+        [],
+        {},
+        record(eventSource="aws:sns"),
+        record(s3=None),
+        record(s3={}),
+        record(s3={"bucket": {"name": "b"}}),
+        record(s3={"object": {"key": "k"}}),
+        record(None),
+        record(""),
+        record(5),
+        record(["k"]),
+        record(bucket=None),
+        record(bucket=""),
+        record(eventName=None),
+        record("aws-data/%FF.json"),
+        record("aws-data/%C3%28.json"),
+    ],
+)
+def test_an_odd_record_is_malformed_and_its_siblings_are_not(odd: object) -> None:
+    first, second, third = decode(event(record("aws-data/a.json"), odd, record("aws-data/b.json")))
+
+    assert isinstance(second, Malformed)
+    assert (first, third) == (
+        Changed("my-source", "aws-data/a.json", TIME),
+        Changed("my-source", "aws-data/b.json", TIME),
+    )
+
+
+TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "my-source"}
+
+
+def test_a_test_event_is_irrelevant_bare_or_in_a_message() -> None:
+    in_a_message = event({"eventSource": "aws:sqs", "body": json.dumps(TEST_EVENT)})
+
+    assert [type(notice) for envelope in (TEST_EVENT, in_a_message) for notice in decode(envelope)] == [Irrelevant] * 2
+
+
+def test_s3_events_are_unwrapped_from_sqs_bodies() -> None:
+    bodies = [event(record("aws-data/a.json"), record("aws-data/b.json")), event(record("aws-data/c+d.json"))]
+
+    notices = decode(event(*({"eventSource": "aws:sqs", "body": json.dumps(body)} for body in bodies)))
+
+    assert [notice.key for notice in notices] == ["aws-data/a.json", "aws-data/b.json", "aws-data/c d.json"]
+
+
+@pytest.mark.parametrize("body", ["not json", "", None, "{}", "5", "[" * 100_000, {"a": 1}])
+def test_a_body_that_holds_no_event_is_malformed_and_its_siblings_are_not(body: object) -> None:
+    good = {"eventSource": "aws:sqs", "body": json.dumps(event(record()))}
+
+    malformed, changed = decode(event({"eventSource": "aws:sqs", "body": body}, good))
+
+    assert isinstance(malformed, Malformed)
+    assert isinstance(changed, Changed)

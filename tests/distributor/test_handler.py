@@ -1,0 +1,123 @@
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from moto import mock_aws
+
+from distributor import handler
+from distributor.events import EnvelopeError
+from distributor.report import DistributionFailedError
+from shared.settings import ConfigurationError
+from tests.distributor.world import ENVIRONMENT, event, record
+from tests.shared.test_contract import DOCUMENTS, encode
+
+REGIONS = encode(DOCUMENTS["regions.json"])
+EVENTS = Path(__file__).parents[1] / "events"
+Printed = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    handler.dependencies.cache_clear()
+    with mock_aws():
+        boto3.setup_default_session()
+        url = boto3.client("sqs").create_queue(QueueName="failures")["QueueUrl"]
+        for name, value in (ENVIRONMENT | {"FAILURE_QUEUE_URL": url}).items():
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="my-source")
+        client.create_bucket(Bucket="my-website")
+        client.put_object(Bucket="my-source", Key="aws-data/x.json", Body=b"{}")
+        yield client
+
+
+def published(s3: Any) -> list[str]:
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket="my-website").get("Contents", [])]
+
+
+def test_a_new_object_is_published_and_told_of(s3: Any, lambda_context: LambdaContext) -> None:
+    summary = handler.lambda_handler(event(record()), lambda_context)
+
+    assert published(s3) == ["data/x.json"]
+    assert summary["counts"]["copied"] == 1
+    assert summary["objects"][0]["destination"] == "s3://my-website/data/x.json"
+
+
+def test_one_published_object_costs_one_get_one_copy_and_one_head(s3: Any, lambda_context: LambdaContext) -> None:
+    calls: Counter[str] = Counter()
+    store = handler.dependencies().store
+    store.client.meta.events.register("before-send.s3", lambda request, **_: calls.update([request.method]))
+
+    handler.lambda_handler(event(record()), lambda_context)
+
+    assert calls == {"GET": 1, "PUT": 1, "HEAD": 1}
+
+
+def test_each_record_has_its_own_outcome_and_none_touches_another(s3: Any, lambda_context: LambdaContext) -> None:
+    s3.put_object(Bucket="my-source", Key="aws-data/broken.json", Body=b'{"a":')
+    keys = ["aws-data/broken.json", "aws-data/gone.json", "aws-data/history/h.json", "aws-data/x.json"]
+
+    summary = handler.lambda_handler(event(None, *map(record, keys), record(bucket="evil")), lambda_context)
+
+    assert [one["outcome"] for one in summary["objects"]] == [
+        "rejected",
+        "rejected",
+        "gone",
+        "skipped",
+        "copied",
+        "rejected",
+    ]
+    assert published(s3) == ["data/x.json"]
+
+
+def test_what_is_rejected_is_kept_on_the_failure_queue(s3: Any, lambda_context: LambdaContext) -> None:
+    handler.lambda_handler(event(record("aws-data/%FF.json")), lambda_context)
+
+    url = handler.dependencies().settings.failure_queue_url
+    (message,) = boto3.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(message["Body"])["reason"] == "the key is not UTF-8"
+
+
+def test_what_failed_is_raised_after_its_siblings_were_published(s3: Any, lambda_context: LambdaContext) -> None:
+    with pytest.raises(DistributionFailedError, match=r"1 object\(s\) not published: aws-data/y.json: eventVersion"):
+        handler.lambda_handler(event(record("aws-data/y.json", eventVersion="3.0"), record()), lambda_context)
+
+    assert published(s3) == ["data/x.json"]
+
+
+def test_an_event_without_records_is_a_warning(s3: Any, lambda_context: LambdaContext, printed: Printed) -> None:
+    summary = handler.lambda_handler({"Records": []}, lambda_context)
+
+    assert summary["objects"] == []
+    assert [line["message"] for line in printed() if "message" in line] == ["event_without_records"]
+
+
+def test_an_envelope_that_is_not_understood_is_raised(s3: Any, lambda_context: LambdaContext) -> None:
+    with pytest.raises(EnvelopeError):
+        handler.lambda_handler({}, lambda_context)
+
+
+def test_an_odd_variable_stops_the_function_with_its_name(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTRIBUTION_BUCKET", "s3://my-website")
+
+    with pytest.raises(ConfigurationError, match="DISTRIBUTION_BUCKET"):
+        handler.lambda_handler(event(record()), lambda_context)
+
+
+@pytest.mark.parametrize("sample", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
+def test_the_sample_events_do_what_their_names_say(sample: Path, s3: Any, lambda_context: LambdaContext) -> None:
+    for key in ("regions.json", "space plus+file.json", "history/complete-data-20261123T020000Z.json"):
+        s3.put_object(Bucket="my-source", Key=f"aws-data/{key}", Body=b"[]")
+    s3.put_object(Bucket="my-source", Key="aws-data/regions.json", Body=REGIONS)
+
+    summary = handler.lambda_handler(json.loads(sample.read_text(encoding="utf-8")), lambda_context)
+
+    wanted = sample.stem.partition("-")[0]
+    assert {one["outcome"] for one in summary["objects"]} == {wanted}

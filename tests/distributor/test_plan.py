@@ -1,0 +1,133 @@
+import pytest
+
+from distributor.events import Changed, Irrelevant, Malformed, Notice, Unsupported
+from distributor.outcomes import Failed, Publish, Rejected, Skipped
+from distributor.plan import plan
+from distributor.settings import DistributorSettings, Location
+from shared.settings import read_settings
+from tests.distributor.world import ENVIRONMENT, SOURCE, WEBSITE
+
+
+def decide(key: str, **environment: str) -> object:
+    settings = read_settings(DistributorSettings, ENVIRONMENT | environment)
+    (decision,) = plan([Changed("my-source", key)], settings)
+    return decision
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x.json",
+        "space plus+file.json",
+        "日.json",
+        "100%.json",
+        "%2e%2e.json",
+        "a?versionId=zz.json",
+        "a b&c=d.json",
+        "..x.json".lstrip("."),
+        "x..json",
+    ],
+)
+def test_ordinary_keys_are_published_under_their_own_name(name: str) -> None:
+    assert decide(f"aws-data/{name}") == Publish(SOURCE, WEBSITE, name)
+
+
+def test_a_task_knows_both_keys() -> None:
+    task = Publish(Location("a", "in/put"), Location("b", "out"), "x.json")
+
+    assert (task.source_key, task.destination_key) == ("in/put/x.json", "out/x.json")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "aws-data-evil/x.json",
+        "AWS-DATA/x.json",
+        "aws-data/x.JSON",
+        "aws-data/x.json.exe",
+        "aws-data/xjson",
+        "aws-data/dir/",
+        "aws-data/",
+        "aws-data",
+        "/aws-data/x.json",
+        "aws-data/.previous.json",
+        "aws-data/.hidden/x.json",
+        "aws-data/history/2025-10-18.json",
+        "aws-data/cache/x.json",
+        "x.json",
+    ],
+)
+def test_what_is_not_for_us_is_skipped(key: str) -> None:
+    assert isinstance(decide(key), Skipped)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../index.json", "./x.json", "/x.json", "a//x.json", "a/../x.json", "a\\x.json", "\0.json", "a\nb.json"),
+        *("\x1b[31m.json", "\x7f.json", "\x85.json", "a\ud800.json"),
+    ],
+)
+def test_keys_that_could_end_up_elsewhere_or_garble_a_log_are_rejected(name: str) -> None:
+    assert isinstance(decide(f"aws-data/{name}"), Rejected)
+
+
+def test_a_key_that_outgrows_the_limit_at_the_destination_is_rejected() -> None:
+    longest = "é" * ((1024 - len("aws-data/.json")) // 2) + ".json"
+
+    assert isinstance(decide(f"aws-data/{longest}"), Publish)
+    assert isinstance(decide(f"aws-data/{longest}", DISTRIBUTION_PREFIX="public-data"), Rejected)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        ("*.json", "a/x.json", False),
+        ("**.json", "a/b/x.json", True),
+        ("**/*.json", "x.json", True),
+        ("**/*.json", "a/b/x.json", True),
+        ("a/*.json", "a/x.json", True),
+        ("a/*.json", "b/x.json", False),
+        ("x?.json", "x1.json", True),
+        ("x?.json", "x/.json", False),
+        ("x.json", "xxjson", False),
+        ("[a].json", "[a].json", True),
+        ("[a].json", "a.json", False),
+        ("a.json, b.json", "b.json", True),
+        ("**", ".state.json", False),
+    ],
+)
+def test_patterns_are_globs_below_the_prefix(pattern: str, name: str, matches: bool) -> None:  # noqa: FBT001
+    decision = decide(f"aws-data/{name}", PUBLISH_PATTERNS=pattern)
+
+    assert isinstance(decision, Publish if matches else Skipped)
+
+
+def test_another_bucket_is_rejected_and_marked(settings: DistributorSettings) -> None:
+    (decision,) = plan([Changed("my-source-evil", "aws-data/x.json")], settings)
+
+    assert isinstance(decision, Rejected)
+    assert decision.foreign
+
+
+def test_a_key_named_several_times_is_published_once(settings: DistributorSettings) -> None:
+    notices = [Changed("my-source", "aws-data/x.json"), Changed("my-source", "aws-data/y.json")]
+
+    assert [decision.name for decision in plan(notices * 3, settings) if isinstance(decision, Publish)] == [
+        "x.json",
+        "y.json",
+    ]
+
+
+def test_every_destination_gets_a_task_of_its_own() -> None:
+    settings = read_settings(DistributorSettings, ENVIRONMENT | {"REPLICA_DESTINATIONS": "mirror/data"})
+
+    tasks = plan([Changed("my-source", "aws-data/x.json")], settings)
+
+    assert tasks == tuple(Publish(SOURCE, place, "x.json") for place in (WEBSITE, Location("mirror", "data")))
+
+
+def test_notices_that_are_no_change_keep_their_reason(settings: DistributorSettings) -> None:
+    notices: list[Notice] = [Irrelevant("a", "deleted"), Malformed("b", "no key"), Unsupported("c", "version 3")]
+
+    assert plan(notices, settings) == (Skipped("a", "deleted"), Rejected("b", "no key"), Failed("c", "version 3"))

@@ -1,0 +1,68 @@
+import pytest
+
+from distributor.settings import DistributorSettings, Location
+from shared.settings import ConfigurationError, read_settings
+from tests.distributor.world import ENVIRONMENT
+
+
+def test_the_defaults_publish_json_below_data_for_five_minutes() -> None:
+    settings = read_settings(DistributorSettings, ENVIRONMENT)
+
+    assert settings.source == Location("my-source", "aws-data")
+    assert settings.destinations == (Location("my-website", "data"),)
+    assert (settings.cache_control, settings.publish_patterns) == ("public, max-age=300", ("*.json",))
+    assert (settings.max_object_bytes, settings.failure_queue_url) == (10_000_000, "")
+
+
+def test_replicas_are_destinations_after_the_website() -> None:
+    settings = read_settings(DistributorSettings, ENVIRONMENT | {"REPLICA_DESTINATIONS": "mirror-a/data, mirror-b/x/y"})
+
+    assert settings.destinations[1:] == (Location("mirror-a", "data"), Location("mirror-b", "x/y"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SOURCE_BUCKET", ""),
+        ("SOURCE_BUCKET", "s3://my-source"),
+        ("SOURCE_PREFIX", ""),
+        ("SOURCE_PREFIX", "../x"),
+        ("SOURCE_PREFIX", "/aws-data"),
+        ("DISTRIBUTION_BUCKET", " "),
+        ("DISTRIBUTION_BUCKET", "my-website/data"),
+        ("DISTRIBUTION_PREFIX", ""),
+        ("DISTRIBUTION_PREFIX", "data/"),
+        ("CACHE_CONTROL", ""),
+        ("PUBLISH_PATTERNS", ""),
+        ("PUBLISH_PATTERNS", " , "),
+        ("MAX_OBJECT_BYTES", "0"),
+        ("MAX_OBJECT_BYTES", "lots"),
+        ("MAX_OBJECT_BYTES", "5000000001"),
+        ("REPLICA_DESTINATIONS", "mirror"),
+        ("REPLICA_DESTINATIONS", "mirror/"),
+        ("REPLICA_DESTINATIONS", "s3://mirror/data"),
+    ],
+)
+def test_an_odd_variable_is_refused_by_its_name(variable: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=variable):
+        read_settings(DistributorSettings, ENVIRONMENT | {variable: value})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"DISTRIBUTION_PREFIX": "aws-data"},
+        {"DISTRIBUTION_PREFIX": "aws-data/published"},
+        {"SOURCE_PREFIX": "data/in"},
+        {"DISTRIBUTION_BUCKET": "elsewhere", "REPLICA_DESTINATIONS": "my-source/aws-data/copy"},
+    ],
+)
+def test_a_destination_inside_the_source_or_around_it_is_refused(changes: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="DISTRIBUTION_BUCKET, DISTRIBUTION_PREFIX: .* overlaps the source"):
+        read_settings(DistributorSettings, ENVIRONMENT | {"DISTRIBUTION_BUCKET": "my-source"} | changes)
+
+
+def test_one_bucket_with_prefixes_apart_is_taken() -> None:
+    settings = read_settings(DistributorSettings, ENVIRONMENT | {"DISTRIBUTION_BUCKET": "my-source"})
+
+    assert settings.source.bucket == settings.destinations[0].bucket

@@ -1,0 +1,1 @@
+"""The `feed` command and the embedded cloud. The Lambdas never import this package."""

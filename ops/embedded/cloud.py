@@ -1,0 +1,223 @@
+"""The embedded cloud: the stack of template.yaml on moto, its functions on AWS's runtime emulator, SSM on a stand-in.
+
+    with EmbeddedCloud() as cloud:
+        cloud.fire_schedules()
+        cloud.settle()
+
+Everything listens on 127.0.0.1 only. moto keeps one global state, so one cloud a process at a time.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+from unittest.mock import patch
+
+import boto3
+import moto.awslambda.models
+import moto.s3.notifications
+import requests
+from moto.server import ThreadedMotoServer
+
+from ops.embedded.deploy import asynchronous_configuration, deploy, function_configuration
+from ops.embedded.iam import is_permitted
+from ops.embedded.lambdas import Function, LambdaService
+from ops.embedded.parameters import ParameterServer, Quirks
+from ops.embedded.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRuntime, Runtime, emulator
+from ops.embedded.template import ACCOUNT, REGION, Resource, Stack, read_template, resolve, translate
+
+WEBSITE = "example-website"
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What AWS signs requests with; only an assumed role has a token."""
+
+    access_key_id: str
+    secret_access_key: str
+    token: str = ""
+
+    def environment(self) -> dict[str, str]:
+        """As Lambda hands them to a function."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.token,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+
+ROOT_CREDENTIALS = Credentials("root", "root")
+
+
+class EmbeddedCloud:
+    """A deployed stack, ready for use; `with` starts and stops it."""
+
+    def __init__(
+        self,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        template: Mapping[str, Any] | None = None,
+        stack_name: str = "aws-services-feed",
+        quirks: Quirks | None = None,
+        in_process: bool = False,
+    ) -> None:
+        """Deploy `template` (the project's own by default) with these parameters, a website bucket among them.
+
+        `in_process` runs the functions in this process instead of under AWS's emulator.
+        """
+        given = {"DistributionBucketName": WEBSITE, "SsmRequestsPerSecond": "10000", **(parameters or {})}
+        self.stack: Stack = resolve(translate(template or read_template()), stack_name, given)
+        self.website = given["DistributionBucketName"]
+        self._quirks = quirks
+        self._emulator = None if in_process else emulator()
+        self._session = boto3.Session(region_name=REGION)
+        self._exit = ExitStack()
+
+    @property
+    def runs_in_process(self) -> bool:
+        """Whether functions run here instead of under AWS's emulator."""
+        return self._emulator is None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._start(stack)
+            self._exit = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - one type for each service
+        """A client with the operator's rights, which are all."""
+        return self._connect(service, self._operator)
+
+    def fire_schedules(self) -> None:
+        """Let every schedule's time come: invoke its target with its role, as EventBridge Scheduler does."""
+        for schedule in self.stack.of_type("AWS::Scheduler::Schedule"):
+            target = schedule.properties["Target"]
+            role = self._roles[target["RoleArn"]]
+            headers = {"X-Amz-Security-Token": role.token}
+            if is_permitted(role.access_key_id, headers, "lambda:InvokeFunction", target["Arn"]):
+                self.lambdas.invoke_async(target["Arn"], target["Input"])
+            else:
+                self._send(role, target["DeadLetterConfig"]["Arn"], target["Input"])
+
+    def settle(self, timeout: float = 120) -> None:
+        """Return when no event is under way; TimeoutError otherwise."""
+        self.lambdas.settle(timeout)
+
+    def source_bucket(self) -> str:
+        """The name of the stack's bucket."""
+        (bucket,) = self.stack.of_type("AWS::S3::Bucket")
+        return bucket.name
+
+    def objects(self, bucket: str, prefix: str = "") -> list[str]:
+        """The keys below a prefix."""
+        pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def messages(self, logical_id: str) -> list[Any]:
+        """What a queue of the stack holds, parsed; the messages stay in it."""
+        sqs, url = self.client("sqs"), self._queue_url(logical_id)
+        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
+        return [json.loads(message["Body"]) for message in received]
+
+    def _queue_url(self, logical_id: str) -> str:
+        (queue,) = (queue for queue in self.stack.of_type("AWS::SQS::Queue") if queue.logical_id == logical_id)
+        return f"{self.url}/{ACCOUNT}/{queue.name}"
+
+    def _start(self, stack: ExitStack) -> None:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
+        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        server.start()
+        stack.callback(server.stop)
+        self.url = "http://{}:{}".format(*server.get_host_and_port())
+        requests.post(f"{self.url}/moto-api/reset", timeout=10)
+        self.parameters = stack.enter_context(ParameterServer(quirks=self._quirks, authorize=is_permitted))
+        self.lambdas = LambdaService()
+        stack.callback(self.lambdas.close)
+        stack.enter_context(_moto_invokes(self.lambdas))
+        deploy(self.stack, lambda service: self._connect(service, ROOT_CREDENTIALS))
+        if self.website:
+            self._connect("s3", ROOT_CREDENTIALS).create_bucket(Bucket=self.website)
+        self._roles = {role.arn: self._assume(role) for role in self.stack.of_type("AWS::IAM::Role")}
+        self._operator = self._create_operator()
+        for function in self.stack.of_type("AWS::Lambda::Function"):
+            self.lambdas.functions[function.name] = self._function(function)
+        self._enforce_iam(stack)
+
+    def _connect(self, service: str, credentials: Credentials) -> Any:  # noqa: ANN401
+        connect: Any = self._session.client
+        return connect(
+            service,
+            endpoint_url=self.url,
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.token or None,
+        )
+
+    def _assume(self, role: Resource) -> Credentials:
+        # Before IAM is enforced: the trust policies name services, which moto has no way to be.
+        sts = self._connect("sts", ROOT_CREDENTIALS)
+        given = sts.assume_role(RoleArn=role.arn, RoleSessionName="embedded")["Credentials"]
+        return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+
+    def _create_operator(self) -> Credentials:
+        iam = self._connect("iam", ROOT_CREDENTIALS)
+        iam.create_user(UserName=OPERATOR)
+        everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+        iam.put_user_policy(UserName=OPERATOR, PolicyName="all", PolicyDocument=json.dumps(everything))
+        key = iam.create_access_key(UserName=OPERATOR)["AccessKey"]
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+    def _function(self, function: Resource) -> Function:
+        role = self._roles[function.properties["Role"]]
+        endpoints = {"AWS_ENDPOINT_URL": self.url, "AWS_ENDPOINT_URL_SSM": self.parameters.url}
+        return Function(
+            function_configuration(function, {**endpoints, **role.environment()}),
+            asynchronous_configuration(function, self.stack),
+            self._start_runtime,
+            lambda queue_arn, body: self._send(role, queue_arn, body),
+        )
+
+    def _start_runtime(self, configuration: FunctionConfiguration) -> Runtime:
+        if self._emulator:
+            return EmulatedRuntime(configuration, self._emulator)
+        return InProcessRuntime(configuration)
+
+    def _send(self, sender: Credentials, queue_arn: str, body: str) -> None:
+        name = queue_arn.rpartition(":")[2]
+        self._connect("sqs", sender).send_message(QueueUrl=f"{self.url}/{ACCOUNT}/{name}", MessageBody=body)
+
+    def _enforce_iam(self, stack: ExitStack) -> None:
+        requests.post(f"{self.url}/moto-api/reset-auth", data=b"0", timeout=10)
+        stack.callback(requests.post, f"{self.url}/moto-api/reset-auth", data=b"inf", timeout=10)
+
+
+@contextmanager
+def _moto_invokes(lambdas: LambdaService) -> Iterator[None]:
+    """Hand moto's invocations to our Lambda service: moto itself would start containers."""
+
+    def invoke(function: Any, body: str | bytes, request_headers: Any, response_headers: Any) -> bytes:  # noqa: ANN401
+        payload = (body.decode() if isinstance(body, bytes) else body) or "null"
+        if request_headers.get("X-Amz-Invocation-Type") == "Event":
+            lambdas.invoke_async(function.function_name, payload)
+            return b""
+        answer = lambdas.invoke(function.function_name, payload)
+        if answer.is_error:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return answer.payload.encode()
+
+    def notify(_account: str, event: Any, function_arn: str, _region: str) -> None:  # noqa: ANN401
+        lambdas.invoke_async(function_arn, json.dumps(event))
+
+    with (
+        patch.object(moto.awslambda.models.LambdaFunction, "invoke", invoke),
+        patch.object(moto.s3.notifications, "_invoke_awslambda", notify),
+    ):
+        yield

@@ -1,0 +1,223 @@
+"""A resolved stack in, the same resources on moto out. What moto's own CloudFormation leaves out is the point of it.
+
+A resource type or a property that is not known here raises: nothing of the template is passed over in silence.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ops.embedded.lambdas import AsyncConfiguration
+from ops.embedded.runtimes import FunctionConfiguration
+from ops.embedded.template import ACCOUNT, Resource, Stack
+
+Client = Callable[[str], Any]
+
+HANDLED = {
+    "AWS::IAM::Role": {"AssumeRolePolicyDocument", "Policies", "Tags", "RoleName"},
+    "AWS::Lambda::EventInvokeConfig": {
+        *("DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier")
+    },
+    "AWS::Lambda::Function": {
+        *("Architectures", "Code", "Description", "Environment", "FunctionName", "Handler", "LoggingConfig"),
+        *("MemorySize", "Role", "Runtime", "Tags", "Timeout", "TracingConfig"),
+    },
+    "AWS::Lambda::Permission": {"Action", "FunctionName", "Principal", "SourceAccount", "SourceArn"},
+    "AWS::Logs::LogGroup": {"LogGroupName", "RetentionInDays", "Tags"},
+    "AWS::S3::Bucket": {
+        *("BucketEncryption", "BucketName", "LifecycleConfiguration", "NotificationConfiguration"),
+        *("OwnershipControls", "PublicAccessBlockConfiguration", "Tags", "VersioningConfiguration"),
+    },
+    "AWS::S3::BucketPolicy": {"Bucket", "PolicyDocument"},
+    "AWS::SQS::Queue": {"MessageRetentionPeriod", "QueueName", "SqsManagedSseEnabled", "Tags"},
+    "AWS::Scheduler::Schedule": {
+        *("Description", "FlexibleTimeWindow", "Name", "ScheduleExpression", "ScheduleExpressionTimezone"),
+        *("State", "Target"),
+    },
+}
+
+
+class DeployError(Exception):
+    """AWS would refuse the stack, or the embedded cloud does not know a part of it."""
+
+
+def deploy(stack: Stack, client: Client) -> None:
+    """Create every resource, each after what it needs."""
+    _require_known(stack)
+    for type_, create in (
+        ("AWS::IAM::Role", _create_role),
+        ("AWS::SQS::Queue", _create_queue),
+        ("AWS::Logs::LogGroup", _create_log_group),
+        ("AWS::Lambda::Function", _create_function),
+        ("AWS::Scheduler::Schedule", _create_schedule),
+        ("AWS::S3::Bucket", _create_bucket),
+        ("AWS::S3::BucketPolicy", _put_bucket_policy),
+    ):
+        for resource in stack.of_type(type_):
+            create(resource, client)
+    for bucket in stack.of_type("AWS::S3::Bucket"):
+        _put_notifications(bucket, stack, client)
+
+
+def function_configuration(function: Resource, added: Mapping[str, str]) -> FunctionConfiguration:
+    """What the runtime needs of an AWS::Lambda::Function; `added` are variables that the surroundings set."""
+    properties = function.properties
+    return FunctionConfiguration(
+        name=function.name,
+        handler=properties["Handler"],
+        timeout=int(properties["Timeout"]),
+        memory=int(properties["MemorySize"]),
+        environment={**properties["Environment"]["Variables"], **added},
+    )
+
+
+def asynchronous_configuration(function: Resource, stack: Stack) -> AsyncConfiguration:
+    """What the function's EventInvokeConfig says; Lambda's defaults without one."""
+    for config in stack.of_type("AWS::Lambda::EventInvokeConfig"):
+        if config.properties["FunctionName"] == function.name:
+            on_failure = config.properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+            return AsyncConfiguration(int(config.properties.get("MaximumRetryAttempts", 2)), on_failure)
+    return AsyncConfiguration()
+
+
+def _require_known(stack: Stack) -> None:
+    for resource in stack.resources:
+        unknown = set(resource.properties) - HANDLED.get(resource.type, set())
+        if unknown:
+            msg = f"{resource.logical_id} ({resource.type}): unknown to the embedded cloud: {sorted(unknown)}"
+            raise DeployError(msg)
+
+
+def _create_role(role: Resource, client: Client) -> None:
+    iam = client("iam")
+    trust = json.dumps(role.properties["AssumeRolePolicyDocument"])
+    iam.create_role(RoleName=role.name, AssumeRolePolicyDocument=trust)
+    for policy in role.properties["Policies"]:
+        document = json.dumps(policy["PolicyDocument"])
+        iam.put_role_policy(RoleName=role.name, PolicyName=policy["PolicyName"], PolicyDocument=document)
+
+
+def _create_queue(queue: Resource, client: Client) -> None:
+    attributes = {
+        name: str(queue.properties[name]).lower()
+        for name in ("MessageRetentionPeriod", "SqsManagedSseEnabled")
+        if name in queue.properties
+    }
+    client("sqs").create_queue(QueueName=queue.name, Attributes=attributes)
+
+
+def _create_log_group(group: Resource, client: Client) -> None:
+    logs = client("logs")
+    logs.create_log_group(logGroupName=group.name)
+    logs.put_retention_policy(logGroupName=group.name, retentionInDays=int(group.properties["RetentionInDays"]))
+
+
+def _create_function(function: Resource, client: Client) -> None:
+    """So that the Lambda API knows it; its code is run by our own runtimes, from the checkout."""
+    properties = function.properties
+    client("lambda").create_function(
+        FunctionName=function.name,
+        Role=properties["Role"],
+        Handler=properties["Handler"],
+        Runtime=properties["Runtime"],
+        Timeout=int(properties["Timeout"]),
+        MemorySize=int(properties["MemorySize"]),
+        Environment={"Variables": properties["Environment"]["Variables"]},
+        Architectures=properties["Architectures"],
+        Code={"ZipFile": _empty_zip()},
+    )
+
+
+def _create_schedule(schedule: Resource, client: Client) -> None:
+    names = ("Description", "FlexibleTimeWindow", "Name", "ScheduleExpression", "ScheduleExpressionTimezone")
+    properties = schedule.properties
+    client("scheduler").create_schedule(
+        **{name: properties[name] for name in (*names, "State", "Target") if name in properties}
+    )
+
+
+def _create_bucket(bucket: Resource, client: Client) -> None:
+    s3, name, properties = client("s3"), bucket.name, bucket.properties
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=properties["VersioningConfiguration"])
+    s3.put_bucket_encryption(
+        Bucket=name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [
+                {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]}
+                for rule in properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            ]
+        },
+    )
+    s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"])
+    s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=properties["OwnershipControls"])
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=name,
+        LifecycleConfiguration={"Rules": [_lifecycle(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]},
+    )
+
+
+def _lifecycle(rule: Mapping[str, Any]) -> dict[str, Any]:
+    translated: dict[str, Any] = {
+        "ID": rule["Id"],
+        "Status": rule["Status"],
+        "Filter": {"Prefix": rule.get("Prefix", "")},
+    }
+    if "ExpirationInDays" in rule:
+        translated["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+    if "NoncurrentVersionExpiration" in rule:
+        days = int(rule["NoncurrentVersionExpiration"]["NoncurrentDays"])
+        translated["NoncurrentVersionExpiration"] = {"NoncurrentDays": days}
+    if "AbortIncompleteMultipartUpload" in rule:
+        translated["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
+    return translated
+
+
+def _put_bucket_policy(policy: Resource, client: Client) -> None:
+    document = policy.properties["PolicyDocument"]
+    # All traffic here is plain HTTP on the loopback, which a rule that demands TLS would rightly refuse.
+    statements = [one for one in document["Statement"] if "aws:SecureTransport" not in json.dumps(one)]
+    if statements:
+        text = json.dumps({**document, "Statement": statements})
+        client("s3").put_bucket_policy(Bucket=policy.properties["Bucket"], Policy=text)
+
+
+def _put_notifications(bucket: Resource, stack: Stack, client: Client) -> None:
+    configurations = bucket.properties.get("NotificationConfiguration", {}).get("LambdaConfigurations", [])
+    for configuration in configurations:
+        if not _may_invoke(bucket, configuration["Function"], stack):
+            msg = f"S3 refuses the notification of {bucket.logical_id}: no permission for it on the function"
+            raise DeployError(msg)
+    client("s3").put_bucket_notification_configuration(
+        Bucket=bucket.name,
+        NotificationConfiguration={
+            "LambdaFunctionConfigurations": [
+                {
+                    "LambdaFunctionArn": one["Function"],
+                    "Events": [one["Event"]],
+                    "Filter": {"Key": {"FilterRules": one["Filter"]["S3Key"]["Rules"]}},
+                }
+                for one in configurations
+            ]
+        },
+    )
+
+
+def _may_invoke(bucket: Resource, function_arn: str, stack: Stack) -> bool:
+    wanted = {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": function_arn,
+        "Principal": "s3.amazonaws.com",
+        "SourceAccount": ACCOUNT,
+        "SourceArn": bucket.arn,
+    }
+    return any(permission.properties == wanted for permission in stack.of_type("AWS::Lambda::Permission"))
+
+
+def _empty_zip() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("README", "the embedded cloud runs the code of the checkout")
+    return packed.getvalue()

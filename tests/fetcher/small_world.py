@@ -1,0 +1,72 @@
+"""A catalogue small enough to read, with each of the real one's traps."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from fetcher.ssm import ParameterStoreError
+
+ROOT = "/aws/service/global-infrastructure"
+
+PARAMETERS = {
+    f"{ROOT}/{path}": value
+    for path, value in {
+        "regions/us-east-1": "us-east-1",
+        "regions/us-east-1/longName": "US East (N. Virginia)",
+        "regions/us-east-1/partition": "aws",
+        "regions/us-east-1/domain": "amazonaws.com",
+        "regions/us-east-1/geolocationCountry": "US",
+        "regions/us-east-1/geolocationRegion": "US-VA",
+        "regions/us-east-1/availability-zones/use1-az2": "use1-az2",
+        "regions/us-east-1/availability-zones/use1-az1": "use1-az1",
+        "regions/us-east-1/services/s3": "s3",
+        "regions/us-east-1/services/AmazonGameLiftStreams": "AmazonGameLiftStreams",
+        "regions/us-east-1/services/only-below-regions": "only-below-regions",
+        "regions/us-east-1/services/s3/endpoint": "s3.us-east-1.amazonaws.com",
+        "regions/eusc-de-east-1": "eusc-de-east-1",
+        "regions/eusc-de-east-1/availability-zones/eusc-az1": "eusc-az1",
+        "regions/eusc-de-east-1/services/s3": "s3",
+        "services/s3": "s3",
+        "services/s3/longName": "Amazon Simple Storage Service (S3)",
+        "services/s3/marketingHomeURL": "https://aws.amazon.com/s3/",
+        "services/AmazonGameLiftStreams": "AmazonGameLiftStreams",
+        "services/AmazonGameLiftStreams/longName": "Amazon GameLift Streams",
+        "services/offered-nowhere": "offered-nowhere",
+        "services/offered-nowhere/longName": "Amazon Nowhere",
+        "local-zones/use1-bos1-az1": "use1-bos1-az1",
+        "local-zones/use1-bos1-az1/parent-region": "us-east-1",
+        "local-zones/nobodys-az1": "nobodys-az1",
+        "wavelength-zones/use1-wl1-atl-wlz1": "use1-wl1-atl-wlz1",
+        "wavelength-zones/use1-wl1-atl-wlz1/parent-region": "us-east-1",
+        "wavelength-zones/mars-wlz1": "mars-wlz1",
+        "wavelength-zones/mars-wlz1/parent-region": "mars-1",
+    }.items()
+}
+
+
+class MemoryStore:
+    """The parameters without SSM; lists backwards, since SSM promises no order."""
+
+    def __init__(self, parameters: dict[str, str], failing: str = "") -> None:
+        self.parameters = parameters
+        self.failing = failing
+        self.below: defaultdict[str, list[str]] = defaultdict(list)
+        for name in sorted(parameters, reverse=True):
+            parent, _, code = name.rpartition("/")
+            self.below[parent].append(code)
+        self.asked: list[str] = []
+
+    def codes_under(self, path: str) -> tuple[str, ...]:
+
+        self.asked.append(path)
+        if path == self.failing:
+            msg = f"{path}: ThrottlingException"
+            raise ParameterStoreError(msg)
+        return tuple(self.below[path])
+
+    def values(self, names: Sequence[str]) -> dict[str, str]:
+
+        self.asked.extend(names)
+        if self.failing in names:
+            msg = f"{self.failing}: ThrottlingException"
+            raise ParameterStoreError(msg)
+        return {name: self.parameters[name] for name in names if name in self.parameters}

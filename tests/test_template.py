@@ -1,0 +1,300 @@
+"""What lint can't see in template.yaml, and proof that what it can see is seen."""
+
+import inspect
+import json
+import re
+from copy import deepcopy
+from importlib import import_module
+from typing import Any
+
+import boto3
+import pytest
+from cfnlint.api import lint_all  # type: ignore[import-untyped]
+
+from distributor.settings import DistributorSettings
+from fetcher.settings import FetcherSettings
+from ops.embedded.template import Stack, TemplateError, read_template, resolve, translate
+from shared.settings import Settings
+
+Template = dict[str, Any]
+
+SETTINGS: dict[str, type[Settings]] = {"Fetcher": FetcherSettings, "Distributor": DistributorSettings}
+LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
+TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+ACCOUNT, REGION = "123456789012", "us-east-1"
+SOURCE = "arn:aws:s3:::my-source"
+QUEUE, GROUP = f"arn:aws:sqs:{REGION}:{ACCOUNT}:feed", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/feed"
+PARAMETERS = "arn:aws:ssm:*:*:parameter/aws/service/global-infrastructure"
+COPIES_ONLY = {"StringLike": {"s3:x-amz-copy-source": "my-source/aws-data/*"}}
+
+POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
+    "FetcherRole": [
+        (["ssm:GetParameters", "ssm:GetParametersByPath"], [PARAMETERS, f"{PARAMETERS}/*"], None),
+        ("s3:PutObject", f"{SOURCE}/aws-data/*", None),
+        ("sqs:SendMessage", f"{QUEUE}-FetchFailures", None),
+        (LOGS, f"{GROUP}-fetcher:*", None),
+        (TRACES, "*", None),
+    ],
+    "FetchScheduleRole": [
+        ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-fetcher", None),
+        ("sqs:SendMessage", f"{QUEUE}-FetchFailures", None),
+    ],
+    "DistributorRole": [
+        ("s3:GetObject", f"{SOURCE}/aws-data/*", None),
+        ("s3:ListBucket", SOURCE, None),
+        ("s3:PutObject", "arn:aws:s3:::my-website/data/*", COPIES_ONLY),
+        ("s3:PutObject", ["arn:aws:s3:::mirror-a/data/*", "arn:aws:s3:::mirror-b/x/y/*"], COPIES_ONLY),
+        ("sqs:SendMessage", f"{QUEUE}-DistributionFailures", None),
+        (LOGS, f"{GROUP}-distributor:*", None),
+        (TRACES, "*", None),
+    ],
+}
+
+
+def stack_with(template: Template | None = None, **parameters: str) -> Stack:
+    given = {"S3BucketName": "my-source", "DistributionBucketName": "my-website", **parameters}
+    return resolve(translate(template or read_template()), "feed", given)
+
+
+def problems(template: Template) -> list[str]:
+    """Everything that is wrong with a template, as far as can be known without AWS."""
+    try:
+        translated = translate(template)
+        stack = resolve(translated, "feed", {"S3BucketName": "my-source", "DistributionBucketName": "my-website"})
+    except TemplateError as error:
+        return [str(error)]
+    lint = lint_all(json.dumps(translated))
+    found = [f"{one.rule.id} {one.message}" for one in lint if one.rule.severity != "informational"]
+    for check in (odd_handlers, odd_variables, odd_schedules, odd_event_names):
+        found += check(stack)
+    return found
+
+
+def odd_handlers(stack: Stack) -> list[str]:
+    found = []
+    for function in stack.of_type("AWS::Lambda::Function"):
+        module, _, name = function.properties["Handler"].rpartition(".")
+        try:
+            handler = getattr(import_module(module), name)
+            inspect.signature(handler).bind({}, None)
+        except (ImportError, AttributeError, TypeError) as error:
+            found.append(f"{function.logical_id}: handler: {error}")
+    return found
+
+
+def odd_variables(stack: Stack) -> list[str]:
+    found = []
+    for function in stack.of_type("AWS::Lambda::Function"):
+        set_ = set(function.properties["Environment"]["Variables"]) - {"LOG_LEVEL"}
+        read = {name.upper() for name in SETTINGS[function.logical_id].model_fields}
+        if set_ != read:
+            found.append(f"{function.logical_id}: variables set but not read, or the reverse: {sorted(set_ ^ read)}")
+    return found
+
+
+CRON_FIELDS = (
+    ("minutes", range(60), ""),
+    ("hours", range(24), ""),
+    ("day of month", range(1, 32), "LW?"),
+    ("month", range(1, 13), ""),
+    ("day of week", range(1, 8), "L?#"),
+    ("year", range(1970, 2200), ""),
+)
+NAMES = re.compile(r"\b(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT)\b")
+
+
+def odd_schedules(stack: Stack) -> list[str]:
+    # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+    found = []
+    for schedule in stack.of_type("AWS::Scheduler::Schedule"):
+        expression = schedule.properties["ScheduleExpression"]
+        if re.fullmatch(r"rate\((1 (minute|hour|day)|[1-9]\d* (minutes|hours|days))\)", expression):
+            continue
+        cron = re.fullmatch(r"cron\((.*)\)", expression)
+        fields = cron[1].split() if cron else []
+        if len(fields) != len(CRON_FIELDS) or (fields[2] == "?") == (fields[4] == "?"):
+            found.append(f"{schedule.logical_id}: not six cron fields with ? for one of the days: {expression}")
+            continue
+        for field, (name, numbers, signs) in zip(fields, CRON_FIELDS, strict=True):
+            values = re.findall(r"\d+", NAMES.sub("1", field).partition("/")[0])
+            known = re.fullmatch(rf"[\d*,/{re.escape(signs)}-]+", NAMES.sub("1", field))
+            if not known or any(int(value) not in numbers for value in values):
+                found.append(f"{schedule.logical_id}: {name}: {field}")
+    return found
+
+
+def odd_event_names(stack: Stack) -> list[str]:
+    shape: Any = boto3.client("s3").meta.service_model.shape_for("Event")
+    known = set(shape.enum)
+    return [
+        f"{bucket.logical_id}: unknown event {one['Event']}"
+        for bucket in stack.of_type("AWS::S3::Bucket")
+        for one in bucket.properties.get("NotificationConfiguration", {}).get("LambdaConfigurations", [])
+        if one["Event"] not in known
+    ]
+
+
+def test_the_template_has_no_problem() -> None:
+    assert problems(read_template()) == []
+
+
+ACTION = "Properties.Policies.0.PolicyDocument.Statement.0.Action"
+EXPRESSION = "Properties.ScheduleExpression"
+HANDLER = "Properties.Handler"
+VARIABLES = "Properties.Environment.Variables"
+
+MUTATIONS: list[tuple[str, str, object, str]] = [
+    ("Distributor", f"{VARIABLES}.SOURCE_BUCKET", {"Ref": "SourceBucket"}, "E3004 Circular"),
+    ("Fetcher", "Properties.Runtime", "python9.9", "python9.9"),
+    ("FetcherRole", ACTION, ["ssm:GetParametersByPaths"], "getparametersbypaths"),
+    ("Fetcher", HANDLER, "fetcher.handler.main", "no attribute 'main'"),
+    ("Fetcher", HANDLER, "fetcher.main.lambda_handler", "No module named 'fetcher.main'"),
+    ("Distributor", HANDLER, "distributor.handler.dependencies", "Distributor: handler"),
+    ("FetchSchedule", EXPRESSION, "cron(0 25 * * ? *)", "hours: 25"),
+    ("FetchSchedule", EXPRESSION, "cron(x 2 * * ? *)", "minutes: x"),
+    ("FetchSchedule", EXPRESSION, "cron(0 2 * * *)", "six cron fields"),
+    ("FetchSchedule", EXPRESSION, "cron(0 2 * * * *)", "six cron fields"),
+    ("FetchSchedule", EXPRESSION, "rate(0 days)", "six cron fields"),
+    ("Distributor", f"{VARIABLES}.CACHECONTROL", "x", "CACHECONTROL"),
+    ("Distributor", f"{VARIABLES}.DISTRIBUTION_BUCKET", None, "DISTRIBUTION_BUCKET"),
+    ("Distributor", f"{VARIABLES}.CACHE_CONTROL", "x", "W2001"),
+    ("SourceBucketPolicy", "Properties.Bucket", {"Ref": "SourceBuckets"}, "SourceBuckets"),
+    ("FetchFailures", "Properties.MessageRetention", 5, "MessageRetention"),
+    ("FetchFailures", "Properties.MessageRetentionPeriod", 1209601, "1209601"),
+    ("Fetcher", "Properties.Timeout", 901, "901"),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "value", "words"), MUTATIONS)
+def test_a_broken_template_is_a_problem_that_is_named(name: str, path: str, value: object, words: str) -> None:
+    template = deepcopy(read_template())
+    place = template["Resources"][name]
+    *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+    for step in steps:
+        place = place[step]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+
+    assert words in "\n".join(problems(template))
+
+
+def test_an_unknown_event_name_is_a_problem() -> None:
+    template = deepcopy(read_template())
+    notification = template["Resources"]["SourceBucket"]["Properties"]["NotificationConfiguration"]["Fn::If"][1]
+    notification["LambdaConfigurations"][0]["Event"] = "s3:ObjectMade:*"
+
+    assert any("s3:ObjectMade:*" in problem for problem in problems(template))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["rate(1 day)", "rate(12 hours)", "cron(0/15 8-17 ? * MON-FRI *)", "cron(0 2 L * ? 2026)", "cron(0 2 ? JAN 6#3 *)"],
+)
+def test_schedules_that_scheduler_takes_are_no_problem(expression: str) -> None:
+    assert odd_schedules(stack_with(ScheduleExpression=expression)) == []
+
+
+@pytest.mark.parametrize("role", POLICIES)
+def test_a_role_may_do_exactly_what_is_listed(role: str) -> None:
+    stack = stack_with(ReplicaDestinations="mirror-a/data,mirror-b/x/y")
+    (found,) = [one for one in stack.of_type("AWS::IAM::Role") if one.logical_id == role]
+
+    assert [
+        (statement["Action"], statement["Resource"], statement.get("Condition"))
+        for policy in found.properties["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ] == POLICIES[role]
+    assert not found.properties.get("ManagedPolicyArns")
+
+
+def test_there_is_no_role_beside_those_listed() -> None:
+    assert {role.logical_id for role in stack_with().of_type("AWS::IAM::Role")} == set(POLICIES)
+
+
+def test_without_replicas_there_is_no_right_on_any() -> None:
+    (role,) = [one for one in stack_with().of_type("AWS::IAM::Role") if one.logical_id == "DistributorRole"]
+
+    assert "CopyToReplicas" not in json.dumps(role.properties)
+
+
+def test_without_a_website_nothing_of_the_distributor_is_created() -> None:
+    stack = stack_with(DistributionBucketName="")
+
+    assert not [one.logical_id for one in stack.resources if re.search("Distribut", one.logical_id)]
+    assert not [name for name in stack.outputs if re.search("Distribut|Published", name)]
+    (bucket,) = stack.of_type("AWS::S3::Bucket")
+    assert "NotificationConfiguration" not in bucket.properties
+
+
+def test_two_stacks_in_one_account_share_no_name() -> None:
+    names = [{one.name for one in resolve(translate(read_template()), stack, {}).resources} for stack in ("one", "two")]
+
+    assert not names[0] & names[1]
+
+
+def test_the_source_bucket_is_private_versioned_encrypted_and_outlives_the_stack() -> None:
+    written = read_template()["Resources"]["SourceBucket"]
+    (bucket,) = stack_with(HistoryRetentionDays="7").of_type("AWS::S3::Bucket")
+
+    properties = bucket.properties
+    assert (written["DeletionPolicy"], written["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert all(properties["PublicAccessBlockConfiguration"].values())
+    assert len(properties["PublicAccessBlockConfiguration"]) == 4
+    assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert "AES256" in json.dumps(properties["BucketEncryption"])
+    snapshots, versions = properties["LifecycleConfiguration"]["Rules"]
+    assert (snapshots["Prefix"], snapshots["ExpirationInDays"]) == ("aws-data/history/", "7")
+    assert versions["NoncurrentVersionExpiration"] == {"NoncurrentDays": "7"}
+
+
+def test_prefixes_come_from_the_parameters_everywhere() -> None:
+    stack = stack_with(SourceKeyPrefix="in/put", DistributionKeyPrefix="out")
+
+    text = json.dumps([one.properties for one in stack.resources])
+    assert "aws-data" not in text
+    assert '"my-source/in/put/*"' in text
+    assert "arn:aws:s3:::my-website/out/*" in text
+
+
+def test_functions_run_on_arm_with_python_3_13_json_logs_and_tracing() -> None:
+    for function in stack_with().of_type("AWS::Lambda::Function"):
+        properties = function.properties
+        assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
+        assert properties["LoggingConfig"]["LogFormat"] == "JSON"
+        assert properties["TracingConfig"] == {"Mode": "Active"}
+        assert {"Key": "project", "Value": "aws-services-feed"} in properties["Tags"]
+
+
+def test_failures_are_kept_for_fourteen_days() -> None:
+    for queue in stack_with().of_type("AWS::SQS::Queue"):
+        assert queue.properties["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_the_schedule_is_daily_at_two_with_retries_and_a_dead_letter_queue() -> None:
+    (schedule,) = stack_with().of_type("AWS::Scheduler::Schedule")
+
+    properties = schedule.properties
+    assert properties["ScheduleExpression"] == "cron(0 2 * * ? *)"
+    assert properties["ScheduleExpressionTimezone"] == "UTC"
+    assert properties["Target"]["Input"] == "{}"
+    assert properties["Target"]["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    assert properties["Target"]["DeadLetterConfig"]["Arn"] == f"{QUEUE}-FetchFailures"
+
+
+def test_only_tls_reaches_the_source_bucket() -> None:
+    (policy,) = stack_with().of_type("AWS::S3::BucketPolicy")
+
+    assert policy.properties["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "OnlyTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [SOURCE, f"{SOURCE}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]

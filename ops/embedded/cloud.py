@@ -9,6 +9,7 @@ Everything listens on 127.0.0.1 only. moto keeps one global state, so one cloud 
 
 import json
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,12 +25,13 @@ from moto.server import ThreadedMotoServer
 from ops.embedded.deploy import asynchronous_configuration, deploy, function_configuration
 from ops.embedded.iam import is_permitted
 from ops.embedded.lambdas import Function, LambdaService
-from ops.embedded.parameters import ParameterServer, Quirks
+from ops.embedded.parameters import ParameterServer
 from ops.embedded.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRuntime, Runtime, emulator
 from ops.embedded.template import ACCOUNT, REGION, Resource, Stack, read_template, resolve, translate
 
 WEBSITE = "example-website"
 OPERATOR = "operator"
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,19 @@ class EmbeddedCloud:
         *,
         template: Mapping[str, Any] | None = None,
         stack_name: str = "aws-services-feed",
-        quirks: Quirks | None = None,
+        ssm: ParameterServer | None = None,
         in_process: bool = False,
     ) -> None:
         """Deploy `template` (the project's own by default) with these parameters, a website bucket among them.
 
-        `in_process` runs the functions in this process instead of under AWS's emulator.
+        `ssm` is a stand-in not yet started, by default one over the catalogue that moto ships. `in_process` runs the
+        functions in this process instead of under AWS's emulator.
         """
         given = {"DistributionBucketName": WEBSITE, "SsmRequestsPerSecond": "10000", **(parameters or {})}
         self.stack: Stack = resolve(translate(template or read_template()), stack_name, given)
         self.website = given["DistributionBucketName"]
-        self._quirks = quirks
+        self.parameters = ssm or ParameterServer()
+        self.parameters.authorize = is_permitted
         self._emulator = None if in_process else emulator()
         self._session = boto3.Session(region_name=REGION)
         self._exit = ExitStack()
@@ -85,6 +89,10 @@ class EmbeddedCloud:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            if not _ONE_AT_A_TIME.acquire(blocking=False):
+                msg = "another embedded cloud is running in this process, and moto has one state for all"
+                raise RuntimeError(msg)
+            stack.callback(_ONE_AT_A_TIME.release)
             self._start(stack)
             self._exit = stack.pop_all()
         return self
@@ -135,10 +143,10 @@ class EmbeddedCloud:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
         server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         server.start()
-        stack.callback(server.stop)
+        stack.callback(_stop, server)
         self.url = "http://{}:{}".format(*server.get_host_and_port())
         requests.post(f"{self.url}/moto-api/reset", timeout=10)
-        self.parameters = stack.enter_context(ParameterServer(quirks=self._quirks, authorize=is_permitted))
+        stack.enter_context(self.parameters)
         self.lambdas = LambdaService()
         stack.callback(self.lambdas.close)
         stack.enter_context(_moto_invokes(self.lambdas))
@@ -197,6 +205,12 @@ class EmbeddedCloud:
     def _enforce_iam(self, stack: ExitStack) -> None:
         requests.post(f"{self.url}/moto-api/reset-auth", data=b"0", timeout=10)
         stack.callback(requests.post, f"{self.url}/moto-api/reset-auth", data=b"inf", timeout=10)
+
+
+def _stop(server: ThreadedMotoServer) -> None:
+    server.stop()
+    if server._server:  # noqa: SLF001 - moto leaves the socket open
+        server._server.server_close()  # noqa: SLF001
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def catalogue() -> dict[str, str]:
 
 
 def _resource(name: str) -> dict[str, Any]:
-    packed = (importlib.resources.files("moto.ssm") / "resources" / name).read_bytes()
+    packed = (importlib.resources.files("moto") / "ssm" / "resources" / name).read_bytes()
     tree: dict[str, Any] = json.loads(gzip.decompress(packed))
     return tree
 
@@ -76,7 +76,7 @@ class Traffic:
 
 
 class ParameterServer:
-    """SSM's JSON protocol on a loopback port that the system chooses; start and stop with `with`."""
+    """SSM's JSON protocol on a loopback port that the system chooses; `with` starts and stops it at `url`."""
 
     def __init__(
         self,
@@ -87,17 +87,12 @@ class ParameterServer:
         """Serve these parameters (moto's catalogue by default); without `authorize` everyone may read."""
         self.traffic = Traffic()
         self.quirks = quirks or Quirks()
-        self._authorize = authorize
+        self.authorize = authorize
         self._random = random.Random(self.quirks.seed)  # noqa: S311 - a repeatable stand-in
         self._lock = threading.Lock()
         self._allowance, self._refilled = self.quirks.per_second, time.monotonic()
         self.replace(catalogue() if parameters is None else parameters)
-        self._server = _Server(("127.0.0.1", 0), _handler_for(self))
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = ""
 
     def replace(self, parameters: Mapping[str, str]) -> None:
         """Let the world change: serve other parameters from now on."""
@@ -107,6 +102,8 @@ class ParameterServer:
         self._parameters, self._children = dict(parameters), children
 
     def __enter__(self) -> Self:
+        self._server = _Server(("127.0.0.1", 0), _handler_for(self))
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
@@ -177,13 +174,12 @@ class ParameterServer:
         return True
 
     def _may(self, headers: Mapping[str, str], operation: str, names: list[str]) -> bool:
-        if self._authorize is None:
+        if self.authorize is None:
             return True
         credential = headers.get("Authorization", "").partition("Credential=")[2].split("/")
         key, region = (credential[0], credential[2]) if len(credential) > 2 else ("", "")  # noqa: PLR2004
         return all(
-            self._authorize(key, headers, f"ssm:{operation}", f"arn:aws:ssm:{region}::parameter{name}")
-            for name in names
+            self.authorize(key, headers, f"ssm:{operation}", f"arn:aws:ssm:{region}::parameter{name}") for name in names
         )
 
 

@@ -77,13 +77,18 @@ def emulator() -> Path | None:
 class EmulatedRuntime:
     """The handler in a process of its own under AWS's Runtime Interface Emulator, which enforces the time-out."""
 
-    def __init__(self, configuration: FunctionConfiguration, rie: Path, command: tuple[str, ...] = ()) -> None:
-        """Start it; `command` replaces the interpreter and its options, for code that was built elsewhere."""
+    def __init__(
+        self,
+        configuration: FunctionConfiguration,
+        rie: Path,
+        command: tuple[str, ...] = (sys.executable, "-m", "awslambdaric"),
+        cwd: Path = ROOT,
+    ) -> None:
+        """Start it; `command` and `cwd` are for code that was built elsewhere."""
         port, api_port = _free_port(), _free_port()
         self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
         self._timeout = configuration.timeout
         self._log = _Log()
-        command = command or (sys.executable, "-m", "awslambdaric")
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and AWS's emulator
             [
                 str(_executable(rie)),
@@ -93,7 +98,7 @@ class EmulatedRuntime:
                 *command,
                 configuration.handler,
             ],
-            cwd=ROOT,
+            cwd=cwd,
             env={**_base_environment(configuration), **configuration.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -6,6 +6,7 @@ them; one that is not known here raises, so that nothing in the template is pass
 
 import copy
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def read_template(path: Path = TEMPLATE) -> dict[str, Json]:
 
 def translate(template: Mapping[str, Json]) -> dict[str, Json]:
     """The template as SAM hands it to CloudFormation; no credentials or network are needed."""
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of metrics that it never sends
     sam = copy.deepcopy(dict(template))
     sam["Globals"]["Function"]["CodeUri"] = "s3://code/uploaded-by-sam-deploy.zip"
     try:

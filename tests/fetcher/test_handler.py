@@ -78,7 +78,7 @@ def test_a_catalogue_without_odd_zones_warns_of_nothing(
 def test_an_incomplete_catalogue_writes_nothing_and_is_raised(
     parameters: ParameterServer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parameters, "_authorize", lambda key, headers, action, arn: "eusc" not in arn)
+    monkeypatch.setattr(parameters, "authorize", lambda key, headers, action, arn: "eusc" not in arn)
 
     with pytest.raises(IncompleteCatalogueError, match=rf"{ROOT}/regions/eusc-de-east-1/.*AccessDenied"):
         handler.lambda_handler({}, lambda_context)

@@ -1,0 +1,105 @@
+"""The embedded cloud with the stack of template.yaml on it, as it is."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ops.embedded.cloud import EmbeddedCloud
+from ops.embedded.parameters import ParameterServer
+from ops.embedded.runtimes import emulator
+from tests.fetcher.small_world import PARAMETERS
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[EmbeddedCloud]:
+    """The whole stack under AWS's emulator where it runs, after one run of the schedule."""
+    with EmbeddedCloud(ssm=ParameterServer(PARAMETERS)) as started:
+        started.fire_schedules()
+        started.settle()
+        yield started
+
+
+def upload(cloud: EmbeddedCloud, key: str, body: bytes = b"[]") -> None:
+    cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key=key, Body=body)
+    cloud.settle()
+
+
+def outcomes(cloud: EmbeddedCloud) -> list[str]:
+    return [one["outcome"] for one in cloud.lambdas.invocations[-1].answer.content["objects"]]
+
+
+def test_the_schedule_ends_with_the_files_on_the_website(cloud: EmbeddedCloud) -> None:
+    assert cloud.objects(cloud.website) == ["data/complete-data.json", "data/regions.json", "data/services.json"]
+    assert cloud.runs_in_process == (emulator() is None)
+
+
+def test_an_upload_by_hand_is_distributed_too(cloud: EmbeddedCloud) -> None:
+    upload(cloud, "aws-data/space plus+日.json")
+
+    assert outcomes(cloud) == ["copied"]
+    assert "data/space plus+日.json" in cloud.objects(cloud.website)
+
+
+@pytest.mark.parametrize("key", ["aws-data/x.txt", "elsewhere/x.json"])
+def test_the_filter_keeps_other_keys_from_the_distributor(cloud: EmbeddedCloud, key: str) -> None:
+    before = len(cloud.lambdas.invocations)
+
+    upload(cloud, key)
+
+    assert len(cloud.lambdas.invocations) == before
+
+
+def test_the_function_api_invokes_and_tells_of_errors(cloud: EmbeddedCloud) -> None:
+    (name,) = [name for name in cloud.lambdas.functions if name.endswith("distributor")]
+
+    good = cloud.client("lambda").invoke(FunctionName=name, Payload=b'{"Records": []}')
+    bad = cloud.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    later = cloud.client("lambda").invoke(FunctionName=name, Payload=b'{"Records": []}', InvocationType="Event")
+    cloud.settle()
+
+    assert json.loads(good["Payload"].read())["objects"] == []
+    assert "FunctionError" not in good
+    assert bad["FunctionError"] == "Unhandled"
+    assert json.loads(bad["Payload"].read())["errorType"] == "EnvelopeError"
+    assert later["StatusCode"] == 202
+
+
+def test_an_event_that_fails_is_tried_three_times_and_then_kept(cloud: EmbeddedCloud) -> None:
+    before = len(cloud.lambdas.invocations)
+
+    cloud.client("lambda").invoke(
+        FunctionName="aws-services-feed-distributor", Payload=b'{"odd": 1}', InvocationType="Event"
+    )
+    cloud.settle()
+
+    attempts = cloud.lambdas.invocations[before:]
+    assert [one.attempt for one in attempts] == [1, 2, 3]
+    (kept,) = [message for message in cloud.messages("DistributionFailures") if "requestPayload" in message]
+    assert kept["requestPayload"] == {"odd": 1}
+    assert kept["responsePayload"]["errorType"] == "EnvelopeError"
+
+
+def test_roles_have_no_right_beyond_their_own(cloud: EmbeddedCloud) -> None:
+    roles = {role.logical_id: cloud._roles[role.arn] for role in cloud.stack.of_type("AWS::IAM::Role")}
+    fetcher = cloud._connect("s3", roles["FetcherRole"])
+    distributor = cloud._connect("s3", roles["DistributorRole"])
+
+    fetcher.put_object(Bucket=cloud.source_bucket(), Key="aws-data/own.txt", Body=b"")
+    for refused in (
+        lambda: fetcher.put_object(Bucket=cloud.website, Key="data/x.json", Body=b""),
+        lambda: fetcher.put_object(Bucket=cloud.source_bucket(), Key="elsewhere/x.json", Body=b""),
+        lambda: fetcher.get_object(Bucket=cloud.source_bucket(), Key="aws-data/own.txt"),
+        lambda: distributor.put_object(Bucket=cloud.source_bucket(), Key="aws-data/x.json", Body=b""),
+        lambda: distributor.put_object(Bucket=cloud.website, Key="index.html", Body=b""),
+        lambda: distributor.delete_object(Bucket=cloud.website, Key="data/regions.json"),
+        lambda: distributor.get_object(Bucket=cloud.website, Key="data/regions.json"),
+    ):
+        with pytest.raises(ClientError, match=r"403|AccessDenied|Forbidden"):
+            refused()  # type: ignore[no-untyped-call]
+
+
+def test_a_second_cloud_in_the_same_process_is_refused(cloud: EmbeddedCloud) -> None:
+    with pytest.raises(RuntimeError, match="another embedded cloud"):
+        EmbeddedCloud().__enter__()

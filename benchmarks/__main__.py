@@ -1,0 +1,81 @@
+"""Run every measurement and print it. Times depend on the machine; calls and sizes do not."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from ops.embedded.cloud import EmbeddedCloud
+from ops.embedded.template import ROOT
+
+if TYPE_CHECKING:
+    from ops.embedded.lambdas import Invocation
+
+RUNS = 5
+
+
+def main() -> None:
+    """Print one table a subject."""
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(_zips())
+    console.print(_main_job())
+
+
+def _zips() -> Table:
+    """Sizes of the zip files that `sam deploy` would upload."""
+    table = Table("function", "zip, MB", "own code in it, kB", title="Zip files, as built by make build-<function>")
+    for function, package in (("Fetcher", "fetcher"), ("Distributor", "distributor")):
+        with tempfile.TemporaryDirectory() as folder:
+            command = ["/usr/bin/env", "make", f"build-{function}", f"ARTIFACTS_DIR={folder}"]
+            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - our own Makefile
+            everything = _zipped(Path(folder), [Path(folder)])
+            own = _zipped(Path(folder), [Path(folder) / package, Path(folder) / "shared"])
+        table.add_row(function, f"{everything / 1e6:.1f}", f"{own / 1e3:.0f}")
+    return table
+
+
+def _zipped(root: Path, folders: list[Path]) -> int:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
+            archive.write(path, path.relative_to(root))
+    return len(packed.getvalue())
+
+
+def _main_job() -> Table:
+    """The main job several times on the embedded cloud: calls, and medians of what a cold and a warm start take."""
+    fetches: list[Invocation] = []
+    copies: list[Invocation] = []
+    starts: list[float] = []
+    for _ in range(RUNS):
+        with EmbeddedCloud() as cloud:
+            for _ in range(2):
+                cloud.fire_schedules()
+                cloud.settle()
+            fetches += [one for one in cloud.lambdas.invocations if one.event == {}]
+            copies += [one for one in cloud.lambdas.invocations if "Records" in one.event]
+        logs = "".join(one.answer.log for one in [*fetches, *copies])
+        starts = [float(found) for found in re.findall(r"INIT REPORT\(durationMs: ([\d.]+)", logs)]
+    outcomes = [outcome for one in copies for outcome in one.answer.content["objects"]]
+    published = [outcome["seconds"] for outcome in outcomes if outcome["outcome"] == "copied"]
+    summaries = [one.answer.content for one in fetches]
+    table = Table("figure", "value", title=f"The main job on the embedded cloud, {RUNS} clouds of 2 runs, medians")
+    table.add_row("SSM calls of a run", json.dumps(sorted({one["ssmCalls"] for one in summaries})))
+    table.add_row("run of the fetcher, stand-in without quota, s", f"{median(one['seconds'] for one in summaries):.2f}")
+    table.add_row("start of a function (imports), ms", f"{median(starts):.0f}" if starts else "not measured here")
+    table.add_row("GET, check, COPY, HEAD of one object on moto, ms", f"{median(published) * 1000:.0f}")
+    table.add_row("objects published", str(len(published)))
+    return table
+
+
+if __name__ == "__main__":
+    main()

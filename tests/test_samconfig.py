@@ -1,0 +1,26 @@
+import tomllib
+from typing import Any
+
+import click
+import pytest
+from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
+
+from ops.embedded.template import ROOT, read_template, resolve, translate
+
+CONFIG: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+ENVIRONMENTS = [name for name in CONFIG if name != "version"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_environments_parameters_are_what_sam_and_the_template_take(environment: str) -> None:
+    written = CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"]
+
+    parameters = CfnParameterOverridesType().convert(written, None, click.Context(click.Command("deploy")))
+
+    assert resolve(translate(read_template()), "feed", parameters).resources
+
+
+def test_every_environment_is_a_stack_of_its_own_and_builds_without_copying_the_folder() -> None:
+    assert ENVIRONMENTS == ["default", "staging", "prod"]
+    assert len({CONFIG[name]["global"]["parameters"]["stack_name"] for name in ENVIRONMENTS}) == 3
+    assert all(CONFIG[name]["build"]["parameters"]["build_in_source"] for name in ENVIRONMENTS)

@@ -23,9 +23,12 @@ class EnvelopeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The object may have been written. `event_time` is None where the event gives none that can be read."""
+    """The object may have been written. `bucket` is None where a person or the sweeper names only keys of the source.
 
-    bucket: str
+    `event_time` is None where the event gives none that can be read.
+    """
+
+    bucket: str | None
     key: str
     event_time: datetime | None = None
 
@@ -58,8 +61,10 @@ Notice = Changed | Irrelevant | Malformed | Unsupported
 
 
 def decode(event: object) -> tuple[Notice, ...]:
-    """The notices of an event: from S3 itself, or S3 events in the bodies of SQS messages.
+    """The notices of an event.
 
+    Known are: events of S3 itself, bare or in SQS or SNS messages; EventBridge events of S3; the record that Lambda
+    keeps of an event that failed for good; and `{"keys": [...]}`, real keys of the source bucket, for operators.
     EnvelopeError if the event as a whole is not understood; a record that is not becomes a notice of its own.
     """
     return tuple(_notices(event))
@@ -72,8 +77,17 @@ def _notices(event: object) -> Iterator[Notice]:
         case {"Records": list(records)}:
             for record in records:
                 yield from _from_record(record)
+        case {"source": "aws.s3", "detail-type": str(kind), "detail": detail, "time": time}:
+            yield _from_eventbridge(kind, detail, time)
+        case {"requestContext": dict(), "requestPayload": payload}:
+            yield from _notices(payload)
+        case {"Type": "Notification", "Message": message}:
+            yield from _from_body(message)
+        case {"keys": list(keys)}:
+            for key in keys:
+                yield Changed(None, key) if isinstance(key, str) and key else Malformed("", "a key is text, not empty")
         case _:
-            msg = f"not an S3 event, nor SQS messages that hold any: {printable(repr(event))}"
+            msg = f"an event of no known shape: {printable(repr(event))}"
             raise EnvelopeError(msg)
 
 
@@ -81,17 +95,19 @@ def _from_record(record: object) -> Iterator[Notice]:
     match record:
         case {"eventSource": "aws:sqs", "body": body}:
             yield from _from_body(body)
+        case {"EventSource": "aws:sns", "Sns": {"Message": body}}:
+            yield from _from_body(body)
         case {"eventSource": "aws:s3"}:
             yield _from_s3(record)
         case _:
-            yield Malformed("", f"not a record of aws:s3: {printable(repr(record))}")
+            yield Malformed("", f"not a record of S3: {printable(repr(record))}")
 
 
 def _from_body(body: object) -> Iterator[Notice]:
     try:
         yield from _notices(json.loads(body)) if isinstance(body, str) else _notices(body)
     except (ValueError, RecursionError) as error:  # EnvelopeError and JSONDecodeError among them
-        yield Malformed("", f"a message body that holds no S3 event: {printable(str(error))}")
+        yield Malformed("", f"a message that holds no S3 event: {printable(str(error))}")
 
 
 def _from_s3(record: object) -> Notice:
@@ -104,12 +120,25 @@ def _from_s3(record: object) -> Notice:
         return Malformed(encoded or "", "eventName, s3.bucket.name or s3.object.key is missing or not text")
     if not name.startswith("ObjectCreated:"):
         return Irrelevant(encoded, f"{printable(name)} does not write an object")
+    return from_form(bucket, encoded, _time(_text(record, "eventTime")))
+
+
+def from_form(bucket: str, encoded: str, event_time: datetime | None = None) -> Changed | Malformed:
+    """The notice for a key that S3 encoded as in a form, + for a space."""
     try:
-        # S3 encodes keys as in a form, + for a space; the default error mode would turn bad UTF-8 into U+FFFD.
-        key = unquote_plus(encoded, errors="strict")
+        # The default error mode would turn bad UTF-8 into U+FFFD, another key.
+        return Changed(bucket, unquote_plus(encoded, errors="strict"), event_time)
     except UnicodeDecodeError:
         return Malformed(encoded, "the key is not UTF-8")
-    return Changed(bucket, key, _time(record))
+
+
+def _from_eventbridge(kind: str, detail: object, time: object) -> Notice:
+    bucket, key = _text(detail, "bucket", "name"), _text(detail, "object", "key")
+    if kind != "Object Created":
+        return Irrelevant(key or "", f"{printable(kind)} does not write an object")
+    if not bucket or not key:
+        return Malformed(key or "", "detail.bucket.name or detail.object.key is missing or not text")
+    return Changed(bucket, key, _time(time))  # EventBridge gives the key as it is
 
 
 def _text(record: object, *path: str) -> str | None:
@@ -118,9 +147,9 @@ def _text(record: object, *path: str) -> str | None:
     return record if isinstance(record, str) else None
 
 
-def _time(record: object) -> datetime | None:
+def _time(text: object) -> datetime | None:
     try:
-        time = datetime.fromisoformat(_text(record, "eventTime") or "")
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
-    return time if time.tzinfo else None
+    return time if time and time.tzinfo else None

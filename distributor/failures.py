@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from distributor.outcomes import Outcome, Rejected
+from distributor.outcomes import Cause, Outcome, Rejected
 from distributor.report import describe
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ class FailureQueue:
             return
         for outcome in outcomes:
             if isinstance(outcome, Rejected):
-                self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(describe(outcome)))
+                # With the keys as they are, so that the message is itself an event that can be tried again.
+                message = {**describe(outcome), "keys": [outcome.key] if outcome.cause is Cause.OBJECT else []}
+                self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(message))
 
 
 def connect(url: str) -> FailureQueue:

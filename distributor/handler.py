@@ -1,56 +1,45 @@
-"""The distributor's entry: S3 events in, the website brought to the source's present state."""
+"""The distributor's entry: events that name keys in, the website brought to the source's present state."""
 
-import os
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from distributor import failures, store
-from distributor.events import decode
+from distributor import batch
+from distributor.dependencies import dependencies
+from distributor.events import Notice, decode
+from distributor.outcomes import Outcome
 from distributor.plan import plan
 from distributor.publish import carry_out
 from distributor.report import emit, raise_if_failed, summarize
-from distributor.settings import DistributorSettings
 from shared.observability import logger_for, metrics_for
-from shared.settings import read_settings
 
 SERVICE = "distributor"
 logger = logger_for(SERVICE)
 metrics = metrics_for(SERVICE)
 
 
-@dataclass(frozen=True, slots=True)
-class Dependencies:
-    """What an invocation works with."""
-
-    settings: DistributorSettings
-    store: store.Store
-    failures: failures.FailureQueue
-
-
-@cache
-def dependencies() -> Dependencies:
-    """Settings and clients, made once for each execution environment."""
-    settings = read_settings(DistributorSettings, os.environ)
-    return Dependencies(
-        settings,
-        store.connect(settings.cache_control, settings.max_object_bytes),
-        failures.connect(settings.failure_queue_url),
-    )
-
-
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Publish every object that the event names; what may yet be published is raised at the end, for Lambda's retry."""
-    made = dependencies()
-    decisions = plan(decode(event), made.settings)
-    if not decisions:
+    """Publish every object that the event names; what may yet be published is raised at the end, for Lambda's retry.
+
+    To S3 Batch Operations nothing is raised for an object: each task has a result, and the job retries by it.
+    """
+    if batch.is_job(event):
+        tasks = batch.decode_tasks(event)
+        return batch.answer(event, {task: distribute([notice], context) for task, notice in tasks.items()})
+    outcomes = distribute(decode(event), context)
+    if not outcomes:
         logger.warning("event_without_records")
-    outcomes = carry_out(decisions, made.store, context.get_remaining_time_in_millis)
-    emit(outcomes, logger, metrics)
-    made.failures.keep(outcomes)
     raise_if_failed(outcomes)
     return summarize(outcomes)
+
+
+def distribute(notices: Iterable[Notice], context: LambdaContext) -> list[Outcome]:
+    """Decide, carry out, report, and keep what was rejected."""
+    made = dependencies()
+    outcomes = carry_out(plan(notices, made.settings), made.store, context.get_remaining_time_in_millis)
+    emit(outcomes, logger, metrics)
+    made.failures.keep(outcomes)
+    return outcomes

@@ -5,6 +5,7 @@ A reason is a phrase for a person.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 
 from distributor.settings import Location
 
@@ -55,13 +56,21 @@ class Skipped:
     reason: str
 
 
+class Cause(Enum):
+    """What a rejection is about."""
+
+    OBJECT = auto()
+    FOREIGN_BUCKET = auto()
+    MALFORMED_RECORD = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Never to be published as it is; no retry helps. `foreign` marks a record of a bucket that is not ours."""
+    """Never to be published as it is; no retry helps. `key` is a real key unless the record itself is malformed."""
 
     key: str
     reason: str
-    foreign: bool = False
+    cause: Cause = Cause.OBJECT
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import cache
 
 from distributor.events import Changed, Irrelevant, Malformed, Notice, Unsupported
-from distributor.outcomes import Decision, Failed, Publish, Rejected, Skipped
-from distributor.settings import DistributorSettings
+from distributor.outcomes import Cause, Decision, Failed, Publish, Rejected, Skipped
+from distributor.settings import DistributorSettings, Location
 from shared.observability import printable
 
 LONGEST_KEY = 1024  # bytes; https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
@@ -23,7 +24,7 @@ def _decide(notice: Notice, settings: DistributorSettings) -> Iterator[Decision]
         case Irrelevant(key, reason):
             yield Skipped(key, reason)
         case Malformed(key, reason):
-            yield Rejected(key, reason)
+            yield Rejected(key, reason, Cause.MALFORMED_RECORD)
         case Unsupported(key, reason):
             yield Failed(key, reason)
         case _:
@@ -33,24 +34,25 @@ def _decide(notice: Notice, settings: DistributorSettings) -> Iterator[Decision]
 def _decide_on_key(notice: Changed, settings: DistributorSettings) -> Iterator[Decision]:
     key = notice.key
     prefix = f"{settings.source_prefix}/"
-    if notice.bucket != settings.source_bucket:
-        yield Rejected(key, f"the event is of another bucket, {printable(notice.bucket)}", foreign=True)
-        return
-    if not key.startswith(prefix):
+    if notice.bucket not in {None, settings.source_bucket}:
+        yield Rejected(key, f"the event is of another bucket, {printable(str(notice.bucket))}", Cause.FOREIGN_BUCKET)
+    elif not key.startswith(prefix):
         yield Skipped(key, f"not below {prefix}")
-        return
-    name = key.removeprefix(prefix)
-    settled = _refusal(key, name) or _no_match(key, name, settings.publish_patterns)
-    if settled:
-        yield settled
-        return
-    for destination in settings.destinations:
-        task = Publish(settings.source, destination, name, notice.event_time)
-        too_long = len(task.destination_key.encode()) > LONGEST_KEY
-        yield Rejected(key, f"its key at the destination would be over {LONGEST_KEY} bytes") if too_long else task
+    else:
+        for destination in settings.destinations:
+            yield decide(key.removeprefix(prefix), destination, settings, notice.event_time)
 
 
-def _refusal(key: str, name: str) -> Skipped | Rejected | None:
+def decide(
+    name: str, destination: Location, settings: DistributorSettings, event_time: datetime | None = None
+) -> Publish | Skipped | Rejected:
+    """Whether the source's object of this name below the prefix goes to this destination."""
+    task = Publish(settings.source, destination, name, event_time)
+    return _refusal(task) or _no_match(task, settings.publish_patterns) or task
+
+
+def _refusal(task: Publish) -> Skipped | Rejected | None:
+    key, name = task.source_key, task.name
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
         return Rejected(key, "the key holds control characters or lone surrogates")
     if "\\" in name:
@@ -62,11 +64,14 @@ def _refusal(key: str, name: str) -> Skipped | Rejected | None:
     return None
 
 
-def _no_match(key: str, name: str, patterns: Sequence[str]) -> Skipped | None:
+def _no_match(task: Publish, patterns: Sequence[str]) -> Skipped | Rejected | None:
+    key, name = task.source_key, task.name
     if any(segment.startswith(".") for segment in name.split("/")):
         return Skipped(key, "a name that starts with a dot is never published")
     if not any(_compiled(pattern).fullmatch(name) for pattern in patterns):
         return Skipped(key, f"matches no pattern of PUBLISH_PATTERNS ({', '.join(patterns)})")
+    if len(task.destination_key.encode()) > LONGEST_KEY:
+        return Rejected(key, f"its key at the destination would be over {LONGEST_KEY} bytes")
     return None
 
 

@@ -7,7 +7,8 @@ The checked bytes are the copied bytes, since the copy is bound to the ETag of t
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeAlias
 
 from distributor.content import UnfitError, check
@@ -16,6 +17,7 @@ from distributor.store import CopyAnswer, SourceObject, StoreError, TooLargeErro
 
 MAX_PASSES = 5
 
+SIDE_BY_SIDE = 8
 MARGIN_MS = 10_000  # a publication takes some 100 ms; the rest is for an answer that is slow to come
 
 Published: TypeAlias = Copied | Gone | Rejected | Failed
@@ -34,23 +36,23 @@ class Requests(Protocol):
         """The source's present ETag."""
 
 
-def carry_out(decisions: Iterable[Decision], store: Requests, remaining_ms: Callable[[], int]) -> list[Outcome]:
-    """Carry out every decision; a fault in one never touches the others.
+def carry_out(decisions: Sequence[Decision], store: Requests, remaining_ms: Callable[[], int]) -> list[Outcome]:
+    """Carry out every decision, `SIDE_BY_SIDE` at once; a fault in one never touches the others.
 
     When less than `MARGIN_MS` is left, the rest is `Failed` without a try, so that a retry takes it up; the first
     object is always tried, so that a short time-out cannot keep an event from ever getting on.
     """
-    outcomes: list[Outcome] = []
-    tried = 0
-    for decision in decisions:
+    first = next((decision for decision in decisions if isinstance(decision, Publish)), None)
+
+    def one(decision: Decision) -> Outcome:
         if not isinstance(decision, Publish):
-            outcomes.append(decision)
-        elif tried and remaining_ms() < MARGIN_MS:
-            outcomes.append(Failed(decision.source_key, "not tried: too little time was left"))
-        else:
-            outcomes.append(_publish_safely(decision, store))
-            tried += 1
-    return outcomes
+            return decision
+        if decision is not first and remaining_ms() < MARGIN_MS:
+            return Failed(decision.source_key, "not tried: too little time was left")
+        return _publish_safely(decision, store)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        return list(pool.map(one, decisions))
 
 
 def _publish_safely(task: Publish, store: Requests) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from distributor.outcomes import Copied, Failed, Gone, Outcome, Rejected, Skipped
+from distributor.outcomes import Cause, Copied, Failed, Gone, Outcome, Rejected, Skipped
 from shared.observability import printable
 
 KINDS = (Copied, Gone, Skipped, Rejected, Failed)
@@ -56,7 +56,7 @@ def emit(outcomes: Iterable[Outcome], logger: Logger, metrics: Metrics) -> None:
         metrics.add_metric(name=type(outcome).__name__, unit=MetricUnit.Count, value=1)
         if isinstance(outcome, Copied):
             _measure_copy(outcome, metrics)
-        if isinstance(outcome, Rejected) and outcome.foreign:
+        if isinstance(outcome, Rejected) and outcome.cause is Cause.FOREIGN_BUCKET:
             metrics.add_metric(name="ForeignBucket", unit=MetricUnit.Count, value=1)
 
 

@@ -10,10 +10,14 @@ COPY_LIMIT_BYTES = 5_000_000_000  # the most that one CopyObject takes
 
 
 class Location(NamedTuple):
-    """A place for objects: a bucket and the prefix below which they go."""
+    """A place for objects: a bucket, the prefix below which they go, and the account that must own it, if known."""
 
     bucket: BucketName
     prefix: KeyPrefix
+    owner: str = ""
+
+
+AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
 
 def _comma_separated(value: str) -> tuple[str, ...]:
@@ -27,6 +31,7 @@ def _locations(value: str) -> tuple[tuple[str, ...], ...]:
 class DistributorSettings(Settings):
     """What is published, from where, to where and under which headers.
 
+    The owners are account ids: a bucket of that name that belongs to another account is refused. Empty: not checked.
     `replica_destinations` are further places that get every file, written `bucket/prefix` with commas between.
     """
 
@@ -39,16 +44,19 @@ class DistributorSettings(Settings):
     max_object_bytes: int = Field(default=10_000_000, gt=0, le=COPY_LIMIT_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations)] = ()
     failure_queue_url: str = ""
+    source_bucket_owner: AccountId = ""
+    distribution_bucket_owner: AccountId = ""
 
     @property
     def source(self) -> Location:
         """Where files are taken from."""
-        return Location(self.source_bucket, self.source_prefix)
+        return Location(self.source_bucket, self.source_prefix, self.source_bucket_owner)
 
     @property
     def destinations(self) -> tuple[Location, ...]:
         """Where each file goes, the website first."""
-        return (Location(self.distribution_bucket, self.distribution_prefix), *self.replica_destinations)
+        website = Location(self.distribution_bucket, self.distribution_prefix, self.distribution_bucket_owner)
+        return (website, *self.replica_destinations)
 
     @model_validator(mode="after")
     def _source_and_destinations_are_apart(self) -> Self:

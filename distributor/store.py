@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from distributor.outcomes import Publish
+from distributor.settings import Location
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -57,7 +58,9 @@ class Store:
     def get(self, task: Publish) -> SourceObject | None:
         """The source's present state; None if it has no such object. TooLargeError before any byte is read."""
         try:
-            answer = self.client.get_object(Bucket=task.source.bucket, Key=task.source_key)
+            answer = self.client.get_object(
+                Bucket=task.source.bucket, Key=task.source_key, **_owner("ExpectedBucketOwner", task.source)
+            )
             with answer["Body"] as body:
                 if answer["ContentLength"] > self.limit:
                     msg = f"{answer['ContentLength']} bytes, over the limit of {self.limit} (MAX_OBJECT_BYTES)"
@@ -84,6 +87,8 @@ class Store:
                 ContentType=CONTENT_TYPE,
                 CacheControl=self.cache_control,
                 Metadata=provenance(task, datetime.now(UTC)),
+                **_owner("ExpectedSourceBucketOwner", task.source),
+                **_owner("ExpectedBucketOwner", task.destination),
             )
         except ClientError as error:
             return _after_refusal(error)
@@ -98,7 +103,9 @@ class Store:
     def head(self, task: Publish) -> str | None:
         """The ETag that the source has now; None if it has no such object."""
         try:
-            return self.client.head_object(Bucket=task.source.bucket, Key=task.source_key)["ETag"]
+            return self.client.head_object(
+                Bucket=task.source.bucket, Key=task.source_key, **_owner("ExpectedBucketOwner", task.source)
+            )["ETag"]
         except ClientError as error:
             if _status(error) == HTTPStatus.NOT_FOUND:
                 return None
@@ -127,6 +134,10 @@ def provenance(task: Publish, now: datetime) -> dict[str, str]:
         "source-bucket": task.source.bucket,
         "source-key": key,
     }
+
+
+def _owner(parameter: str, place: Location) -> Any:  # noqa: ANN401 - the parameters of several operations
+    return {parameter: place.owner} if place.owner else {}
 
 
 def _status(error: ClientError) -> int:

@@ -52,7 +52,7 @@ def test_sam_builds_every_function_for_lambdas_platform(tmp_path: Path) -> None:
         env={**os.environ, "SAM_CLI_TELEMETRY": "0"},
     )
 
-    for function, own in (("Fetcher", "fetcher"), ("Distributor", "distributor")):
+    for function, own in (("Fetcher", "fetcher"), ("Distributor", "distributor"), ("Sweeper", "distributor")):
         artifact = tmp_path / function
         found = {path.name for path in artifact.iterdir() if path.is_dir() and not path.name.endswith(".dist-info")}
         assert found == {

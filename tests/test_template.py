@@ -18,7 +18,11 @@ from shared.settings import Settings
 
 Template = dict[str, Any]
 
-SETTINGS: dict[str, type[Settings]] = {"Fetcher": FetcherSettings, "Distributor": DistributorSettings}
+SETTINGS: dict[str, type[Settings]] = {
+    "Fetcher": FetcherSettings,
+    "Distributor": DistributorSettings,
+    "Sweeper": DistributorSettings,
+}
 LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -43,9 +47,23 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
         ("s3:GetObject", f"{SOURCE}/aws-data/*", None),
         ("s3:ListBucket", SOURCE, None),
         ("s3:PutObject", "arn:aws:s3:::my-website/data/*", COPIES_ONLY),
-        ("s3:PutObject", ["arn:aws:s3:::mirror-a/data/*", "arn:aws:s3:::mirror-b/x/y/*"], COPIES_ONLY),
+        ("s3:PutObject", "arn:aws:s3:::my-mirror/x/y/*", COPIES_ONLY),
         ("sqs:SendMessage", f"{QUEUE}-DistributionFailures", None),
         (LOGS, f"{GROUP}-distributor:*", None),
+        (TRACES, "*", None),
+    ],
+    "SweepScheduleRole": [
+        ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-sweeper", None),
+        ("sqs:SendMessage", f"{QUEUE}-DistributionFailures", None),
+    ],
+    "SweeperRole": [
+        ("s3:GetObject", f"{SOURCE}/aws-data/*", None),
+        ("s3:ListBucket", [SOURCE, "arn:aws:s3:::my-website", "arn:aws:s3:::my-mirror"], None),
+        ("s3:PutObject", "arn:aws:s3:::my-website/data/*", COPIES_ONLY),
+        ("s3:PutObject", "arn:aws:s3:::my-mirror/x/y/*", COPIES_ONLY),
+        ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-sweeper", None),
+        ("sqs:SendMessage", f"{QUEUE}-DistributionFailures", None),
+        (LOGS, f"{GROUP}-sweeper:*", None),
         (TRACES, "*", None),
     ],
 }
@@ -157,7 +175,7 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
     ("FetchSchedule", EXPRESSION, "rate(0 days)", "six cron fields"),
     ("Distributor", f"{VARIABLES}.CACHECONTROL", "x", "CACHECONTROL"),
     ("Distributor", f"{VARIABLES}.DISTRIBUTION_BUCKET", None, "DISTRIBUTION_BUCKET"),
-    ("Distributor", f"{VARIABLES}.CACHE_CONTROL", "x", "W2001"),
+    ("Fetcher", f"{VARIABLES}.SSM_REQUESTS_PER_SECOND", "9", "W2001"),
     ("SourceBucketPolicy", "Properties.Bucket", {"Ref": "SourceBuckets"}, "SourceBuckets"),
     ("FetchFailures", "Properties.MessageRetention", 5, "MessageRetention"),
     ("FetchFailures", "Properties.MessageRetentionPeriod", 1209601, "1209601"),
@@ -198,7 +216,7 @@ def test_schedules_that_scheduler_takes_are_no_problem(expression: str) -> None:
 
 @pytest.mark.parametrize("role", POLICIES)
 def test_a_role_may_do_exactly_what_is_listed(role: str) -> None:
-    stack = stack_with(ReplicaDestinations="mirror-a/data,mirror-b/x/y")
+    stack = stack_with(ReplicaBucketName="my-mirror", ReplicaKeyPrefix="x/y")
     (found,) = [one for one in stack.of_type("AWS::IAM::Role") if one.logical_id == role]
 
     assert [
@@ -214,17 +232,15 @@ def test_there_is_no_role_beside_those_listed() -> None:
     assert {role.logical_id for role in stack_with().of_type("AWS::IAM::Role")} == set(POLICIES)
 
 
-def test_without_replicas_there_is_no_right_on_any() -> None:
-    (role,) = [one for one in stack_with().of_type("AWS::IAM::Role") if one.logical_id == "DistributorRole"]
-
-    assert "CopyToReplicas" not in json.dumps(role.properties)
+def test_without_a_replica_there_is_no_right_on_one() -> None:
+    assert "CopyToReplica" not in json.dumps([role.properties for role in stack_with().of_type("AWS::IAM::Role")])
 
 
 def test_without_a_website_nothing_of_the_distributor_is_created() -> None:
     stack = stack_with(DistributionBucketName="")
 
-    assert not [one.logical_id for one in stack.resources if re.search("Distribut", one.logical_id)]
-    assert not [name for name in stack.outputs if re.search("Distribut|Published", name)]
+    assert not [one.logical_id for one in stack.resources if re.search("Distribut|Sweep", one.logical_id)]
+    assert not [name for name in stack.outputs if re.search("Distribut|Published|Sweep", name)]
     (bucket,) = stack.of_type("AWS::S3::Bucket")
     assert "NotificationConfiguration" not in bucket.properties
 
@@ -274,15 +290,22 @@ def test_failures_are_kept_for_fourteen_days() -> None:
         assert queue.properties["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
-def test_the_schedule_is_daily_at_two_with_retries_and_a_dead_letter_queue() -> None:
-    (schedule,) = stack_with().of_type("AWS::Scheduler::Schedule")
+@pytest.mark.parametrize(
+    ("name", "expression", "queue"),
+    [
+        ("FetchSchedule", "cron(0 2 * * ? *)", f"{QUEUE}-FetchFailures"),
+        ("SweepSchedule", "cron(0 3 * * ? *)", f"{QUEUE}-DistributionFailures"),
+    ],
+)
+def test_schedules_are_daily_with_retries_and_a_dead_letter_queue(name: str, expression: str, queue: str) -> None:
+    (schedule,) = [one for one in stack_with().of_type("AWS::Scheduler::Schedule") if one.logical_id == name]
 
     properties = schedule.properties
-    assert properties["ScheduleExpression"] == "cron(0 2 * * ? *)"
+    assert properties["ScheduleExpression"] == expression
     assert properties["ScheduleExpressionTimezone"] == "UTC"
     assert properties["Target"]["Input"] == "{}"
     assert properties["Target"]["RetryPolicy"]["MaximumRetryAttempts"] > 0
-    assert properties["Target"]["DeadLetterConfig"]["Arn"] == f"{QUEUE}-FetchFailures"
+    assert properties["Target"]["DeadLetterConfig"]["Arn"] == queue
 
 
 def test_only_tls_reaches_the_source_bucket() -> None:

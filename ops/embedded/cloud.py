@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 import boto3
 import moto.awslambda.models
+import moto.awslambda.responses
 import moto.s3.notifications
 import requests
 from moto.server import ThreadedMotoServer
@@ -230,7 +231,13 @@ def _moto_invokes(lambdas: LambdaService) -> Iterator[None]:
     def notify(_account: str, event: Any, function_arn: str, _region: str) -> None:  # noqa: ANN401
         lambdas.invoke_async(function_arn, json.dumps(event))
 
+    def action(response: Any) -> Any:  # noqa: ANN401
+        name = named(response)
+        return "InvokeFunction" if name == "Invoke" else name  # moto asks IAM for lambda:Invoke, which does not exist
+
+    named = moto.awslambda.responses.LambdaResponse._get_action  # noqa: SLF001
     with (
+        patch.object(moto.awslambda.responses.LambdaResponse, "_get_action", action),
         patch.object(moto.awslambda.models.LambdaFunction, "invoke", invoke),
         patch.object(moto.s3.notifications, "_invoke_awslambda", notify),
     ):

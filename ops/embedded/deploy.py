@@ -22,7 +22,7 @@ HANDLED = {
     },
     "AWS::Lambda::Function": {
         *("Architectures", "Code", "Description", "Environment", "FunctionName", "Handler", "LoggingConfig"),
-        *("MemorySize", "Role", "Runtime", "Tags", "Timeout", "TracingConfig"),
+        *("MemorySize", "RecursiveLoop", "Role", "Runtime", "Tags", "Timeout", "TracingConfig"),
     },
     "AWS::Lambda::Permission": {"Action", "FunctionName", "Principal", "SourceAccount", "SourceArn"},
     "AWS::Logs::LogGroup": {"LogGroupName", "RetentionInDays", "Tags"},

@@ -140,24 +140,21 @@ class InProcessRuntime:
     """The handler in this process, for machines where the emulator can't run; one function at a time, no time-out."""
 
     _lock = threading.RLock()
+    _last: "InProcessRuntime | None" = None
     _output = io.StringIO()  # loggers keep the stream that they were made with, so there is one for all
 
     def __init__(self, configuration: FunctionConfiguration) -> None:
-        """Import the handler's module and forget what an earlier environment cached."""
+        """Import the handler's module."""
         self._configuration = configuration
         module, _, function = configuration.handler.rpartition(".")
         with self._environment():
-            boto3.setup_default_session()
-            imported = importlib.import_module(module)
-            self._handler = getattr(imported, function)
-            for factory in vars(imported).values():
-                if hasattr(factory, "cache_clear"):
-                    factory.cache_clear()
+            self._module = importlib.import_module(module)
+            self._handler = getattr(self._module, function)
 
     def invoke(self, payload: str) -> Answer:
         """Call the handler with a context like Lambda's."""
         with self._environment():
-            boto3.setup_default_session()
+            self._start_afresh()
             try:
                 body = json.dumps(self._handler(json.loads(payload), _Context(self._configuration)))
             except Exception as error:  # noqa: BLE001 - Lambda reports whatever a handler raises
@@ -169,6 +166,15 @@ class InProcessRuntime:
 
     def close(self) -> None:
         """There is nothing to stop."""
+
+    def _start_afresh(self) -> None:
+        """Forget what another environment in this process has cached: settings, and clients with its credentials."""
+        if InProcessRuntime._last is not self:
+            InProcessRuntime._last = self
+            boto3.setup_default_session()
+            for factory in vars(self._module).values():
+                if hasattr(factory, "cache_clear"):
+                    factory.cache_clear()
 
     @contextlib.contextmanager
     def _environment(self) -> Any:  # noqa: ANN401

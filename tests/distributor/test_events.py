@@ -143,3 +143,69 @@ def test_a_body_that_holds_no_event_is_malformed_and_its_siblings_are_not(body: 
 
     assert isinstance(malformed, Malformed)
     assert isinstance(changed, Changed)
+
+
+def eventbridge(kind: str = "Object Created", **detail: object) -> dict[str, object]:
+    return {
+        "version": "0",
+        "source": "aws.s3",
+        "detail-type": kind,
+        "time": "2026-11-23T02:00:31Z",
+        "detail": {"bucket": {"name": "my-source"}, "object": {"key": "aws-data/a b+%2B.json"}, **detail},
+    }
+
+
+def test_keys_from_eventbridge_are_taken_as_they_are() -> None:
+    assert decode(eventbridge()) == (Changed("my-source", "aws-data/a b+%2B.json", TIME),)
+
+
+@pytest.mark.parametrize("kind", ["Object Deleted", "Object Tags Added", "Object Restore Completed"])
+def test_what_eventbridge_says_of_other_things_is_irrelevant(kind: str) -> None:
+    (notice,) = decode(eventbridge(kind))
+
+    assert isinstance(notice, Irrelevant)
+
+
+@pytest.mark.parametrize("detail", [{"bucket": None}, {"object": {}}, {"object": {"key": 5}}, {"bucket": {"name": ""}}])
+def test_an_eventbridge_event_without_bucket_or_key_is_malformed(detail: dict[str, object]) -> None:
+    (notice,) = decode(eventbridge(**detail))
+
+    assert isinstance(notice, Malformed)
+
+
+def test_the_record_of_a_failed_event_is_unwrapped_bare_or_in_a_message() -> None:
+    failed = {"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": event(record())}
+    in_a_message = event({"eventSource": "aws:sqs", "body": json.dumps(failed)})
+
+    wanted = (Changed("my-source", "aws-data/x.json", TIME),)
+    assert decode(failed) == decode(in_a_message) == wanted
+
+
+def test_s3_events_are_unwrapped_from_sns_also_within_sqs() -> None:
+    inner = json.dumps(event(record()))
+    direct = event({"EventSource": "aws:sns", "Sns": {"Message": inner}})
+    within = event({"eventSource": "aws:sqs", "body": json.dumps({"Type": "Notification", "Message": inner})})
+
+    assert decode(direct) == decode(within) == (Changed("my-source", "aws-data/x.json", TIME),)
+
+
+def test_keys_that_an_operator_names_are_of_the_source_and_as_they_are() -> None:
+    assert decode({"keys": ["aws-data/a+b.json", "aws-data/%41.json"]}) == (
+        Changed(None, "aws-data/a+b.json"),
+        Changed(None, "aws-data/%41.json"),
+    )
+
+
+def test_what_is_no_key_among_them_is_malformed() -> None:
+    assert [type(notice) for notice in decode({"keys": ["a", 5, "", None]})] == [
+        Changed,
+        Malformed,
+        Malformed,
+        Malformed,
+    ]
+
+
+@pytest.mark.parametrize("odd", [{"keys": "a"}, {"requestPayload": {}}, {"source": "aws.s3"}, {"Type": "Notification"}])
+def test_half_an_envelope_is_an_error(odd: object) -> None:
+    with pytest.raises(EnvelopeError):
+        decode(odd)

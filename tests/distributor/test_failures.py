@@ -6,19 +6,21 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from distributor import failures
-from distributor.outcomes import Failed, Rejected, Skipped
+from distributor.outcomes import Cause, Failed, Rejected, Skipped
 
 
 def test_only_rejections_are_kept_each_with_its_reason() -> None:
     with mock_aws():
         url = boto3.client("sqs").create_queue(QueueName="failures")["QueueUrl"]
 
-        failures.connect(url).keep([Skipped("s", "x"), Rejected("a", "unfit"), Failed("f", "y"), Rejected("b", "odd")])
+        failures.connect(url).keep(
+            [Skipped("s", "x"), Rejected("a", "unfit"), Failed("f", "y"), Rejected("b", "odd", Cause.MALFORMED_RECORD)]
+        )
 
         messages = boto3.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     assert [json.loads(message["Body"]) for message in messages] == [
-        {"outcome": "rejected", "source": "a", "reason": "unfit"},
-        {"outcome": "rejected", "source": "b", "reason": "odd"},
+        {"outcome": "rejected", "source": "a", "reason": "unfit", "keys": ["a"]},
+        {"outcome": "rejected", "source": "b", "reason": "odd", "keys": []},
     ]
 
 

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 
 from distributor import handler
+from distributor.dependencies import dependencies
 from distributor.events import EnvelopeError
 from distributor.report import DistributionFailedError
 from shared.settings import ConfigurationError
@@ -23,7 +24,7 @@ Printed = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    handler.dependencies.cache_clear()
+    dependencies.cache_clear()
     with mock_aws():
         boto3.setup_default_session()
         url = boto3.client("sqs").create_queue(QueueName="failures")["QueueUrl"]
@@ -50,7 +51,7 @@ def test_a_new_object_is_published_and_told_of(s3: Any, lambda_context: LambdaCo
 
 def test_one_published_object_costs_one_get_one_copy_and_one_head(s3: Any, lambda_context: LambdaContext) -> None:
     calls: Counter[str] = Counter()
-    store = handler.dependencies().store
+    store = dependencies().store
     store.client.meta.events.register("before-send.s3", lambda request, **_: calls.update([request.method]))
 
     handler.lambda_handler(event(record()), lambda_context)
@@ -78,7 +79,7 @@ def test_each_record_has_its_own_outcome_and_none_touches_another(s3: Any, lambd
 def test_what_is_rejected_is_kept_on_the_failure_queue(s3: Any, lambda_context: LambdaContext) -> None:
     handler.lambda_handler(event(record("aws-data/%FF.json")), lambda_context)
 
-    url = handler.dependencies().settings.failure_queue_url
+    url = dependencies().settings.failure_queue_url
     (message,) = boto3.client("sqs").receive_message(QueueUrl=url)["Messages"]
     assert json.loads(message["Body"])["reason"] == "the key is not UTF-8"
 
@@ -121,3 +122,18 @@ def test_the_sample_events_do_what_their_names_say(sample: Path, s3: Any, lambda
 
     wanted = sample.stem.partition("-")[0]
     assert {one["outcome"] for one in summary["objects"]} == {wanted}
+
+
+def test_a_job_of_batch_operations_gets_a_result_for_each_task(s3: Any, lambda_context: LambdaContext) -> None:
+    keys = {"1": "aws-data/x.json", "2": "aws-data/gone.json"}
+    job = {
+        "invocationSchemaVersion": "2.0",
+        "invocationId": "i",
+        "tasks": [{"taskId": task, "s3Key": key, "s3Bucket": "my-source"} for task, key in keys.items()],
+    }
+
+    answer = handler.lambda_handler(job, lambda_context)
+
+    codes = {one["taskId"]: one["resultCode"] for one in answer["results"]}
+    assert codes == {"1": "Succeeded", "2": "PermanentFailure"}
+    assert published(s3) == ["data/x.json"]

@@ -1,7 +1,7 @@
 import pytest
 
 from distributor.events import Changed, Irrelevant, Malformed, Notice, Unsupported
-from distributor.outcomes import Failed, Publish, Rejected, Skipped
+from distributor.outcomes import Cause, Failed, Publish, Rejected, Skipped
 from distributor.plan import plan
 from distributor.settings import DistributorSettings, Location
 from shared.settings import read_settings
@@ -107,7 +107,7 @@ def test_another_bucket_is_rejected_and_marked(settings: DistributorSettings) ->
     (decision,) = plan([Changed("my-source-evil", "aws-data/x.json")], settings)
 
     assert isinstance(decision, Rejected)
-    assert decision.foreign
+    assert decision.cause is Cause.FOREIGN_BUCKET
 
 
 def test_a_key_named_several_times_is_published_once(settings: DistributorSettings) -> None:
@@ -130,4 +130,8 @@ def test_every_destination_gets_a_task_of_its_own() -> None:
 def test_notices_that_are_no_change_keep_their_reason(settings: DistributorSettings) -> None:
     notices: list[Notice] = [Irrelevant("a", "deleted"), Malformed("b", "no key"), Unsupported("c", "version 3")]
 
-    assert plan(notices, settings) == (Skipped("a", "deleted"), Rejected("b", "no key"), Failed("c", "version 3"))
+    assert plan(notices, settings) == (
+        Skipped("a", "deleted"),
+        Rejected("b", "no key", Cause.MALFORMED_RECORD),
+        Failed("c", "version 3"),
+    )

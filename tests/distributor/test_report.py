@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Metrics
 
-from distributor.outcomes import Copied, Failed, Gone, Outcome, Publish, Rejected, Skipped
+from distributor.outcomes import Cause, Copied, Failed, Gone, Outcome, Publish, Rejected, Skipped
 from distributor.report import DistributionFailedError, describe, emit, raise_if_failed, summarize
 from shared.observability import logger_for, metrics_for
 from tests.distributor.world import SOURCE, WEBSITE, task
@@ -79,7 +79,7 @@ def test_every_outcome_is_measured_and_copies_with_latency_and_lag(metrics: Metr
 
 
 def test_a_record_of_another_bucket_is_measured_by_itself_too(metrics: Metrics) -> None:
-    emit([Rejected("k", "another bucket", foreign=True)], logger_for("distributor"), metrics)
+    emit([Rejected("k", "another bucket", Cause.FOREIGN_BUCKET)], logger_for("distributor"), metrics)
 
     measured: dict[str, Any] = dict(metrics.serialize_metric_set())
     metrics.clear_metrics()

@@ -1,0 +1,74 @@
+"""Two buckets in, what differs between them out, in the order of their keys and a page at a time."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from distributor.settings import Location
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_SINGLE_PART = re.compile(r"[0-9a-f]{32}")
+
+
+class Drift(StrEnum):
+    """How a destination differs from the source, as far as a listing can tell; it holds no headers."""
+
+    MISSING = "missing"
+    STALE = "stale"
+    UNLIKE = "unlike"  # multipart or otherwise unlike ETags, which say nothing about equality
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object as a listing shows it; `name` is the key below the prefix, `etag` without quotes."""
+
+    name: str
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One name of the source and its drift; None if the destination is in step."""
+
+    name: str
+    drift: Drift | None
+
+
+def compare(client: "S3Client", source: Location, destination: Location, after: str = "") -> Iterator[Difference]:
+    """Every object of the source after the name `after`, each with its drift. Holds a page of each side in memory.
+
+    S3 lists in the order of the keys' UTF-8 bytes, so both sides are read once, side by side. What only the
+    destination has is passed over: deletions are not mirrored. botocore's error if a page cannot be read.
+    """
+    there = _list(client, destination, after)
+    theirs = next(there, None)
+    for ours in _list(client, source, after):
+        while theirs and theirs.name.encode() < ours.name.encode():
+            theirs = next(there, None)
+        yield Difference(ours.name, _drift(ours, theirs))
+
+
+def _drift(ours: Entry, theirs: Entry | None) -> Drift | None:
+    if theirs is None or theirs.name != ours.name:
+        return Drift.MISSING
+    if (ours.etag, ours.size) == (theirs.etag, theirs.size):
+        return None
+    comparable = _SINGLE_PART.fullmatch(ours.etag) and _SINGLE_PART.fullmatch(theirs.etag)
+    return Drift.STALE if comparable or ours.size != theirs.size else Drift.UNLIKE
+
+
+def _list(client: "S3Client", place: Location, after: str) -> Iterator[Entry]:
+    prefix = f"{place.prefix}/"
+    owner: Any = {"ExpectedBucketOwner": place.owner} if place.owner else {}
+    pages = client.get_paginator("list_objects_v2").paginate(
+        Bucket=place.bucket, Prefix=prefix, StartAfter=f"{prefix}{after}", **owner
+    )
+    for page in pages:
+        for entry in page.get("Contents", []):
+            # Some servers list ETags with quotes and some without.
+            yield Entry(entry["Key"].removeprefix(prefix), entry["ETag"].strip('"'), entry["Size"])

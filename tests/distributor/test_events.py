@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -167,7 +168,7 @@ def test_what_eventbridge_says_of_other_things_is_irrelevant(kind: str) -> None:
 
 
 @pytest.mark.parametrize("detail", [{"bucket": None}, {"object": {}}, {"object": {"key": 5}}, {"bucket": {"name": ""}}])
-def test_an_eventbridge_event_without_bucket_or_key_is_malformed(detail: dict[str, object]) -> None:
+def test_an_eventbridge_event_without_bucket_or_key_is_malformed(detail: dict[str, Any]) -> None:
     (notice,) = decode(eventbridge(**detail))
 
     assert isinstance(notice, Malformed)

@@ -91,7 +91,7 @@ def test_every_destination_is_swept(s3: Any, lambda_context: LambdaContext, monk
 def test_what_is_unfit_stays_unpublished_and_is_told(s3: Any, lambda_context: LambdaContext) -> None:
     put(s3, "broken.json", body=b"<html>")
 
-    answer = sweeper.lambda_handler(None, lambda_context)  # type: ignore[arg-type]
+    answer = sweeper.lambda_handler({}, lambda_context)
 
     assert answer["outcomes"]["rejected"] == 1
     assert answer["objects"][0]["reason"].startswith("not JSON")

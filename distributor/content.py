@@ -2,11 +2,14 @@
 
 import json
 import math
+from functools import partial
 from typing import NoReturn
 
 from pydantic import ValidationError
 
 from shared.contract import FILES
+
+MOST_NAMES = 1000  # the errors of a hostile file's hundred thousand regions would fill the memory
 
 
 class UnfitError(ValueError):
@@ -19,11 +22,11 @@ def check(name: str, body: bytes) -> None:
     Strict: UTF-8 without a byte order mark, one document, no NaN or Infinity, no number beyond a double, no name
     twice in one object, nothing nested or long beyond what a parser bears.
     """
-    document = _parse(body)
+    model = FILES.get(name)
+    document = _parse(body, MOST_NAMES if model else None)
     if not isinstance(document, dict | list):
         msg = f"the top of the document is {json.dumps(document)[:20]}, not an object or array"
         raise UnfitError(msg)
-    model = FILES.get(name)
     if model is None:
         return
     try:
@@ -35,7 +38,7 @@ def check(name: str, body: bytes) -> None:
         raise UnfitError(msg) from error
 
 
-def _parse(body: bytes) -> object:
+def _parse(body: bytes, most_names: int | None) -> object:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -46,7 +49,11 @@ def _parse(body: bytes) -> object:
         raise UnfitError(msg)
     try:
         return json.loads(
-            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_duplicates
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_finite_integer,
+            object_pairs_hook=partial(_without_duplicates, most_names),
         )
     except RecursionError as error:
         msg = "not JSON that a parser can bear: nested too deep"
@@ -71,7 +78,15 @@ def _finite(number: str) -> float:
     return value
 
 
-def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _finite_integer(number: str) -> int:
+    _finite(number)
+    return int(number)
+
+
+def _without_duplicates(most_names: int | None, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if most_names and len(pairs) > most_names:
+        msg = f"an object has {len(pairs)} names, over the {most_names} that a file of the contract may have"
+        raise UnfitError(msg)
     names = dict(pairs)
     if len(names) != len(pairs):
         seen: set[str] = set()

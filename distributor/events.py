@@ -107,7 +107,7 @@ def _from_body(body: object) -> Iterator[Notice]:
     try:
         yield from _notices(json.loads(body)) if isinstance(body, str) else _notices(body)
     except (ValueError, RecursionError) as error:  # EnvelopeError and JSONDecodeError among them
-        yield Malformed("", f"a message that holds no S3 event: {printable(str(error))}")
+        yield Malformed("", f"a message that holds no S3 event ({printable(str(error))}): {printable(repr(body))}")
 
 
 def _from_s3(record: object) -> Notice:

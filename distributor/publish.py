@@ -6,6 +6,7 @@ shows another ETag, another pass follows: of two invocations that overlap, whoev
 The checked bytes are the copied bytes, since the copy is bound to the ETag of the GET.
 """
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,10 @@ from distributor.store import CopyAnswer, SourceObject, StoreError, TooLargeErro
 
 MAX_PASSES = 5
 
+MOST_UNANSWERED = 2
 SIDE_BY_SIDE = 8
 MARGIN_MS = 10_000  # a publication takes some 100 ms; the rest is for an answer that is slow to come
+_ONE_CHECK = threading.Lock()  # a parsed document takes many times its bytes of memory
 
 Published: TypeAlias = Copied | Gone | Rejected | Failed
 
@@ -44,54 +47,68 @@ def carry_out(decisions: Sequence[Decision], store: Requests, remaining_ms: Call
     """
     first = next((decision for decision in decisions if isinstance(decision, Publish)), None)
 
+    def has_time() -> bool:
+        return remaining_ms() >= MARGIN_MS
+
     def one(decision: Decision) -> Outcome:
         if not isinstance(decision, Publish):
             return decision
-        if decision is not first and remaining_ms() < MARGIN_MS:
+        if decision is not first and not has_time():
             return Failed(decision.source_key, "not tried: too little time was left")
-        return _publish_safely(decision, store)
+        try:
+            return publish(decision, store, has_time)
+        except Exception as error:  # noqa: BLE001 - whatever breaks on this object must not keep its siblings back
+            return Failed(decision.source_key, f"unexpected {type(error).__name__}: {error}")
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         return list(pool.map(one, decisions))
 
 
-def _publish_safely(task: Publish, store: Requests) -> Outcome:
-    try:
-        return publish(task, store)
-    except Exception as error:  # noqa: BLE001 - whatever breaks on this object must not keep its siblings back
-        return Failed(task.source_key, f"unexpected {type(error).__name__}: {error}")
-
-
-def publish(task: Publish, store: Requests, clock: Callable[[], float] = time.monotonic) -> Published:
+def publish(
+    task: Publish,
+    store: Requests,
+    has_time: Callable[[], bool] = lambda: True,
+    clock: Callable[[], float] = time.monotonic,
+) -> Published:
     """Publish one object. `Failed` asks for a later delivery; every other outcome is final.
 
-    An uncertain copy ends as `Failed` even when a later pass went well: the abandoned request may still land, so one
-    more look is due, later.
+    An uncertain copy ends as `Failed` even when the next pass went well: the abandoned request may still land, so one
+    more look is due, later. After a second one no further pass is made: S3 is not answering.
     """
-    started, certain = clock(), True
+    started, unanswered = clock(), 0
     outcome: Published = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
     try:
         for passes in range(1, MAX_PASSES + 1):
-            source = store.get(task)
+            source = _fit_source(task, store)
             if source is None:
                 outcome = Gone(task)
                 break
-            check(task.name, source.body)
             answer = store.copy(task, source.etag)
-            certain = certain and answer.certain
+            unanswered += not answer.certain
             if answer.copied and store.head(task) in {source.etag, None}:
                 outcome = Copied(task, source.etag, len(source.body), passes, clock() - started)
+                break
+            if unanswered == MOST_UNANSWERED or not has_time():
+                outcome = Failed(task.source_key, f"not settled after {passes} pass(es)")
                 break
     except (TooLargeError, UnfitError) as error:
         outcome = Rejected(task.source_key, str(error))
     except StoreError as error:
         outcome = Failed(task.source_key, str(error))
-    return outcome if certain else _look_again_later(outcome)
+    return _look_again_later(outcome) if unanswered else outcome
+
+
+def _fit_source(task: Publish, store: Requests) -> SourceObject | None:
+    source = store.get(task)
+    if source:
+        with _ONE_CHECK:
+            check(task.name, source.body)
+    return source
 
 
 def _look_again_later(outcome: Published) -> Failed:
     if isinstance(outcome, Failed):
-        return Failed(outcome.key, f"{outcome.error}; besides, the answer to a copy was lost")
+        return Failed(outcome.key, f"{outcome.error}; S3 gave no answer to a copy")
     if isinstance(outcome, Rejected):
-        return Failed(outcome.key, f"the answer to a copy was lost, and now the source is unfit: {outcome.reason}")
-    return Failed(outcome.task.source_key, "the answer to a copy was lost, and it may land late")
+        return Failed(outcome.key, f"S3 gave no answer to a copy, and now the source is unfit: {outcome.reason}")
+    return Failed(outcome.task.source_key, "S3 gave no answer to a copy, which may land late")

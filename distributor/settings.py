@@ -17,6 +17,8 @@ class Location(NamedTuple):
     owner: str = ""
 
 
+HeaderValue = Annotated[NonBlank, Field(pattern=r"^[ -~]+$")]  # printable ASCII: a header can hold nothing else
+QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
 AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
 
@@ -39,11 +41,11 @@ class DistributorSettings(Settings):
     source_prefix: KeyPrefix = "aws-data"
     distribution_bucket: BucketName
     distribution_prefix: KeyPrefix = "data"
-    cache_control: NonBlank = "public, max-age=300"
+    cache_control: HeaderValue = "public, max-age=300"
     publish_patterns: Annotated[tuple[str, ...], BeforeValidator(_comma_separated), Field(min_length=1)] = ("*.json",)
     max_object_bytes: int = Field(default=10_000_000, gt=0, le=COPY_LIMIT_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations)] = ()
-    failure_queue_url: str = ""
+    failure_queue_url: QueueUrl = ""
     source_bucket_owner: AccountId = ""
     distribution_bucket_owner: AccountId = ""
 

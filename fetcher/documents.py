@@ -1,5 +1,6 @@
 """A catalogue in, the published documents out, every invariant of the contract checked. Pure: no clock, no I/O."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,7 +94,14 @@ def _region_services(facts: RegionFacts) -> contract.RegionServices:
 
 
 def _service(facts: ServiceFacts, regions: int) -> contract.Service:
-    return contract.Service(code=facts.code, name=facts.name or facts.code, home_url=facts.home_url, regions=regions)
+    return contract.Service(
+        code=facts.code, name=facts.name or facts.code, home_url=_url(facts.home_url), regions=regions
+    )
+
+
+def _url(text: str | None) -> str | None:
+    """The home page if it is one that a browser may be sent to; one odd value must not fail the whole run."""
+    return text if text and re.fullmatch(r"https?://\S+", text) else None
 
 
 def _codes(codes: tuple[str, ...]) -> tuple[str, ...]:

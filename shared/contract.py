@@ -4,21 +4,46 @@ This is the one statement in code of what readers rely on. The models do no I/O.
 camelCase in the JSON. Unknown keys are ignored, so that a file of a later minor version is still accepted.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    NonNegativeInt,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 SCHEMA_VERSION = "1.0.0"
 TOOL: Final = "aws-services-feed"
 SOURCE: Final = "ssm"
 
+ROUNDING = 0.5
+
 REGIONS_FILE = "regions.json"
 SERVICES_FILE = "services.json"
 COMPLETE_DATA_FILE = "complete-data.json"
 HISTORY_FOLDER = "history"
+
+
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+def _written_out(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not _TIMESTAMP.fullmatch(value):
+        msg = "must be an ISO 8601 time in UTC, such as 2026-11-23T02:00:00Z"
+        raise ValueError(msg)
+    return datetime.fromisoformat(value)
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -33,9 +58,12 @@ def _sorted_and_unique(codes: tuple[str, ...]) -> tuple[str, ...]:
     return codes
 
 
-Timestamp = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Timestamp = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
+_RFC_822 = r"^([A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(:\d\d)? ([A-Z]{1,4}|[+-]\d{4})$"
+RfcDate = Annotated[str, Field(pattern=_RFC_822)]
 Code = Annotated[str, Field(min_length=1)]
-Codes = Annotated[tuple[Code, ...], AfterValidator(_sorted_and_unique)]
+Codes = Annotated[tuple[Code, ...], FailFast(), AfterValidator(_sorted_and_unique)]
 
 
 class Document(BaseModel):
@@ -67,8 +95,8 @@ class Region(Document):
     code: Code
     name: str
     availability_zones: NonNegativeInt
-    launch_date: str | None = None
-    blog_url: str | None = None
+    launch_date: RfcDate | None = None
+    blog_url: Url | None = None
     partition: str | None = None
     domain: str | None = None
     country: str | None = None
@@ -85,7 +113,7 @@ class Regions(Document):
     """`regions.json`: every region, by code."""
 
     count: NonNegativeInt
-    regions: tuple[Region, ...] = Field(min_length=1)
+    regions: Annotated[tuple[Region, ...], FailFast()] = Field(min_length=1)
     source: Literal["ssm"]
     timestamp: Timestamp
 
@@ -101,7 +129,7 @@ class Service(Document):
 
     code: Code
     name: str
-    home_url: str | None = None
+    home_url: Url | None = None
     regions: NonNegativeInt
 
 
@@ -109,7 +137,7 @@ class Services(Document):
     """`services.json`: every service, by code."""
 
     count: NonNegativeInt
-    services: tuple[Service, ...] = Field(min_length=1)
+    services: Annotated[tuple[Service, ...], FailFast()] = Field(min_length=1)
     source: Literal["ssm"]
     timestamp: Timestamp
 
@@ -220,6 +248,10 @@ class CompleteData(Document):
         _require(
             (summary.total_regions, summary.total_services) == (self.regions.count, self.services.count),
             "servicesByRegion.summary must give the totals of regions and services in the file",
+        )
+        _require(
+            abs(summary.average_services_per_region - pairs / self.regions.count) <= ROUNDING,
+            "averageServicesPerRegion must be the rounded average",
         )
         _require(
             summary.cached_regions + summary.fetched_regions == self.regions.count,

@@ -1,9 +1,11 @@
 """Logs and metrics under common names, and text from outside made safe to log."""
 
+import os
+
 from aws_lambda_powertools import Logger, Metrics
 
 NAMESPACE = "AwsServicesFeed"
-_LONGEST = 300
+_LONGEST = 1100  # a whole key, which has up to 1,024 bytes
 
 
 def logger_for(service: str) -> Logger:
@@ -12,8 +14,11 @@ def logger_for(service: str) -> Logger:
 
 
 def metrics_for(service: str) -> Metrics:
-    """Metrics in CloudWatch's embedded format: written as log lines, so they cost no call."""
-    return Metrics(namespace=NAMESPACE, service=service)
+    """Metrics in CloudWatch's embedded format: written as log lines, so they cost no call.
+
+    The template gives each stack a namespace of its own.
+    """
+    return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE), service=service)
 
 
 def printable(text: str) -> str:

@@ -23,7 +23,12 @@ def _not_blank(value: str) -> str:
 
 def _bucket_name(value: str) -> str:
     ends = value[:1] + value[-1:]
-    if len(value) not in _BUCKET_LENGTH or not _BUCKET_CHARACTERS.issuperset(value) or set(ends) & {".", "-"}:
+    if (
+        len(value) not in _BUCKET_LENGTH
+        or not _BUCKET_CHARACTERS.issuperset(value)
+        or set(ends) & {".", "-"}
+        or ".." in value
+    ):
         msg = f"must be the bare name of a bucket, such as my-bucket; it is {value!r}"
         raise ValueError(msg)
     return value

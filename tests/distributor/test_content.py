@@ -41,6 +41,7 @@ def test_a_file_of_the_contract_that_satisfies_it_is_fit(name: str) -> None:
         (b"[NaN]", "NaN"),
         (b"[-Infinity]", "-Infinity"),
         (b"[1e999]", "beyond a double"),
+        (b"[" + b"9" * 400 + b"]", "beyond a double"),
         (b'{"a": 1, "b": 2, "a": 3}', '"a" stands twice'),
         (b'{"x": {"a": 1, "a": 1}}', '"a" stands twice'),
         (b"\xef\xbb\xbf{}", "byte order mark"),
@@ -48,7 +49,7 @@ def test_a_file_of_the_contract_that_satisfies_it_is_fit(name: str) -> None:
         ('{"ä": 1}'.encode("latin-1"), "not UTF-8"),
         (b"[" * 100_000, "not JSON"),
         (b"[" * 100_000 + b"]" * 100_000, "too deep"),
-        (b"[" + b"1" * 5000 + b"]", "not JSON"),
+        (b"[" + b"1" * 5000 + b"]", "beyond a double"),
         (b"null", "null, not an object"),
         (b"5", "5, not an object"),
         (b'"x"', "not an object"),
@@ -79,3 +80,11 @@ def test_a_breach_of_the_document_as_a_whole_is_named_too() -> None:
 def test_only_a_name_of_the_contract_is_held_to_it() -> None:
     check("copy-of-regions.json", b'{"count": 99}')
     check("folder/regions.json", b'{"count": 99}')
+
+
+def test_an_object_larger_than_any_of_the_contract_is_refused_before_its_model_is_tried() -> None:
+    hostile = json.dumps({"servicesByRegion": {"byRegion": {str(number): {} for number in range(1001)}}}).encode()
+
+    with pytest.raises(UnfitError, match="over the 1000"):
+        check("complete-data.json", hostile)
+    check("other.json", hostile)

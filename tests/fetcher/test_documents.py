@@ -40,6 +40,14 @@ def test_services_tell_in_how_many_regions_they_are_offered(catalogue: Catalogue
     ]
 
 
+def test_a_home_page_that_is_no_address_is_left_out(catalogue: Catalogue) -> None:
+    odd = replace(catalogue.services["s3"], home_url="javascript:alert(1)")
+
+    services = build_documents(replace(catalogue, services={**catalogue.services, "s3": odd}), "run", NOW).services
+
+    assert services.services[-1].home_url is None
+
+
 def test_complete_data_holds_the_other_documents_and_the_runs_provenance(catalogue: Catalogue) -> None:
     documents = build_documents(catalogue, "run-7", NOW)
 

@@ -188,7 +188,7 @@ def _stepper(variant: Variant) -> Callable[[Answers], Step]:
     def step_of(answers: Answers) -> Step:
         store = Store(Replay(answers), "public, max-age=300", 1000)  # type: ignore[arg-type]
         try:
-            outcome = publish(TASK, variant(store), lambda: 0.0)
+            outcome = publish(TASK, variant(store), clock=lambda: 0.0)
         except NextCall as call:
             return call
         return "failed" if isinstance(outcome, Failed) else "done"

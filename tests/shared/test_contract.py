@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -105,8 +106,25 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "a count of zones": ("regions.json", lambda d: d["regions"][0].update(availabilityZones=2), "availabilityZones"),
     "unsorted zones": ("regions.json", lambda d: d["regions"][0]["zones"].update(local=["b", "a"]), "sorted"),
     "an empty code": ("regions.json", lambda d: d["regions"][0].update(code=""), "at least 1"),
-    "a time that is no UTC": ("regions.json", lambda d: d.update(timestamp="2026-11-23T02:00:00+01:00"), "UTC"),
-    "a time without a zone": ("regions.json", lambda d: d.update(timestamp="2026-11-23T02:00:00"), "timezone"),
+    "a time that is no UTC": ("regions.json", lambda d: d.update(timestamp="2026-11-23T02:00:00+01:00"), "ISO 8601"),
+    "a time without a zone": ("regions.json", lambda d: d.update(timestamp="2026-11-23T02:00:00"), "ISO 8601"),
+    "a time that is a number in text": ("regions.json", lambda d: d.update(timestamp="1700000000"), "ISO 8601"),
+    "a time with a space": ("regions.json", lambda d: d.update(timestamp="2026-11-23 02:00:00Z"), "ISO 8601"),
+    "a link that runs code": (
+        "regions.json",
+        lambda d: d["regions"][0].update(blogUrl="javascript:alert(1)"),
+        "pattern",
+    ),
+    "a launch date without a time": (
+        "regions.json",
+        lambda d: d["regions"][0].update(launchDate="2020-01-01"),
+        "pattern",
+    ),
+    "the average": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["summary"].update(averageServicesPerRegion=999),
+        "rounded average",
+    ),
     "a number as text": ("services.json", lambda d: d.update(count="2"), "valid integer"),
     "another source": ("regions.json", lambda d: d.update(source="guess"), "'ssm'"),
     "no metadata": ("complete-data.json", lambda d: d.pop("metadata"), "required"),
@@ -167,3 +185,23 @@ def test_a_breach_of_the_contract_is_named(breach: str) -> None:
 
     with pytest.raises(ValidationError, match=r"(?s).*" + words.replace("[", r"\[").replace("]", r"\]")):
         contract.FILES[name].from_bytes(changed(DOCUMENTS[name], change))
+
+
+def test_a_time_made_by_code_must_be_in_utc_too() -> None:
+    paris = datetime(2026, 11, 23, 3, tzinfo=timezone(timedelta(hours=1)))
+
+    with pytest.raises(ValidationError, match="must be in UTC"):
+        contract.ServiceCodes(count=1, services=("s3",), source="ssm", timestamp=paris)
+
+
+def test_a_launch_date_as_the_feed_writes_it_is_taken() -> None:
+    launched = {**REGION, "launchDate": "Wed, 25 Aug 2006 00:00:00 GMT", "blogUrl": "https://aws.amazon.com/blogs/x"}
+
+    assert contract.Region.model_validate_json(encode(launched)).launch_date
+
+
+def test_a_file_of_nothing_but_errors_is_refused_at_the_first() -> None:
+    with pytest.raises(ValidationError) as caught:
+        contract.Regions.from_bytes(b'{"regions": [' + b"{}," * 100_000 + b"{}]}")
+
+    assert caught.value.error_count() < 20

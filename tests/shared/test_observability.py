@@ -11,8 +11,8 @@ from shared.observability import logger_for, metrics_for, printable
         ("aws-data/日 a.json", "aws-data/日 a.json"),
         ("a\nb\x1b[31m\x7f", "a\\nb\\x1b[31m\\x7f"),
         ("a\ud800b", "a\\ud800b"),
-        ("x" * 300, "x" * 300),
-        ("x" * 301, "x" * 299 + "…"),
+        ("x" * 1100, "x" * 1100),
+        ("x" * 1101, "x" * 1099 + "…"),
     ],
 )
 def test_text_from_outside_is_escaped_and_cut(text: str, shown: str) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.embedded.cloud import EmbeddedCloud
+from ops.embedded.environment import isolate
 from ops.embedded.template import ROOT
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ RUNS = 5
 
 def main() -> None:
     """Print one table a subject."""
+    isolate()
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(_zips())
     console.print(_main_job())
@@ -59,7 +61,7 @@ def _main_job() -> Table:
     for _ in range(RUNS):
         with EmbeddedCloud() as cloud:
             for _ in range(2):
-                cloud.fire_schedules()
+                cloud.fire("FetchSchedule")
                 cloud.settle()
             fetches += [one for one in cloud.lambdas.invocations if one.event == {}]
             copies += [one for one in cloud.lambdas.invocations if "Records" in one.event]

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ops.embedded.environment import isolate
+
 app = typer.Typer(
     help="Run and operate AWS Services Feed.",
     no_args_is_help=True,
@@ -35,6 +37,7 @@ def demo(
     """
     from ops.demo import run_demo  # noqa: PLC0415 - moto and SAM take a second to import; --help should not
 
+    isolate()
     if output and output.exists() and not output.is_dir():
         sys.exit(f"feed: {output} is not a folder")
     console = Console(width=None if sys.stdout.isatty() else 140)

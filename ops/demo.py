@@ -75,7 +75,7 @@ def run_demo(console: Console, output: Path | None = None, *, in_process: bool =
 
 def _tell(story: Story, cloud: EmbeddedCloud) -> None:
     with story.chapter("2. The schedule fires: SSM -> fetcher -> source bucket -> distributor -> website bucket"):
-        cloud.fire_schedules()
+        cloud.fire("FetchSchedule")
         with story.console.status("fetching and distributing"):
             cloud.settle()
     _show_fetch(story, cloud)
@@ -88,8 +88,10 @@ def _tell(story: Story, cloud: EmbeddedCloud) -> None:
         _reupload(story, cloud)
     with story.chapter("4. A person uploads a changed regions.json, then brings the old version back"):
         _change_regions(story, cloud)
-    with story.chapter("5. A person uploads a broken regions.json"):
+    with story.chapter("5. A person uploads a broken regions.json, then the good one again"):
         _upload_broken(story, cloud)
+    with story.chapter("6. An object vanishes from the website, and the sweep's time comes"):
+        _sweep(story, cloud)
 
 
 def _show_stack(story: Story, cloud: EmbeddedCloud) -> None:
@@ -271,6 +273,21 @@ def _upload_broken(story: Story, cloud: EmbeddedCloud) -> None:
     story.check("the broken file was rejected and kept on the failure queue with the reason", holds=len(kept) == 1)
     unharmed = _read(cloud, cloud.website, "data/regions.json") == before
     story.check("the website still has the last good version", holds=unharmed)
+    _upload(story, cloud, "regions.json", before)
+
+
+def _sweep(story: Story, cloud: EmbeddedCloud) -> None:
+    cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/services.json")
+    cloud.fire("SweepSchedule")
+    cloud.settle()
+    swept = cloud.lambdas.invocations[-1].answer.content
+    for one in swept.get("objects", []):
+        story.console.print(f"  {one['source']}: {one['drift']} on the website, {one['outcome']}")
+    story.check(
+        "the sweep found the one object that had drifted, and published it",
+        holds=swept.get("drift") == {"missing": 1, "stale": 0, "unlike": 0}
+        and _read(cloud, cloud.website, "data/services.json") == _source(cloud, "services.json"),
+    )
 
 
 def _upload(story: Story, cloud: EmbeddedCloud, name: str, body: bytes) -> None:

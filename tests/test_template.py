@@ -103,7 +103,7 @@ def odd_handlers(stack: Stack) -> list[str]:
 def odd_variables(stack: Stack) -> list[str]:
     found = []
     for function in stack.of_type("AWS::Lambda::Function"):
-        set_ = set(function.properties["Environment"]["Variables"]) - {"LOG_LEVEL"}
+        set_ = set(function.properties["Environment"]["Variables"]) - {"POWERTOOLS_METRICS_NAMESPACE"}
         read = {name.upper() for name in SETTINGS[function.logical_id].model_fields}
         if set_ != read:
             found.append(f"{function.logical_id}: variables set but not read, or the reverse: {sorted(set_ ^ read)}")
@@ -256,15 +256,18 @@ def test_the_source_bucket_is_private_versioned_encrypted_and_outlives_the_stack
     (bucket,) = stack_with(HistoryRetentionDays="7").of_type("AWS::S3::Bucket")
 
     properties = bucket.properties
-    assert (written["DeletionPolicy"], written["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (written["DeletionPolicy"], written["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
     assert all(properties["PublicAccessBlockConfiguration"].values())
     assert len(properties["PublicAccessBlockConfiguration"]) == 4
     assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     assert "AES256" in json.dumps(properties["BucketEncryption"])
-    snapshots, versions = properties["LifecycleConfiguration"]["Rules"]
+    snapshots, markers, versions = properties["LifecycleConfiguration"]["Rules"]
     assert (snapshots["Prefix"], snapshots["ExpirationInDays"]) == ("aws-data/history/", "7")
+    assert snapshots["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert markers["ExpiredObjectDeleteMarker"] is True
     assert versions["NoncurrentVersionExpiration"] == {"NoncurrentDays": "7"}
+    assert versions["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
 
 
 def test_prefixes_come_from_the_parameters_everywhere() -> None:
@@ -283,6 +286,37 @@ def test_functions_run_on_arm_with_python_3_13_json_logs_and_tracing() -> None:
         assert properties["LoggingConfig"]["LogFormat"] == "JSON"
         assert properties["TracingConfig"] == {"Mode": "Active"}
         assert {"Key": "project", "Value": "aws-services-feed"} in properties["Tags"]
+
+
+def test_functions_have_the_time_that_their_work_needs() -> None:
+    timeouts = {one.logical_id: one.properties["Timeout"] for one in stack_with().of_type("AWS::Lambda::Function")}
+
+    assert timeouts == {"Fetcher": 300, "Distributor": 120, "Sweeper": 900}
+
+
+def test_the_log_level_is_the_parameters() -> None:
+    for function in stack_with(LogLevel="DEBUG").of_type("AWS::Lambda::Function"):
+        assert function.properties["LoggingConfig"]["ApplicationLogLevel"] == "DEBUG"
+
+
+def test_every_stack_has_a_metrics_namespace_of_its_own() -> None:
+    for function in stack_with().of_type("AWS::Lambda::Function"):
+        assert function.properties["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "AwsServicesFeed/feed"
+
+
+def test_the_permission_is_made_before_the_bucket_that_needs_it() -> None:
+    bucket = translate(read_template())["Resources"]["SourceBucket"]
+
+    assert {"Ref": "SourceBucketMayInvokeDistributor"} in bucket["Metadata"]["NotificationNeeds"]["Fn::If"]
+
+
+def test_every_new_json_object_below_the_prefix_is_notified_of_and_nothing_else() -> None:
+    (bucket,) = stack_with().of_type("AWS::S3::Bucket")
+
+    (one,) = bucket.properties["NotificationConfiguration"]["LambdaConfigurations"]
+    assert one["Event"] == "s3:ObjectCreated:*"
+    rules = {rule["Name"]: rule["Value"] for rule in one["Filter"]["S3Key"]["Rules"]}
+    assert rules == {"prefix": "aws-data/", "suffix": ".json"}
 
 
 def test_failures_are_kept_for_fourteen_days() -> None:

@@ -1,7 +1,7 @@
 """The embedded cloud: the stack of template.yaml on moto, its functions on AWS's runtime emulator, SSM on a stand-in.
 
     with EmbeddedCloud() as cloud:
-        cloud.fire_schedules()
+        cloud.fire("FetchSchedule")
         cloud.settle()
 
 Everything listens on 127.0.0.1 only. moto keeps one global state, so one cloud a process at a time.
@@ -18,9 +18,9 @@ from unittest.mock import patch
 
 import boto3
 import moto.awslambda.models
-import moto.awslambda.responses
 import moto.s3.notifications
 import requests
+from moto.iam.access_control import IAMRequestBase
 from moto.server import ThreadedMotoServer
 
 from ops.embedded.deploy import asynchronous_configuration, deploy, function_configuration
@@ -105,16 +105,16 @@ class EmbeddedCloud:
         """A client with the operator's rights, which are all."""
         return self._connect(service, self._operator)
 
-    def fire_schedules(self) -> None:
-        """Let every schedule's time come: invoke its target with its role, as EventBridge Scheduler does."""
-        for schedule in self.stack.of_type("AWS::Scheduler::Schedule"):
-            target = schedule.properties["Target"]
-            role = self._roles[target["RoleArn"]]
-            headers = {"X-Amz-Security-Token": role.token}
-            if is_permitted(role.access_key_id, headers, "lambda:InvokeFunction", target["Arn"]):
-                self.lambdas.invoke_async(target["Arn"], target["Input"])
-            else:
-                self._send(role, target["DeadLetterConfig"]["Arn"], target["Input"])
+    def fire(self, logical_id: str) -> None:
+        """Let a schedule's time come: invoke its target with its role, as EventBridge Scheduler does."""
+        schedules = self.stack.of_type("AWS::Scheduler::Schedule")
+        target = next(one for one in schedules if one.logical_id == logical_id).properties["Target"]
+        role = self._roles[target["RoleArn"]]
+        headers = {"X-Amz-Security-Token": role.token}
+        if is_permitted(role.access_key_id, headers, "lambda:InvokeFunction", target["Arn"]):
+            self.lambdas.invoke_async(target["Arn"], target["Input"])
+        else:
+            self._send(role, target["DeadLetterConfig"]["Arn"], target["Input"])
 
     def settle(self, timeout: float = 120) -> None:
         """Return when no event is under way; TimeoutError otherwise."""
@@ -231,13 +231,14 @@ def _moto_invokes(lambdas: LambdaService) -> Iterator[None]:
     def notify(_account: str, event: Any, function_arn: str, _region: str) -> None:  # noqa: ANN401
         lambdas.invoke_async(function_arn, json.dumps(event))
 
-    def action(response: Any) -> Any:  # noqa: ANN401
-        name = named(response)
-        return "InvokeFunction" if name == "Invoke" else name  # moto asks IAM for lambda:Invoke, which does not exist
+    def check(request: Any, resource: str) -> None:  # noqa: ANN401
+        if request._action == "lambda:Invoke":  # noqa: SLF001 - moto's name for it, which IAM does not know
+            request._action = "lambda:InvokeFunction"  # noqa: SLF001
+        checked(request, resource)
 
-    named = moto.awslambda.responses.LambdaResponse._get_action  # noqa: SLF001
+    checked = IAMRequestBase.check_action_permitted
     with (
-        patch.object(moto.awslambda.responses.LambdaResponse, "_get_action", action),
+        patch.object(IAMRequestBase, "check_action_permitted", check),
         patch.object(moto.awslambda.models.LambdaFunction, "invoke", invoke),
         patch.object(moto.s3.notifications, "_invoke_awslambda", notify),
     ):

@@ -46,6 +46,11 @@ class DeployError(Exception):
 def deploy(stack: Stack, client: Client) -> None:
     """Create every resource, each after what it needs."""
     _require_known(stack)
+    roles = {role.arn: role for role in stack.of_type("AWS::IAM::Role")}
+    for function in stack.of_type("AWS::Lambda::Function"):
+        _require_trust(roles[function.properties["Role"]], "lambda.amazonaws.com")
+    for schedule in stack.of_type("AWS::Scheduler::Schedule"):
+        _require_trust(roles[schedule.properties["Target"]["RoleArn"]], "scheduler.amazonaws.com")
     for type_, create in (
         ("AWS::IAM::Role", _create_role),
         ("AWS::SQS::Queue", _create_queue),
@@ -69,7 +74,13 @@ def function_configuration(function: Resource, added: Mapping[str, str]) -> Func
         handler=properties["Handler"],
         timeout=int(properties["Timeout"]),
         memory=int(properties["MemorySize"]),
-        environment={**properties["Environment"]["Variables"], **added},
+        environment={
+            **properties["Environment"]["Variables"],
+            # Lambda sets it from the function's LoggingConfig, and Powertools heeds it before its own variable.
+            "AWS_LAMBDA_LOG_LEVEL": properties["LoggingConfig"]["ApplicationLogLevel"],
+            "AWS_LAMBDA_LOG_FORMAT": properties["LoggingConfig"]["LogFormat"],
+            **added,
+        },
     )
 
 
@@ -80,6 +91,18 @@ def asynchronous_configuration(function: Resource, stack: Stack) -> AsyncConfigu
             on_failure = config.properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
             return AsyncConfiguration(int(config.properties.get("MaximumRetryAttempts", 2)), on_failure)
     return AsyncConfiguration()
+
+
+def _require_trust(role: Resource, service: str) -> None:
+    """DeployError if the role does not let the service assume it."""
+    trusted = [
+        statement["Principal"].get("Service")
+        for statement in role.properties["AssumeRolePolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow" and statement["Action"] == "sts:AssumeRole"
+    ]
+    if service not in trusted:
+        msg = f"{role.logical_id} may not be assumed by {service}, only by {trusted}"
+        raise DeployError(msg)
 
 
 def _require_known(stack: Stack) -> None:
@@ -167,6 +190,8 @@ def _lifecycle(rule: Mapping[str, Any]) -> dict[str, Any]:
     }
     if "ExpirationInDays" in rule:
         translated["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+    if "ExpiredObjectDeleteMarker" in rule:
+        translated["Expiration"] = {"ExpiredObjectDeleteMarker": True}
     if "NoncurrentVersionExpiration" in rule:
         days = int(rule["NoncurrentVersionExpiration"]["NoncurrentDays"])
         translated["NoncurrentVersionExpiration"] = {"NoncurrentDays": days}

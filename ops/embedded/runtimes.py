@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -146,6 +146,7 @@ class InProcessRuntime:
     def __init__(self, configuration: FunctionConfiguration) -> None:
         """Import the handler's module."""
         self._configuration = configuration
+        self._session: boto3.Session | None = None
         module, _, function = configuration.handler.rpartition(".")
         with self._environment():
             self._module = importlib.import_module(module)
@@ -154,7 +155,7 @@ class InProcessRuntime:
     def invoke(self, payload: str) -> Answer:
         """Call the handler with a context like Lambda's."""
         with self._environment():
-            self._start_afresh()
+            self._forget_others()
             try:
                 body = json.dumps(self._handler(json.loads(payload), _Context(self._configuration)))
             except Exception as error:  # noqa: BLE001 - Lambda reports whatever a handler raises
@@ -167,25 +168,26 @@ class InProcessRuntime:
     def close(self) -> None:
         """There is nothing to stop."""
 
-    def _start_afresh(self) -> None:
-        """Forget what another environment in this process has cached: settings, and clients with its credentials."""
-        if InProcessRuntime._last is not self:
-            InProcessRuntime._last = self
-            boto3.setup_default_session()
-            for factory in vars(self._module).values():
-                if hasattr(factory, "cache_clear"):
-                    factory.cache_clear()
-
     @contextlib.contextmanager
-    def _environment(self) -> Any:  # noqa: ANN401
+    def _environment(self) -> Iterator[None]:
         with self._lock, contextlib.redirect_stdout(self._output):
-            before = dict(os.environ)
+            variables, session = dict(os.environ), boto3.DEFAULT_SESSION
             os.environ.update(_base_environment(self._configuration) | dict(self._configuration.environment))
+            boto3.DEFAULT_SESSION = self._session = self._session or boto3.Session()
             try:
                 yield
             finally:
+                boto3.DEFAULT_SESSION = session
                 os.environ.clear()
-                os.environ.update(before)
+                os.environ.update(variables)
+
+    def _forget_others(self) -> None:
+        """Drop what another environment in this process has cached: settings, and clients with its credentials."""
+        if InProcessRuntime._last is not self:
+            InProcessRuntime._last = self
+            for factory in vars(self._module).values():
+                if hasattr(factory, "cache_clear"):
+                    factory.cache_clear()
 
 
 class _Context:

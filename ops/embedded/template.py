@@ -18,6 +18,8 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from ops.embedded.environment import isolate
+
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
 ACCOUNT = "123456789012"  # moto's account
@@ -240,4 +242,5 @@ def _arn(type_: str, name: str) -> str:
 
 
 if __name__ == "__main__":
+    isolate()
     print(json.dumps(translate(read_template()), indent=2))  # noqa: T201 - for cfn-lint, which no longer applies SAM

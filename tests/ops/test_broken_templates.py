@@ -17,7 +17,7 @@ Template = dict[str, Any]
 
 def test_without_a_website_the_fetcher_works_on_its_own() -> None:
     with EmbeddedCloud({"DistributionBucketName": ""}, ssm=ParameterServer(PARAMETERS), in_process=True) as alone:
-        alone.fire_schedules()
+        alone.fire("FetchSchedule")
         alone.settle()
 
         assert [one.function for one in alone.lambdas.invocations] == ["aws-services-feed-fetcher"]
@@ -70,7 +70,7 @@ def run(change: Callable[[Template], None]) -> tuple[list[str], list[Any], list[
     change(template)
     with EmbeddedCloud(template=template, ssm=ParameterServer(PARAMETERS), in_process=True) as changed:
         changed.lambdas._retry_delay = 0
-        changed.fire_schedules()
+        changed.fire("FetchSchedule")
         changed.settle()
         return (
             changed.objects(changed.website),
@@ -144,6 +144,16 @@ def test_a_permission_for_another_bucket_is_none() -> None:
 
     with pytest.raises(DeployError, match="S3 refuses the notification"):
         run(widen)
+
+
+@pytest.mark.parametrize("role", ["FetcherRole", "FetchScheduleRole", "DistributorRole", "SweeperRole"])
+def test_a_role_that_its_service_may_not_assume_is_refused(role: str) -> None:
+    def distrust(template: Template) -> None:
+        document = template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]
+        document["Statement"][0]["Principal"]["Service"] = "ec2.amazonaws.com"
+
+    with pytest.raises(DeployError, match=f"{role} may not be assumed by"):
+        run(distrust)
 
 
 def test_a_handler_that_does_not_exist_is_seen() -> None:

@@ -16,7 +16,7 @@ from tests.fetcher.small_world import PARAMETERS
 def cloud() -> Iterator[EmbeddedCloud]:
     """The whole stack under AWS's emulator where it runs, after one run of the schedule."""
     with EmbeddedCloud(ssm=ParameterServer(PARAMETERS)) as started:
-        started.fire_schedules()
+        started.fire("FetchSchedule")
         started.settle()
         yield started
 
@@ -98,6 +98,17 @@ def test_roles_have_no_right_beyond_their_own(cloud: EmbeddedCloud) -> None:
     ):
         with pytest.raises(ClientError, match=r"403|AccessDenied|Forbidden"):
             refused()  # type: ignore[no-untyped-call]
+
+
+def test_the_sweeper_may_invoke_itself_for_the_rest_and_the_distributor_nothing(cloud: EmbeddedCloud) -> None:
+    roles = {role.logical_id: cloud._roles[role.arn] for role in cloud.stack.of_type("AWS::IAM::Role")}
+    request = {"FunctionName": "aws-services-feed-sweeper", "Payload": b'{"dry_run": true}'}
+
+    answer = cloud._connect("lambda", roles["SweeperRole"]).invoke(**request)
+
+    assert json.loads(answer["Payload"].read())["dryRun"] is True
+    with pytest.raises(ClientError, match="AccessDenied"):
+        cloud._connect("lambda", roles["DistributorRole"]).invoke(**request)
 
 
 def test_a_second_cloud_in_the_same_process_is_refused(cloud: EmbeddedCloud) -> None:

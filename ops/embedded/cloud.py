@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 from unittest.mock import patch
+from urllib.parse import unquote
 
 import boto3
 import moto.awslambda.models
@@ -28,7 +29,7 @@ from ops.embedded.iam import is_permitted
 from ops.embedded.lambdas import Function, LambdaService
 from ops.embedded.parameters import ParameterServer
 from ops.embedded.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRuntime, Runtime, emulator
-from ops.embedded.template import ACCOUNT, REGION, Resource, Stack, read_template, resolve, translate
+from ops.embedded.template import ACCOUNT, PARTITION, REGION, Resource, Stack, read_template, resolve, translate
 
 WEBSITE = "example-website"
 OPERATOR = "operator"
@@ -234,6 +235,8 @@ def _moto_invokes(lambdas: LambdaService) -> Iterator[None]:
     def check(request: Any, resource: str) -> None:  # noqa: ANN401
         if request._action == "lambda:Invoke":  # noqa: SLF001 - moto's name for it, which IAM does not know
             request._action = "lambda:InvokeFunction"  # noqa: SLF001
+            name = unquote(request._path.split("/")[3]).rpartition(":")[2]  # noqa: SLF001
+            resource = f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
         checked(request, resource)
 
     checked = IAMRequestBase.check_action_permitted

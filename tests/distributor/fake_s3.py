@@ -30,7 +30,10 @@ def refusal(code: str, status: int | None = None, retries: int = 0) -> ClientErr
 
 @dataclass
 class FakeS3:
-    """Objects by bucket and key, and under which headers they were put or copied there."""
+    """Objects by bucket and key, and under which headers they were put or copied there.
+
+    Hooks find the request under way in `request`.
+    """
 
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     headers: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -40,6 +43,7 @@ class FakeS3:
     after: Hook = lambda operation: None
     retries: int = 0
     calls: list[str] = field(default_factory=list)
+    request: dict[str, Any] = field(default_factory=dict)
 
     def put_object(self, **request: Any) -> dict[str, Any]:
         self._require_bucket(request)
@@ -51,20 +55,20 @@ class FakeS3:
         return self._answer()
 
     def get_object(self, **request: Any) -> dict[str, Any]:
-        self._enter("GET")
+        self._enter("GET", request)
         body = self._object(request, "NoSuchKey")
         self.after("GET")
         stream = StreamingBody(io.BytesIO(body), len(body))
         return self._answer(ETag=etag(body), ContentLength=len(body), Body=stream, **self._headers(request))
 
     def head_object(self, **request: Any) -> dict[str, Any]:
-        self._enter("HEAD")
+        self._enter("HEAD", request)
         body = self._object(request, "404")
         self.after("HEAD")
         return self._answer(ETag=etag(body), ContentLength=len(body), **self._headers(request))
 
     def copy_object(self, **request: Any) -> dict[str, Any]:
-        self._enter("COPY")
+        self._enter("COPY", request)
         self._require_bucket(request)
         body = self._object(request["CopySource"], "NoSuchKey")
         if request.get("CopySourceIfMatch", etag(body)) != etag(body):
@@ -101,8 +105,9 @@ class FakeS3:
             page = self.list_objects_v2(**request, ContinuationToken=page["NextContinuationToken"])
             yield page
 
-    def _enter(self, operation: str) -> None:
+    def _enter(self, operation: str, request: dict[str, Any]) -> None:
         self.calls.append(operation)
+        self.request = request
         self.before(operation)
 
     def _require_bucket(self, request: dict[str, Any]) -> None:

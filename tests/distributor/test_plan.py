@@ -95,9 +95,11 @@ def test_a_key_that_outgrows_the_limit_at_the_destination_is_rejected() -> None:
         ("[a].json", "a.json", False),
         ("a.json, b.json", "b.json", True),
         ("**", ".state.json", False),
+        ("**", ".hidden/x.json", False),
+        ("**", "a/.hidden/x.json", False),
     ],
 )
-def test_patterns_are_globs_below_the_prefix(pattern: str, name: str, matches: bool) -> None:  # noqa: FBT001
+def test_patterns_are_globs_below_the_prefix(pattern: str, name: str, matches: bool) -> None:
     decision = decide(f"aws-data/{name}", PUBLISH_PATTERNS=pattern)
 
     assert isinstance(decision, Publish if matches else Skipped)

@@ -1,0 +1,106 @@
+"""Small breakages of the distributor, each of which must turn a test red: that is the test of the tests."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.embedded.template import ROOT
+
+EVENTS, PLAN, CONTENT, STORE = "events.py", "plan.py", "content.py", "store.py"
+PUBLISH, REPORT, FAILURES, LISTING, SWEEP, HANDLER = (
+    *("publish.py", "report.py", "failures.py"),
+    *("listing.py", "sweep.py", "handler.py"),
+)
+
+MUTATIONS: list[tuple[str, str, str, str]] = [
+    (EVENTS, "unquote_plus(encoded", "__import__('urllib.parse').parse.unquote(encoded", "test_events"),
+    (EVENTS, 'errors="strict"', 'errors="replace"', "test_events"),
+    (EVENTS, 'startswith("ObjectCreated:")', 'startswith("Object")', "test_events"),
+    (EVENTS, "or version.partition", "and version.partition", "test_events"),
+    (EVENTS, "return Changed(bucket, key, _time(time))", "return from_form(bucket, key, _time(time))", "test_events"),
+    (EVENTS, "except (ValueError, RecursionError)", "except (ZeroDivisionError, RecursionError)", "test_events"),
+    (PLAN, "key.removeprefix(prefix)", "key.lstrip(prefix)", "test_plan"),
+    (PLAN, "notice.bucket not in {None, settings.source_bucket}", "False", "test_plan"),
+    (PLAN, 'any(segment.startswith(".")', 'all(segment.startswith(".")', "test_plan"),
+    (PLAN, '"*": "[^/]*"', '"*": ".*"', "test_plan"),
+    (PLAN, ".fullmatch(name)", ".match(name)", "test_plan"),
+    (PLAN, '{"", ".", ".."}.isdisjoint', "{None}.isdisjoint", "test_plan"),
+    (PLAN, 'if "\\\\" in name', "if False", "test_plan"),
+    (CONTENT, "parse_constant=_refuse_constant,", "", "test_content"),
+    (CONTENT, "partial(_without_duplicates, most_names)", "dict", "test_content"),
+    (CONTENT, 'text.startswith("\\ufeff")', "False", "test_content"),
+    (CONTENT, "except RecursionError", "except ZeroDivisionError", "test_content"),
+    (CONTENT, "model.from_bytes(body)", "model", "test_content"),
+    (STORE, '{"Bucket": task.source.bucket, "Key": task.source_key},\n', 'f"{task.source.bucket}/{task.source_key}",\n', "test_store"),
+    (STORE, "                CopySourceIfMatch=etag,\n", "", "../reliability/test_search"),
+    (STORE, 'bool(answer.get("CopyObjectResult", {}).get("ETag"))', "True", "test_publish"),
+    (STORE, "certain=copied and not _was_retried(answer)", "certain=copied", "test_publish"),
+    (STORE, 'if _code(error) == "NoSuchKey":\n                return None', "if _status(error) in {403, 404}:\n                return None", "test_publish"),
+    (STORE, "if _status(error) == HTTPStatus.NOT_FOUND:", "if _status(error) in {403, 404}:", "test_publish"),
+    (STORE, "HTTPStatus.PRECONDITION_FAILED, ", "", "test_publish"),
+    (STORE, 'MetadataDirective="REPLACE",', 'MetadataDirective="COPY",', "test_store"),
+    (STORE, "quote(task.source_key)", "task.source_key", "test_store"),
+    (STORE, 'answer["ContentLength"] > self.limit', 'answer["ContentLength"] >= self.limit', "test_publish"),
+    (PUBLISH, "in {source.etag, None}", "is not False", "test_publish"),
+    (PUBLISH, "_look_again_later(outcome) if unanswered else outcome", "outcome", "test_publish"),
+    (PUBLISH, "        with _ONE_CHECK:\n            check(task.name, source.body)\n", "        pass\n", "test_publish"),
+    (PUBLISH, "except Exception as error:", "except ZeroDivisionError as error:", "test_publish"),
+    (PUBLISH, "if decision is not first and not has_time()", "if False", "test_publish"),
+    (REPORT, "isinstance(outcome, Failed)]", "False]", "test_report"),
+    (FAILURES, "isinstance(outcome, Rejected)", "False", "test_failures"),
+    (HANDLER, "    raise_if_failed(outcomes)\n", "", "test_handler"),
+    (HANDLER, "    made.failures.keep(outcomes)\n", "", "test_handler"),
+    (LISTING, "theirs.name.encode() < ours.name.encode()", "theirs.name.encode() > ours.name.encode()", "test_listing"),
+    (LISTING, ".strip('\"')", "", "test_listing"),
+    (SWEEP, "if not isinstance(task, Publish):\n                continue", "assert isinstance(task, Publish)", "test_sweeper"),
+    (SWEEP, "[] if asked.dry_run else ", "", "test_sweeper"),
+    (SWEEP, '"after": after}', '"after": ""}', "test_sweeper"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mutants")
+    for name in ("distributor", "fetcher", "ops", "shared", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "template.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def run_tests(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
+    path = (folder / "tests" / "distributor" / f"{test}.py").resolve()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", path],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+
+def test_the_tests_are_green_without_a_mutation(copy: Path) -> None:
+    assert run_tests(copy, "test_events").returncode == 0
+
+
+@pytest.mark.parametrize(("file", "old", "new", "test"), MUTATIONS)
+def test_a_mutant_is_killed(copy: Path, file: str, old: str, new: str, test: str) -> None:
+    path = copy / "distributor" / file
+    source = path.read_text(encoding="utf-8")
+    assert old in source, "the code has changed: change the mutation with it"
+
+    path.write_text(source.replace(old, new), encoding="utf-8")
+    try:
+        finished = run_tests(copy, test)
+    finally:
+        path.write_text(source, encoding="utf-8")
+
+    assert finished.returncode == 1, f"no test failed:\n{finished.stdout[-2000:]}"
+    assert "failed" in finished.stdout, finished.stdout[-2000:]

@@ -60,6 +60,11 @@ class Unsupported:
 Notice = Changed | Irrelevant | Malformed | Unsupported
 
 
+def is_direct(event: object) -> bool:
+    """Whether the event is `{"keys": [...]}`, of somebody who waits for the answer."""
+    return isinstance(event, dict) and "keys" in event
+
+
 def decode(event: object) -> tuple[Notice, ...]:
     """The notices of an event.
 

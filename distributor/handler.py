@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from distributor import batch
 from distributor.dependencies import dependencies
-from distributor.events import Notice, decode
+from distributor.events import Notice, decode, is_direct
 from distributor.outcomes import Outcome
 from distributor.plan import plan
 from distributor.publish import carry_out
@@ -24,7 +24,8 @@ metrics = metrics_for(SERVICE)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish every object that the event names; what may yet be published is raised at the end, for Lambda's retry.
 
-    To S3 Batch Operations nothing is raised for an object: each task has a result, and the job retries by it.
+    Whoever waits for the answer is told in it instead, and nothing goes to the failure queue: S3 Batch Operations gets
+    a result for each task, an operator's `{"keys": [...]}` the summary, failures among it.
     """
     if batch.is_job(event):
         tasks = batch.decode_tasks(event)
@@ -32,14 +33,15 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     outcomes = distribute(decode(event), context)
     if not outcomes:
         logger.warning("event_without_records")
-    raise_if_failed(outcomes)
+    if not is_direct(event):
+        dependencies().failures.keep(outcomes)
+        raise_if_failed(outcomes)
     return summarize(outcomes)
 
 
 def distribute(notices: Iterable[Notice], context: LambdaContext) -> list[Outcome]:
-    """Decide, carry out, report, and keep what was rejected."""
+    """Decide, carry out, and report."""
     made = dependencies()
     outcomes = carry_out(plan(notices, made.settings), made.store, context.get_remaining_time_in_millis)
     emit(outcomes, logger, metrics)
-    made.failures.keep(outcomes)
     return outcomes

@@ -74,7 +74,7 @@ def _no_match(task: Publish, patterns: Sequence[str]) -> Skipped | Rejected | No
     key, name = task.source_key, task.name
     if any(segment.startswith(".") for segment in name.split("/")):
         return Skipped(key, "a name that starts with a dot is never published")
-    if not any(_compiled(pattern).fullmatch(name) for pattern in patterns):
+    if not any(compile_glob(pattern).fullmatch(name) for pattern in patterns):
         return Skipped(key, f"matches no pattern of PUBLISH_PATTERNS ({', '.join(patterns)})")
     if len(task.destination_key.encode()) > LONGEST_KEY:
         return Rejected(key, f"its key at the destination would be over {LONGEST_KEY} bytes")
@@ -82,7 +82,7 @@ def _no_match(task: Publish, patterns: Sequence[str]) -> Skipped | Rejected | No
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compile_glob(pattern: str) -> re.Pattern[str]:
     """A glob in which `*` and `?` stay within a segment and `**` does not; everything else is literal."""
     tokens = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
     wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}

@@ -159,7 +159,27 @@ class EmbeddedCloud:
         self._operator = self._create_operator()
         for function in self.stack.of_type("AWS::Lambda::Function"):
             self.lambdas.functions[function.name] = self._function(function)
+        self._register()
         self._enforce_iam(stack)
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which any AWS tool works on this cloud, with the operator's rights."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": self._operator.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self._operator.secret_access_key,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+    def _register(self) -> None:
+        """Let CloudFormation know the stack's outputs, where the `feed` command looks for names."""
+        template = {
+            # A stack needs a resource, and moto's CloudFormation knows few.
+            "Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}},
+            "Outputs": {name: {"Value": value} for name, value in self.stack.outputs.items()},
+        }
+        cloudformation = self._connect("cloudformation", ROOT_CREDENTIALS)
+        cloudformation.create_stack(StackName=self.stack.name, TemplateBody=json.dumps(template))
 
     def _connect(self, service: str, credentials: Credentials) -> Any:  # noqa: ANN401
         connect: Any = self._session.client

@@ -3,6 +3,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -137,3 +138,17 @@ def test_a_job_of_batch_operations_gets_a_result_for_each_task(s3: Any, lambda_c
     codes = {one["taskId"]: one["resultCode"] for one in answer["results"]}
     assert codes == {"1": "Succeeded", "2": "PermanentFailure"}
     assert published(s3) == ["data/x.json"]
+
+
+def test_an_operator_is_told_of_every_key_in_the_answer_and_nothing_is_raised_or_kept(
+    s3: Any, lambda_context: LambdaContext
+) -> None:
+    s3.put_object(Bucket="my-source", Key="aws-data/broken.json", Body=b"<html>")
+    unreachable: Any = Mock(side_effect=RuntimeError("unreachable"))
+    dependencies().store.client.meta.events.register("before-call.s3.HeadObject", unreachable)
+
+    summary = handler.lambda_handler({"keys": ["aws-data/broken.json", "aws-data/x.json"]}, lambda_context)
+
+    assert [one["outcome"] for one in summary["objects"]] == ["rejected", "failed"]
+    url = dependencies().settings.failure_queue_url
+    assert "Messages" not in boto3.client("sqs").receive_message(QueueUrl=url)

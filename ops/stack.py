@@ -1,0 +1,65 @@
+"""A stack's name in, its resources out: found from the stack's outputs, so that nobody types a name twice."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+
+class StackError(Exception):
+    """The stack cannot be found or lacks what is asked for; the message is for the person at the terminal."""
+
+
+class InvocationError(Exception):
+    """A function ended in an error; the message is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedStack:
+    """A deployed stack, on AWS or embedded: what AWS_ENDPOINT_URL and the usual configuration point to."""
+
+    session: boto3.Session
+    name: str
+    outputs: dict[str, str]
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - one type for each service
+        """A client of the session; it waits as long as the longest function runs."""
+        connect: Any = self.session.client
+        return connect(service, config=Config(read_timeout=910, retries={"mode": "standard"}))
+
+    def output(self, name: str) -> str:
+        """An output of the stack; StackError if it has none of that name."""
+        if name not in self.outputs:
+            msg = f"the stack {self.name} has no {name}: it distributes nothing (DistributionBucketName is empty)"
+            raise StackError(msg)
+        return self.outputs[name]
+
+    def invoke(self, function: str, event: object) -> Any:  # noqa: ANN401 - any JSON
+        """Invoke a function, wait, and return its answer; InvocationError if it ended in an error."""
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        content = json.loads(answer["Payload"].read() or b"null")
+        if "FunctionError" in answer:
+            raise InvocationError(content.get("errorMessage", "") or content.get("errorType", "no reason given"))
+        return content
+
+    def source_keys(self) -> Iterator[str]:
+        """Every key below the source prefix."""
+        pages = self.client("s3").get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self.output("SourceBucketName"), Prefix=f"{self.output('SourceKeyPrefix')}/"):
+            yield from (entry["Key"] for entry in page.get("Contents", []))
+
+
+def find_stack(name: str, profile: str | None, region: str | None) -> DeployedStack:
+    """Look a stack up as the AWS CLI would, with its profiles, regions and endpoints."""
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        (stack,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    except (BotoCoreError, ClientError) as error:
+        msg = f"cannot look up the stack {name}: {error}"
+        raise StackError(msg) from error
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    return DeployedStack(session, name, outputs)

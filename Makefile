@@ -35,8 +35,8 @@ check: setup ## Lint, types, boundaries, template. CI runs this and `make test`.
 build: setup ## Build the Lambdas with SAM into .aws-sam, without Docker.
 	$(SAM) build
 
-bench: setup ## Measure and print figures.
-	$(BIN)/python -m benchmarks
+bench: setup ## Measure and print figures, some minutes for each; SUBJECTS="storm search" chooses.
+	$(BIN)/python -m benchmarks $(SUBJECTS)
 
 format: setup ## Rewrite the code in the project's format.
 	$(BIN)/ruff check --fix

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.reliability import load_table, search_table, storm_table
 from ops.embedded.cloud import EmbeddedCloud
 from ops.embedded.environment import isolate
 from ops.embedded.template import ROOT
@@ -25,11 +26,15 @@ RUNS = 5
 
 
 def main() -> None:
-    """Print one table a subject."""
+    """Print one table a subject; names of subjects as arguments choose among them."""
     isolate()
     console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(_zips())
-    console.print(_main_job())
+    subjects = {"zips": _zips, "job": _main_job, "storm": storm_table, "search": search_table, "load": load_table}
+    unknown = set(sys.argv[1:]) - set(subjects)
+    if unknown:
+        sys.exit(f"benchmarks: no subject {', '.join(unknown)}; there are {', '.join(subjects)}")
+    for name in sys.argv[1:] or subjects:
+        console.print(subjects[name]())
 
 
 def _zips() -> Table:

@@ -133,11 +133,12 @@ class EmbeddedCloud:
 
     def messages(self, logical_id: str) -> list[Any]:
         """What a queue of the stack holds, parsed; the messages stay in it."""
-        sqs, url = self.client("sqs"), self._queue_url(logical_id)
+        sqs, url = self.client("sqs"), self.queue_url(logical_id)
         received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
         return [json.loads(message["Body"]) for message in received]
 
-    def _queue_url(self, logical_id: str) -> str:
+    def queue_url(self, logical_id: str) -> str:
+        """The URL of a queue of the stack."""
         (queue,) = (queue for queue in self.stack.of_type("AWS::SQS::Queue") if queue.logical_id == logical_id)
         return f"{self.url}/{ACCOUNT}/{queue.name}"
 

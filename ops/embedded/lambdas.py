@@ -82,12 +82,17 @@ class Function:
 
 
 class LambdaService:
-    """All functions by name. `retry_delay` in seconds stands for Lambda's one and two minutes."""
+    """All functions by name. `retry_delay` in seconds stands for Lambda's one and two minutes.
+
+    `invocations` holds every attempt, for whoever wants to look; under load `keep_invocations` is better False.
+    """
 
     def __init__(self, retry_delay: float = 0.2) -> None:
         """An empty service."""
         self.functions: dict[str, Function] = {}
         self.invocations: list[Invocation] = []
+        self.keep_invocations = True
+        self.count = 0
         self._retry_delay = retry_delay
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="lambda")
         self._pending: set[Future[None]] = set()
@@ -99,7 +104,9 @@ class LambdaService:
         answer = function.run(payload)
         seconds = time.monotonic() - started
         invocation = Invocation(function.configuration.name, json.loads(payload), answer, attempt, seconds)
-        self.invocations.append(invocation)
+        self.count += 1
+        if self.keep_invocations:
+            self.invocations.append(invocation)
         return answer
 
     def invoke_async(self, name: str, payload: str) -> None:

@@ -109,7 +109,7 @@ def test_a_sweep_looks_and_only_mends_when_told_to(cloud: EmbeddedCloud) -> None
 
 
 def drain(cloud: EmbeddedCloud) -> None:
-    sqs, url = cloud.client("sqs"), cloud._queue_url("DistributionFailures")
+    sqs, url = cloud.client("sqs"), cloud.queue_url("DistributionFailures")
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -185,7 +185,7 @@ def test_an_event_that_failed_for_good_is_redriven_through_its_function(cloud: E
 def test_other_messages_are_shown_for_what_they_are(cloud: EmbeddedCloud, body: Any, kind: str, exit_code: int) -> None:
     drain(cloud)
     text = body if isinstance(body, str) else json.dumps(body)
-    cloud.client("sqs").send_message(QueueUrl=cloud._queue_url("DistributionFailures"), MessageBody=text)
+    cloud.client("sqs").send_message(QueueUrl=cloud.queue_url("DistributionFailures"), MessageBody=text)
 
     assert [one["kind"] for one in shown("failures")] == [kind]
     assert feed("redrive", "--yes").exit_code == exit_code

@@ -24,7 +24,7 @@ HISTORIES = {
 LARGER_HISTORIES = {
     "three versions, a crash and a lost answer": History((A, B, C), crashes=1, timeouts=1),
     "a version returns, a duplicate and a crash": History((A, B, A), duplicates=1, crashes=1),
-    "three versions, two lost answers": History((A, B), timeouts=2, duplicates=1),
+    "two versions, two lost answers, a duplicate": History((A, B), timeouts=2, duplicates=1),
 }
 """For `make bench`: minutes, and millions of states."""
 

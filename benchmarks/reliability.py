@@ -1,0 +1,65 @@
+"""The distributor's promise in figures; see docs/reliability.md. Every run is repeatable from its seed."""
+
+import time
+from collections import Counter
+
+from rich.table import Table
+
+from benchmarks.load import Load, load
+from tests.reliability.search import search
+from tests.reliability.storm import Damage, storm
+from tests.reliability.test_search import HISTORIES, LARGER_HISTORIES
+
+DELIVERIES = 100_000
+OBJECTS = 10_000
+SEED = 1
+
+
+def storm_table() -> Table:
+    """Events with faults against the distributor's own steps on the fake S3."""
+    started = time.monotonic()
+    damage, counts = storm(SEED, DELIVERIES)
+    table = Table("figure", "value", title=f"Storm of {DELIVERIES:,} deliveries, seed {SEED}")
+    for name, value in (*_damage(damage), *_counts(counts)):
+        table.add_row(name, f"{value:,}")
+    table.add_row("seconds", f"{time.monotonic() - started:.0f}")
+    return table
+
+
+def _damage(damage: Damage) -> list[tuple[str, int]]:
+    return [
+        ("files lost", damage.lost),
+        ("stale at rest", damage.stale_at_rest),
+        ("stale after a sweep", damage.stale_after_sweep),
+        ("malformed published", damage.malformed),
+    ]
+
+
+def _counts(counts: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counts.items())
+
+
+def search_table() -> Table:
+    """Every interleaving of small histories of one key."""
+    table = Table("history of one key", "states", "ways to end", "violations", "seconds", title="Exhaustive search")
+    for name, history in (HISTORIES | LARGER_HISTORIES).items():
+        started = time.monotonic()
+        result = search(history)
+        seconds = f"{time.monotonic() - started:.1f}"
+        table.add_row(name, f"{result.states:,}", f"{result.rests:,}", str(int(bool(result.violation))), seconds)
+    return table
+
+
+def load_table() -> Table:
+    """Re-uploads through the embedded cloud: S3 events, Lambda's retries, failure queue, sweep."""
+    figures: Load = load(OBJECTS, SEED)
+    table = Table("figure", "value", title=f"{OBJECTS:,} uploads through the embedded event path, 1% of each fault")
+    table.add_row("files lost after the sweep", f"{figures.lost:,}")
+    table.add_row("left for the sweep", f"{figures.drifted:,}")
+    table.add_row("events kept on the failure queue", f"{figures.kept_as_failed:,}")
+    table.add_row("invocations, retries included", f"{figures.invocations:,}")
+    for fault, times in sorted(figures.faults.items()):
+        table.add_row(f"fault: {fault}", f"{times:,}")
+    table.add_row("peak memory grown since the first tenth, MB", f"{figures.memory:.0f}")
+    table.add_row("seconds", f"{figures.seconds:.0f}")
+    return table

@@ -81,11 +81,13 @@ def problems(template: Template) -> list[str]:
         stack = resolve(translated, "feed", {"S3BucketName": "my-source", "DistributionBucketName": "my-website"})
     except TemplateError as error:
         return [str(error)]
+    found = [
+        problem for check in (odd_handlers, odd_variables, odd_schedules, odd_event_names) for problem in check(stack)
+    ]
+    if found:  # lint takes seconds
+        return found
     lint = lint_all(json.dumps(translated))
-    found = [f"{one.rule.id} {one.message}" for one in lint if one.rule.severity != "informational"]
-    for check in (odd_handlers, odd_variables, odd_schedules, odd_event_names):
-        found += check(stack)
-    return found
+    return [f"{one.rule.id} {one.message}" for one in lint if one.rule.severity != "informational"]
 
 
 def odd_handlers(stack: Stack) -> list[str]:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distributor.settings import Location
+from distributor.store import owned
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -64,9 +65,8 @@ def _drift(ours: Entry, theirs: Entry | None) -> Drift | None:
 
 def _list(client: "S3Client", place: Location, after: str) -> Iterator[Entry]:
     prefix = f"{place.prefix}/"
-    owner: Any = {"ExpectedBucketOwner": place.owner} if place.owner else {}
     pages = client.get_paginator("list_objects_v2").paginate(
-        Bucket=place.bucket, Prefix=prefix, StartAfter=f"{prefix}{after}", **owner
+        Bucket=place.bucket, Prefix=prefix, StartAfter=f"{prefix}{after}", **owned("ExpectedBucketOwner", place)
     )
     for page in pages:
         for entry in page.get("Contents", []):

@@ -17,12 +17,8 @@ LONGEST_KEY = 1024  # bytes; https://docs.aws.amazon.com/AmazonS3/latest/usergui
 def plan(notices: Iterable[Notice], settings: DistributorSettings) -> tuple[Decision, ...]:
     """One decision a notice and destination, in order; a key named several times is published once."""
     decisions = [decision for notice in notices for decision in _decide(notice, settings)]
-    first = {decision: index for index, decision in reversed(list(enumerate(decisions)))}
-    return tuple(
-        decision
-        for index, decision in enumerate(decisions)
-        if first[decision] == index or not isinstance(decision, Publish)
-    )
+    once = {one if isinstance(one, Publish) else index: one for index, one in enumerate(decisions)}
+    return tuple(once.values())
 
 
 def _decide(notice: Notice, settings: DistributorSettings) -> Iterator[Decision]:

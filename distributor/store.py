@@ -1,4 +1,4 @@
-"""S3 as the publishing protocol sees it: one method a request. The distributor's only module that calls S3."""
+"""S3 as the publishing protocol sees it: one method a request. Only `listing` calls S3 besides."""
 
 import hashlib
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ class Store:
         """The source's present state; None if it has no such object. TooLargeError before any byte is read."""
         try:
             answer = self.client.get_object(
-                Bucket=task.source.bucket, Key=task.source_key, **_owner("ExpectedBucketOwner", task.source)
+                Bucket=task.source.bucket, Key=task.source_key, **owned("ExpectedBucketOwner", task.source)
             )
             with answer["Body"] as body:
                 if answer["ContentLength"] > self.limit:
@@ -87,8 +87,8 @@ class Store:
                 ContentType=CONTENT_TYPE,
                 CacheControl=self.cache_control,
                 Metadata=provenance(task, datetime.now(UTC)),
-                **_owner("ExpectedSourceBucketOwner", task.source),
-                **_owner("ExpectedBucketOwner", task.destination),
+                **owned("ExpectedSourceBucketOwner", task.source),
+                **owned("ExpectedBucketOwner", task.destination),
             )
         except ClientError as error:
             return _after_refusal(error)
@@ -104,7 +104,7 @@ class Store:
         """The ETag that the source has now; None if it has no such object."""
         try:
             return self.client.head_object(
-                Bucket=task.source.bucket, Key=task.source_key, **_owner("ExpectedBucketOwner", task.source)
+                Bucket=task.source.bucket, Key=task.source_key, **owned("ExpectedBucketOwner", task.source)
             )["ETag"]
         except ClientError as error:
             if _status(error) == HTTPStatus.NOT_FOUND:
@@ -136,7 +136,8 @@ def provenance(task: Publish, now: datetime) -> dict[str, str]:
     }
 
 
-def _owner(parameter: str, place: Location) -> Any:  # noqa: ANN401 - the parameters of several operations
+def owned(parameter: str, place: Location) -> Any:  # noqa: ANN401 - the parameters of several operations
+    """The parameter by which S3 refuses a bucket of another account; none if the owner is not known."""
     return {parameter: place.owner} if place.owner else {}
 
 

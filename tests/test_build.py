@@ -57,7 +57,7 @@ def test_sam_builds_every_function_for_lambdas_platform(tmp_path: Path) -> None:
         found = {path.name for path in artifact.iterdir() if path.is_dir() and not path.name.endswith(".dist-info")}
         assert found == {
             *(own, "shared", "pydantic", "pydantic_core", "aws_lambda_powertools"),
-            *("annotated_types", "jmespath", "typing_inspection"),
+            *("annotated_types", "defusedxml", "jmespath", "typing_inspection"),
         }
         binaries = [path.name for path in artifact.rglob("*.so")]
         assert binaries

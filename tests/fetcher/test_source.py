@@ -10,6 +10,7 @@ from moto import mock_aws
 from fetcher import source
 from fetcher.crawl import crawl
 from fetcher.documents import Documents, build_documents
+from shared.contract import SCHEMA_VERSION
 from tests.fetcher.small_world import PARAMETERS, MemoryStore
 
 NOW = datetime(2026, 11, 23, 2, 0, 5, tzinfo=UTC)
@@ -49,7 +50,7 @@ def test_each_object_holds_its_document_with_type_and_provenance(documents: Docu
         assert answer["ContentType"] == "application/json"
         assert answer["Metadata"] == {
             "generated-at": "2026-11-23T02:00:05Z",
-            "schema-version": "1.0.0",
+            "schema-version": SCHEMA_VERSION,
             "run-id": "run-7",
         }
 

@@ -37,13 +37,14 @@ SERVICES = {
     "source": "ssm",
     "timestamp": NOW,
 }
-COMPLETE = {
+COMPLETE: dict[str, Any] = {
     "metadata": {
         "timestamp": NOW,
         "tool": "aws-services-feed",
-        "version": "1.0.0",
+        "version": "1.1.0",
         "runId": "run-1",
         "counts": {"regions": 2, "services": 2, "regionServices": 3},
+        "staleRegions": [],
     },
     "regions": REGIONS,
     "services": {"count": 2, "services": ["ec2", "s3"], "source": "ssm", "timestamp": NOW},
@@ -63,7 +64,62 @@ COMPLETE = {
         },
     },
 }
-DOCUMENTS = {"regions.json": REGIONS, "services.json": SERVICES, "complete-data.json": COMPLETE}
+SERVICE_REGIONS = {
+    "metadata": COMPLETE["metadata"],
+    "byService": {
+        "ec2": {"serviceCode": "ec2", "name": "Amazon EC2", "regionCount": 2, "regions": ["eu-west-3", "us-east-1"]},
+        "s3": {"serviceCode": "s3", "name": "Amazon S3", "regionCount": 1, "regions": ["us-east-1"]},
+    },
+}
+CHANGES: dict[str, list[Any]] = {
+    "newServices": [{"code": "ec2", "name": "Amazon EC2"}, {"code": "s3", "name": "Amazon S3"}],
+    "newRegionalServices": [{"region": "eu-west-3", "service": "ec2"}, {"region": "us-east-1", "service": "ec2"}],
+    "newRegions": [{"code": "eu-west-3", "name": "Europe (Paris)"}, {"code": "us-east-1", "name": "us-east-1"}],
+    "removedServices": [{"code": "a", "name": "A"}, {"code": "b", "name": "b"}],
+    "removedRegionalServices": [{"region": "eu-west-3", "service": "a"}, {"region": "eu-west-3", "service": "b"}],
+    "removedRegions": [{"code": "mars-1", "name": "Mars"}, {"code": "mars-2", "name": "Mars"}],
+    "renamed": [
+        {"kind": "region", "code": "z", "from": "Old", "to": "New"},
+        {"kind": "service", "code": "a", "from": "Old", "to": "New"},
+    ],
+    "zoneChanges": [
+        {"region": "eu-west-3", "kind": "availability", "added": ["euw3-az1"], "removed": []},
+        {"region": "eu-west-3", "kind": "local", "added": [], "removed": ["l1", "l2"]},
+    ],
+}
+HISTORY = {
+    "metadata": {
+        "created": "2026-11-22",
+        "lastUpdated": "2026-11-23",
+        "totalRegions": 2,
+        "totalServices": 2,
+        "totalRegionalServices": 3,
+        "changesSinceInception": {"newRegions": 2, "newServices": 2, "newRegionalServices": 2},
+    },
+    "changeLog": [
+        {"date": "2026-11-23", "summary": "Much.", "changes": CHANGES},
+        {"date": "2026-11-22", "summary": "Baseline.", "changes": {name: [] for name in CHANGES}},
+    ],
+}
+FEED = {
+    "version": "https://jsonfeed.org/version/1.1",
+    "title": "Changes",
+    "home_page_url": "https://your.site/",
+    "feed_url": "https://your.site/data/change-feed.json",
+    "description": "By day.",
+    "items": [
+        {"id": "2", "title": "Much.", "content_text": "Much.", "date_published": NOW, "tags": ["newRegions"]},
+        {"id": "1", "title": "Less.", "content_text": "Less.", "date_published": NOW, "tags": []},
+    ],
+}
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "regions.json": REGIONS,
+    "services.json": SERVICES,
+    "service-regions.json": SERVICE_REGIONS,
+    "complete-data.json": COMPLETE,
+    "change-history.json": HISTORY,
+    "change-feed.json": FEED,
+}
 
 
 def encode(document: object) -> bytes:
@@ -171,6 +227,64 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
         lambda d: d["servicesByRegion"]["summary"].update(totalServices=1),
         "summary",
     ),
+    "the number of carried over regions": (
+        "complete-data.json",
+        lambda d: d["metadata"].update(staleRegions=["us-east-1"]),
+        "cachedRegions is 0, but its list has 1",
+    ),
+    "a carried over region that is not there": (
+        "complete-data.json",
+        lambda d: (
+            d["metadata"].update(staleRegions=["mars"]),
+            d["servicesByRegion"]["summary"].update(cachedRegions=1, fetchedRegions=1),
+        ),
+        "lacks: ['mars']",
+    ),
+    "a service under another's key": (
+        "service-regions.json",
+        lambda d: d["byService"]["s3"].update(serviceCode="ec2"),
+        "equal its key",
+    ),
+    "a count of a service's regions": (
+        "service-regions.json",
+        lambda d: d["byService"]["s3"].update(regionCount=2),
+        "regionCount is 2",
+    ),
+    "unsorted regions of a service": (
+        "service-regions.json",
+        lambda d: d["byService"]["ec2"]["regions"].reverse(),
+        "sorted",
+    ),
+    "a number of services": ("service-regions.json", lambda d: d["byService"].pop("s3"), "numbers of services"),
+    "a number of pairs": (
+        "service-regions.json",
+        lambda d: d["metadata"]["counts"].update(regionServices=2),
+        "services and pairs",
+    ),
+    "more regions than there are": (
+        "service-regions.json",
+        lambda d: d["metadata"]["counts"].update(regions=1),
+        "less than the regions",
+    ),
+    "days in the wrong order": ("change-history.json", lambda d: d["changeLog"].reverse(), "newest first"),
+    "a day twice": ("change-history.json", lambda d: d["changeLog"][1].update(date="2026-11-23"), "one entry a day"),
+    "an empty summary": ("change-history.json", lambda d: d["changeLog"][0].update(summary=" "), "pattern"),
+    "a day with a time": (
+        "change-history.json",
+        lambda d: d["metadata"].update(created="2026-11-22T00:00:00Z"),
+        "a date such as",
+    ),
+    "a day that is a number": ("change-history.json", lambda d: d["metadata"].update(created=20261122), "date"),
+    "a day that never was": ("change-history.json", lambda d: d["metadata"].update(created="2026-02-30"), "range"),
+    "another kind of zone": (
+        "change-history.json",
+        lambda d: d["changeLog"][0]["changes"]["zoneChanges"][0].update(kind="lunar"),
+        "'wavelength'",
+    ),
+    "another version of JSON Feed": ("change-feed.json", lambda d: d.update(version="1.1"), "version/1.1"),
+    "an address that is null": ("change-feed.json", lambda d: d.update(home_page_url=None), "valid string"),
+    "an item twice": ("change-feed.json", lambda d: d["items"][0].update(id="1"), "unique"),
+    "an item without text": ("change-feed.json", lambda d: d["items"][0].update(content_text=""), "pattern"),
     "fetched and cached regions": (
         "complete-data.json",
         lambda d: d["servicesByRegion"]["summary"].update(cachedRegions=1),
@@ -185,6 +299,14 @@ def test_a_breach_of_the_contract_is_named(breach: str) -> None:
 
     with pytest.raises(ValidationError, match=r"(?s).*" + words.replace("[", r"\[").replace("]", r"\]")):
         contract.FILES[name].from_bytes(changed(DOCUMENTS[name], change))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_list_of_changes_must_be_sorted(name: str) -> None:
+    unsorted = changed(HISTORY, lambda d: d["changeLog"][0]["changes"][name].reverse())
+
+    with pytest.raises(ValidationError, match=f"{name} must be sorted"):
+        contract.ChangeHistory.from_bytes(unsorted)
 
 
 def test_a_time_made_by_code_must_be_in_utc_too() -> None:
@@ -203,5 +325,40 @@ def test_a_launch_date_as_the_feed_writes_it_is_taken() -> None:
 def test_a_file_of_nothing_but_errors_is_refused_at_the_first() -> None:
     with pytest.raises(ValidationError) as caught:
         contract.Regions.from_bytes(b'{"regions": [' + b"{}," * 100_000 + b"{}]}")
+
+    assert caught.value.error_count() < 20
+
+
+def test_a_file_of_the_first_version_may_have_carried_over_regions_without_naming_them() -> None:
+    def as_first(document: dict[str, Any]) -> None:
+        del document["metadata"]["staleRegions"]
+        document["servicesByRegion"]["summary"].update(cachedRegions=1, fetchedRegions=1)
+
+    assert contract.CompleteData.from_bytes(changed(COMPLETE, as_first)).metadata.stale_regions == ()
+
+
+def test_a_log_that_knows_no_removals_is_taken() -> None:
+    def as_before(document: dict[str, Any]) -> None:
+        for entry in document["changeLog"]:
+            entry["changes"] = {"newServices": [], "newRegionalServices": [], "newRegions": []}
+
+    assert contract.ChangeHistory.from_bytes(changed(HISTORY, as_before)).change_log[0].changes == contract.Changes()
+
+
+def test_what_was_undone_is_kept_and_left_out_where_there_is_none() -> None:
+    kept = encode({**HISTORY, "undone": CHANGES})
+
+    assert contract.ChangeHistory.from_bytes(kept).to_bytes() == kept
+
+
+def test_addresses_that_are_not_known_are_left_out_of_the_feed() -> None:
+    unknown = encode({name: value for name, value in FEED.items() if not name.endswith("_url")})
+
+    assert contract.ChangeFeed.from_bytes(unknown).to_bytes() == unknown
+
+
+def test_a_log_of_nothing_but_errors_is_refused_at_the_first() -> None:
+    with pytest.raises(ValidationError) as caught:
+        contract.ChangeHistory.from_bytes(b'{"changeLog": [' + b"{}," * 100_000 + b"{}]}")
 
     assert caught.value.error_count() < 20

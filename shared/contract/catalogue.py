@@ -1,84 +1,26 @@
-"""The published files as models: facts in, JSON bytes out; bytes in, a checked model or a ValidationError out.
+"""The files that say what there is: regions, services, and which services each region has."""
 
-This is the one statement in code of what readers rely on. The models do no I/O. Names are snake_case here and
-camelCase in the JSON. Unknown keys are ignored, so that a file of a later minor version is still accepted.
-"""
-
-import re
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    FailFast,
-    Field,
-    NonNegativeInt,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import FailFast, Field, NonNegativeInt, model_validator
 
-SCHEMA_VERSION = "1.0.0"
+from shared.contract.document import (
+    Code,
+    Codes,
+    Document,
+    RfcDate,
+    Timestamp,
+    Url,
+    require,
+    require_count,
+    require_sorted,
+)
+
+SCHEMA_VERSION = "1.1.0"
 TOOL: Final = "aws-services-feed"
 SOURCE: Final = "ssm"
 
 ROUNDING = 0.5
-
-REGIONS_FILE = "regions.json"
-SERVICES_FILE = "services.json"
-COMPLETE_DATA_FILE = "complete-data.json"
-HISTORY_FOLDER = "history"
-
-
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-
-
-def _written_out(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if not _TIMESTAMP.fullmatch(value):
-        msg = "must be an ISO 8601 time in UTC, such as 2026-11-23T02:00:00Z"
-        raise ValueError(msg)
-    return datetime.fromisoformat(value)
-
-
-def _in_utc(value: datetime) -> datetime:
-    if value.utcoffset() != timedelta(0):
-        msg = "must be in UTC"
-        raise ValueError(msg)
-    return value.astimezone(UTC)
-
-
-def _sorted_and_unique(codes: tuple[str, ...]) -> tuple[str, ...]:
-    _require_sorted(codes, "the list")
-    return codes
-
-
-Timestamp = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
-Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
-_RFC_822 = r"^([A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(:\d\d)? ([A-Z]{1,4}|[+-]\d{4})$"
-RfcDate = Annotated[str, Field(pattern=_RFC_822)]
-Code = Annotated[str, Field(min_length=1)]
-Codes = Annotated[tuple[Code, ...], FailFast(), AfterValidator(_sorted_and_unique)]
-
-
-class Document(BaseModel):
-    """A JSON object of the contract. Frozen; equal content gives equal bytes."""
-
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True, strict=True)
-
-    def to_bytes(self) -> bytes:
-        """UTF-8 JSON: keys in the order of the fields, two-space indent, a newline at the end."""
-        return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
-
-    @classmethod
-    def from_bytes(cls, body: bytes) -> Self:
-        """The model of a published file; pydantic's ValidationError if it breaks the contract."""
-        return cls.model_validate_json(body, by_alias=True, by_name=False)
 
 
 class Zones(Document):
@@ -105,7 +47,7 @@ class Region(Document):
 
     @model_validator(mode="after")
     def _counts_its_zones(self) -> Self:
-        _require_count("availabilityZones", self.availability_zones, self.zones.availability)
+        require_count("availabilityZones", self.availability_zones, self.zones.availability)
         return self
 
 
@@ -119,8 +61,8 @@ class Regions(Document):
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
-        _require_count("count", self.count, self.regions)
-        _require_sorted([region.code for region in self.regions], "regions")
+        require_count("count", self.count, self.regions)
+        require_sorted([region.code for region in self.regions], "regions")
         return self
 
 
@@ -143,17 +85,17 @@ class Services(Document):
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
-        _require_count("count", self.count, self.services)
-        _require_sorted([service.code for service in self.services], "services")
+        require_count("count", self.count, self.services)
+        require_sorted([service.code for service in self.services], "services")
         return self
 
 
 class Counts(Document):
-    """How much there is: `region_services` counts the pairs of a region and a service offered in it."""
+    """How much there is."""
 
     regions: NonNegativeInt
     services: NonNegativeInt
-    region_services: NonNegativeInt
+    region_services: NonNegativeInt = Field(description="Pairs of a region and a service offered in it.")
 
 
 class Metadata(Document):
@@ -164,6 +106,9 @@ class Metadata(Document):
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     run_id: str
     counts: Counts
+    stale_regions: Codes = Field(
+        default=(), description="Regions whose list this run could not fetch and carried over. Since 1.1.0."
+    )
 
 
 class ServiceCodes(Document):
@@ -176,21 +121,21 @@ class ServiceCodes(Document):
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
-        _require_count("count", self.count, self.services)
+        require_count("count", self.count, self.services)
         return self
 
 
 class RegionServices(Document):
-    """The services of one region; `last_fetched` is when SSM was really asked for them."""
+    """The services of one region."""
 
     region_code: Code
     service_count: NonNegativeInt
     services: Codes
-    last_fetched: Timestamp
+    last_fetched: Timestamp = Field(description="When SSM was really asked for them; ISO 8601, in UTC.")
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
-        _require_count("serviceCount", self.service_count, self.services)
+        require_count("serviceCount", self.service_count, self.services)
         return self
 
 
@@ -225,56 +170,82 @@ class CompleteData(Document):
     def _holds(self) -> Self:
         by_region = self.services_by_region.by_region
         codes = [region.code for region in self.regions.regions]
-        _require(sorted(by_region) == codes, "servicesByRegion.byRegion must have exactly the codes in regions.regions")
-        _require(
+        require(sorted(by_region) == codes, "servicesByRegion.byRegion must have exactly the codes in regions.regions")
+        require(
             all(code == entry.region_code for code, entry in by_region.items()),
             "every regionCode must equal its key in servicesByRegion.byRegion",
         )
         known = set(self.services.services)
         unknown = sorted({code for entry in by_region.values() for code in entry.services if code not in known})
-        _require(not unknown, f"servicesByRegion names services that services.services lacks: {unknown[:3]}")
+        require(not unknown, f"servicesByRegion names services that services.services lacks: {unknown[:3]}")
         self._counts_hold()
+        self._stale_regions_hold()
         return self
 
     def _counts_hold(self) -> None:
         counts, summary = self.metadata.counts, self.services_by_region.summary
         entries = self.services_by_region.by_region.values()
         pairs = sum(entry.service_count for entry in entries)
-        _require(
+        require(
             (counts.regions, counts.services, counts.region_services)
             == (self.regions.count, self.services.count, pairs),
             "metadata.counts must equal the numbers of regions, services and pairs in the file",
         )
-        _require(
+        require(
             (summary.total_regions, summary.total_services) == (self.regions.count, self.services.count),
             "servicesByRegion.summary must give the totals of regions and services in the file",
         )
-        _require(
+        require(
             abs(summary.average_services_per_region - pairs / self.regions.count) <= ROUNDING,
             "averageServicesPerRegion must be the rounded average",
         )
-        _require(
+        require(
             summary.cached_regions + summary.fetched_regions == self.regions.count,
             "cachedRegions and fetchedRegions must add up to the number of regions",
         )
 
-
-FILES: dict[str, type[Document]] = {
-    REGIONS_FILE: Regions,
-    SERVICES_FILE: Services,
-    COMPLETE_DATA_FILE: CompleteData,
-}
-"""The files that have a model, by name below the prefix."""
-
-
-def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence at each call
-    if not holds:
-        raise ValueError(otherwise)
+    def _stale_regions_hold(self) -> None:
+        if "stale_regions" not in self.metadata.model_fields_set:  # a file of 1.0
+            return
+        stale = self.metadata.stale_regions
+        require_count("servicesByRegion.summary.cachedRegions", self.services_by_region.summary.cached_regions, stale)
+        unknown = sorted(set(stale) - set(self.services_by_region.by_region))
+        require(not unknown, f"metadata.staleRegions names regions that regions.regions lacks: {unknown[:3]}")
 
 
-def _require_count(field: str, count: int, items: Sequence[object]) -> None:
-    _require(count == len(items), f"{field} is {count}, but its list has {len(items)}")
+class ServiceRegion(Document):
+    """The regions that offer one service; none is possible."""
+
+    service_code: Code
+    name: str
+    region_count: NonNegativeInt
+    regions: Codes
+
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        require_count("regionCount", self.region_count, self.regions)
+        return self
 
 
-def _require_sorted(codes: Sequence[str], what: str) -> None:
-    _require(list(codes) == sorted(set(codes)), f"{what} must be sorted by code and free of duplicates")
+class ServiceRegions(Document):
+    """`service-regions.json`: the regions of every service, by the service's code. Since 1.1.0."""
+
+    metadata: Metadata
+    by_service: dict[str, ServiceRegion] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        counts, entries = self.metadata.counts, self.by_service.values()
+        require(
+            all(code == entry.service_code for code, entry in self.by_service.items()),
+            "every serviceCode must equal its key in byService",
+        )
+        require(
+            (counts.services, counts.region_services) == (len(entries), sum(entry.region_count for entry in entries)),
+            "metadata.counts must equal the numbers of services and pairs in the file",
+        )
+        require(
+            counts.regions >= len({code for entry in entries for code in entry.regions}),
+            "metadata.counts.regions must not be less than the regions in the file",
+        )
+        return self

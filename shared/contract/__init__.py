@@ -1,0 +1,106 @@
+"""The published files as models: facts in, JSON bytes out; bytes in, a checked model or a ValidationError out.
+
+This is the one statement in code of what readers rely on. The models do no I/O. Names are snake_case here and
+camelCase in the JSON. Unknown keys are ignored, so that a file of a later minor version is still accepted.
+"""
+
+from shared.contract.catalogue import (
+    SCHEMA_VERSION,
+    SOURCE,
+    TOOL,
+    CompleteData,
+    Counts,
+    Metadata,
+    Region,
+    Regions,
+    RegionServices,
+    Service,
+    ServiceCodes,
+    ServiceRegion,
+    ServiceRegions,
+    Services,
+    ServicesByRegion,
+    Summary,
+    Zones,
+)
+from shared.contract.changes import (
+    ChangeEntry,
+    ChangeHistory,
+    Changes,
+    HistoryMetadata,
+    Inception,
+    NamedCode,
+    RegionalService,
+    Renamed,
+    ZoneChange,
+    ZoneKind,
+)
+from shared.contract.document import Document
+from shared.contract.feed import ChangeFeed, FeedItem
+from shared.contract.schema import build_schemas, schema_name
+
+__all__ = [
+    "CHANGE_FEED_FILE",
+    "CHANGE_HISTORY_FILE",
+    "COMPLETE_DATA_FILE",
+    "FILES",
+    "HISTORY_FOLDER",
+    "REGIONS_FILE",
+    "SCHEMA_VERSION",
+    "SERVICES_FILE",
+    "SERVICE_REGIONS_FILE",
+    "SOURCE",
+    "TOOL",
+    "ChangeEntry",
+    "ChangeFeed",
+    "ChangeHistory",
+    "Changes",
+    "CompleteData",
+    "Counts",
+    "Document",
+    "FeedItem",
+    "HistoryMetadata",
+    "Inception",
+    "Metadata",
+    "NamedCode",
+    "Region",
+    "RegionServices",
+    "RegionalService",
+    "Regions",
+    "Renamed",
+    "Service",
+    "ServiceCodes",
+    "ServiceRegion",
+    "ServiceRegions",
+    "Services",
+    "ServicesByRegion",
+    "Summary",
+    "ZoneChange",
+    "ZoneKind",
+    "Zones",
+    "schema_name",
+    "schemas",
+]
+
+REGIONS_FILE = "regions.json"
+SERVICES_FILE = "services.json"
+SERVICE_REGIONS_FILE = "service-regions.json"
+COMPLETE_DATA_FILE = "complete-data.json"
+CHANGE_HISTORY_FILE = "change-history.json"
+CHANGE_FEED_FILE = "change-feed.json"
+HISTORY_FOLDER = "history"
+
+FILES: dict[str, type[Document]] = {
+    REGIONS_FILE: Regions,
+    SERVICES_FILE: Services,
+    SERVICE_REGIONS_FILE: ServiceRegions,
+    COMPLETE_DATA_FILE: CompleteData,
+    CHANGE_HISTORY_FILE: ChangeHistory,
+    CHANGE_FEED_FILE: ChangeFeed,
+}
+"""The files that have a model, by name below the prefix."""
+
+
+def schemas() -> dict[str, bytes]:
+    """The JSON Schema of every file of the contract, by the schema's own name below the prefix."""
+    return build_schemas(FILES)

@@ -1,0 +1,115 @@
+"""The file that says what changed, and when. Since 1.1.0."""
+
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import FailFast, Field, NonNegativeInt, model_validator
+
+from shared.contract.document import Code, Codes, Date, Document, Text, require, require_sorted
+
+ZoneKind = Literal["availability", "local", "wavelength"]
+
+
+class NamedCode(Document):
+    """A region or a service; one without a name shows its code."""
+
+    code: Code
+    name: str
+
+
+class RegionalService(Document):
+    """A service in a region."""
+
+    region: Code
+    service: Code
+
+
+class Renamed(Document):
+    """A region or service that is shown under another name; its code stays."""
+
+    kind: Literal["region", "service"]
+    code: Code
+    old: str = Field(alias="from")
+    new: str = Field(alias="to")
+
+
+class ZoneChange(Document):
+    """The zones of one kind that a region gained and lost."""
+
+    region: Code
+    kind: ZoneKind
+    added: Codes = ()
+    removed: Codes = ()
+
+
+class Changes(Document):
+    """What came, went or was renamed. Every list is sorted and free of duplicates."""
+
+    new_services: Annotated[tuple[NamedCode, ...], FailFast()] = ()
+    new_regional_services: Annotated[tuple[RegionalService, ...], FailFast()] = ()
+    new_regions: Annotated[tuple[NamedCode, ...], FailFast()] = ()
+    removed_services: Annotated[tuple[NamedCode, ...], FailFast()] = ()
+    removed_regional_services: Annotated[tuple[RegionalService, ...], FailFast()] = ()
+    removed_regions: Annotated[tuple[NamedCode, ...], FailFast()] = ()
+    renamed: Annotated[tuple[Renamed, ...], FailFast()] = ()
+    zone_changes: Annotated[tuple[ZoneChange, ...], FailFast()] = ()
+
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        require_sorted((one.code for one in self.new_services), "newServices")
+        require_sorted((one.code for one in self.new_regions), "newRegions")
+        require_sorted((one.code for one in self.removed_services), "removedServices")
+        require_sorted((one.code for one in self.removed_regions), "removedRegions")
+        require_sorted(((one.region, one.service) for one in self.new_regional_services), "newRegionalServices")
+        require_sorted(((one.region, one.service) for one in self.removed_regional_services), "removedRegionalServices")
+        require_sorted(((one.kind, one.code) for one in self.renamed), "renamed")
+        require_sorted(((one.region, one.kind) for one in self.zone_changes), "zoneChanges")
+        return self
+
+
+class ChangeEntry(Document):
+    """The changes of one day. The first entry, the baseline, has none."""
+
+    date: Date
+    summary: Text
+    changes: Changes
+
+
+class Inception(Document):
+    """How many additions the log holds."""
+
+    new_regions: NonNegativeInt
+    new_services: NonNegativeInt
+    new_regional_services: NonNegativeInt
+
+
+class HistoryMetadata(Document):
+    """Since when changes are kept, when they were last looked for, and how much there was then."""
+
+    created: Date
+    last_updated: Date
+    total_regions: NonNegativeInt
+    total_services: NonNegativeInt
+    total_regional_services: NonNegativeInt
+    changes_since_inception: Inception
+
+
+class ChangeHistory(Document):
+    """`change-history.json`: what changed, newest first, at most one entry a day."""
+
+    metadata: HistoryMetadata
+    change_log: Annotated[tuple[ChangeEntry, ...], FailFast()]
+    undone: Changes = Field(
+        default=Changes(),
+        description="For the fetcher alone: changes that undid another of the same day, so that no entry holds either.",
+        exclude_if=lambda undone: undone == Changes(),
+    )
+
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        days = [entry.date for entry in self.change_log]
+        require(
+            all(newer > older for newer, older in pairwise(days)),
+            "changeLog must be newest first, with one entry a day",
+        )
+        return self

@@ -1,0 +1,97 @@
+"""What every model of the contract is made of: the base class, the types of single values, and checks of invariants."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Self, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic.alias_generators import to_camel
+
+_TIMESTAMP = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
+_DATE = r"^\d{4}-\d\d-\d\d$"
+_RFC_822 = r"^([A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(:\d\d)? ([A-Z]{1,4}|[+-]\d{4})$"
+
+
+def _written_out(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(_TIMESTAMP, value):
+        msg = "must be an ISO 8601 time in UTC, such as 2026-11-23T02:00:00Z"
+        raise ValueError(msg)
+    return datetime.fromisoformat(value)
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.utcoffset() != timedelta(0):
+        msg = "must be in UTC"
+        raise ValueError(msg)
+    return value.astimezone(UTC)
+
+
+def _day(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(_DATE, value):
+        msg = "must be a date such as 2026-11-23"
+        raise ValueError(msg)
+    return date.fromisoformat(value)
+
+
+def _sorted_and_unique(codes: tuple[str, ...]) -> tuple[str, ...]:
+    require_sorted(codes, "the list")
+    return codes
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written_out),
+    AfterValidator(_in_utc),
+    Field(description="ISO 8601, in UTC.", json_schema_extra={"pattern": _TIMESTAMP}),
+]
+Date = Annotated[date, BeforeValidator(_day), Field(description="A day in UTC.", json_schema_extra={"pattern": _DATE})]
+Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
+RfcDate = Annotated[str, Field(pattern=_RFC_822, description="RFC 822 date with a time.")]
+Code = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(pattern=r"\S")]
+Codes = Annotated[
+    tuple[Code, ...],
+    FailFast(),
+    AfterValidator(_sorted_and_unique),
+    Field(description="Sorted and free of duplicates.", json_schema_extra={"uniqueItems": True}),
+]
+
+
+class Document(BaseModel):
+    """A JSON object of the contract. Frozen; equal content gives equal bytes."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True, strict=True)
+
+    def to_bytes(self) -> bytes:
+        """UTF-8 JSON: keys in the order of the fields, two-space indent, a newline at the end."""
+        return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> Self:
+        """The model of a published file; pydantic's ValidationError if it breaks the contract."""
+        return cls.model_validate_json(body, by_alias=True, by_name=False)
+
+
+SortableT = TypeVar("SortableT", str, tuple[str, str])
+
+
+def require(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence at each call
+    """Inside a validator: the invariant holds, or the document breaks the contract for this reason."""
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def require_count(field: str, count: int, items: Sequence[object]) -> None:
+    """A stated count is the length of its list."""
+    require(count == len(items), f"{field} is {count}, but its list has {len(items)}")
+
+
+def require_sorted(codes: Iterable[SortableT], what: str) -> None:
+    """The codes come in order, none twice."""
+    listed = list(codes)
+    require(listed == sorted(set(listed)), f"{what} must be sorted by code and free of duplicates")

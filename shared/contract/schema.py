@@ -1,0 +1,40 @@
+"""The models in, JSON Schemas out, for readers in any language. A schema can't say how values relate; models can."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from shared.contract.catalogue import SCHEMA_VERSION, TOOL
+from shared.contract.document import Document
+
+
+class _Generator(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
+        """No titles that only repeat a field's name."""
+        return False
+
+
+def schema_name(file: str) -> str:
+    """The name of a file's schema: complete-data.json has complete-data.schema.json."""
+    return f"{file.removesuffix('.json')}.schema.json"
+
+
+def build_schemas(models: Mapping[str, type[Document]]) -> dict[str, bytes]:
+    """One JSON Schema (draft 2020-12) for each file, by the schema's name; the same models give the same bytes.
+
+    Keys that a schema doesn't name are allowed, so a file of a later minor version is accepted.
+    """
+    return {schema_name(file): _schema(file, model) for file, model in models.items()}
+
+
+def _schema(file: str, model: type[Document]) -> bytes:
+    schema: dict[str, Any] = {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        "$id": f"urn:{TOOL}:{SCHEMA_VERSION}:{file}",
+        "version": SCHEMA_VERSION,
+        **model.model_json_schema(by_alias=True, mode="serialization", schema_generator=_Generator),
+        "title": file,
+    }
+    return json.dumps(schema, indent=2).encode() + b"\n"

@@ -1,7 +1,7 @@
 """A catalogue in, the published documents out, every invariant of the contract checked. Pure: no clock, no I/O."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ class Documents:
 
     regions: contract.Regions
     services: contract.Services
+    service_regions: contract.ServiceRegions
     complete_data: contract.CompleteData
 
 
@@ -65,7 +66,31 @@ def build_documents(catalogue: Catalogue, run_id: str, timestamp: datetime) -> D
             ),
         ),
     )
-    return Documents(regions=regions, services=services, complete_data=complete_data)
+    return Documents(
+        regions=regions,
+        services=services,
+        service_regions=_service_regions(services, complete_data),
+        complete_data=complete_data,
+    )
+
+
+def _service_regions(services: contract.Services, data: contract.CompleteData) -> contract.ServiceRegions:
+    regions = defaultdict[str, list[str]](list)
+    for region, entry in data.services_by_region.by_region.items():
+        for code in entry.services:
+            regions[code].append(region)
+    return contract.ServiceRegions(
+        metadata=data.metadata,
+        by_service={
+            service.code: contract.ServiceRegion(
+                service_code=service.code,
+                name=service.name,
+                region_count=service.regions,
+                regions=tuple(regions[service.code]),
+            )
+            for service in services.services
+        },
+    )
 
 
 def _region(facts: RegionFacts) -> contract.Region:

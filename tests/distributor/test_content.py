@@ -4,6 +4,7 @@ import json
 import pytest
 
 from distributor.content import UnfitError, check
+from shared.contract import schemas
 from tests.shared.test_contract import COMPLETE, DOCUMENTS, encode
 
 
@@ -80,6 +81,23 @@ def test_a_breach_of_the_document_as_a_whole_is_named_too() -> None:
 def test_only_a_name_of_the_contract_is_held_to_it() -> None:
     check("copy-of-regions.json", b'{"count": 99}')
     check("folder/regions.json", b'{"count": 99}')
+
+
+@pytest.mark.parametrize("services", [405, 1000])
+def test_a_file_with_as_many_services_as_there_are_and_more_is_fit(services: int) -> None:
+    codes = [f"service-{number:04}" for number in range(services)]
+    by_service = {code: {"serviceCode": code, "name": code, "regionCount": 1, "regions": ["eu"]} for code in codes}
+    counts = {"regions": 1, "services": services, "regionServices": services}
+
+    check(
+        "service-regions.json",
+        encode({"metadata": {**COMPLETE["metadata"], "counts": counts}, "byService": by_service}),
+    )
+
+
+def test_the_schemas_are_fit() -> None:
+    for name, body in schemas().items():
+        check(name, body)
 
 
 def test_an_object_larger_than_any_of_the_contract_is_refused_before_its_model_is_tried() -> None:

@@ -1,0 +1,87 @@
+"""Changes in, English out: a sentence for the log, and lines for whoever wants to know more. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from shared import contract
+
+LONGEST_SUMMARY = 300  # characters
+CODES_IN_SUMMARY = 5
+CODES_IN_LINE = 50
+
+
+def summarize(changes: contract.Changes) -> str:
+    """One sentence of at most LONGEST_SUMMARY characters; empty if nothing changed."""
+    sentence = _sentence(changes, CODES_IN_SUMMARY)
+    return sentence if len(sentence) <= LONGEST_SUMMARY else _sentence(changes, 0)
+
+
+def summarize_baseline(counts: contract.Counts, changes: contract.Changes) -> str:
+    """What there is on the first day, and what of it came after the first run."""
+    baseline = ", ".join(
+        (_count(counts.regions, "region"), _count(counts.services, "service"), _count(counts.region_services, "pair"))
+    )
+    later = summarize(changes)
+    return f"Baseline: {baseline}." + (f" After the first run: {later}" if later else "")
+
+
+def describe(changes: contract.Changes) -> str:
+    """A line for each kind of change and region, with at most CODES_IN_LINE codes; empty if nothing changed."""
+    return "\n".join(f"{what}: {_listed(codes, CODES_IN_LINE)}" for what, codes in _lines(changes) if codes)
+
+
+def _sentence(changes: contract.Changes, most: int) -> str:
+    zones = changes.zone_changes
+    parts: list[tuple[str, int, Sequence[str]]] = [
+        ("new region", len(changes.new_regions), [one.code for one in changes.new_regions]),
+        ("removed region", len(changes.removed_regions), [one.code for one in changes.removed_regions]),
+        ("new service", len(changes.new_services), [one.code for one in changes.new_services]),
+        ("removed service", len(changes.removed_services), [one.code for one in changes.removed_services]),
+        ("new service-region pair", len(changes.new_regional_services), ()),
+        ("removed service-region pair", len(changes.removed_regional_services), ()),
+        ("new zone", sum(len(one.added) for one in zones), ()),
+        ("removed zone", sum(len(one.removed) for one in zones), ()),
+    ]
+    said = [_count(number, noun) + _in_brackets(codes, most) for noun, number, codes in parts if number]
+    if changes.renamed:
+        said.append(f"{len(changes.renamed):,} renamed" + _in_brackets([one.code for one in changes.renamed], most))
+    return ", ".join(said) + "." if said else ""
+
+
+def _lines(changes: contract.Changes) -> Iterator[tuple[str, list[str]]]:
+    yield "New regions", [_named(one) for one in changes.new_regions]
+    yield "Removed regions", [_named(one) for one in changes.removed_regions]
+    yield "New services", [_named(one) for one in changes.new_services]
+    yield "Removed services", [_named(one) for one in changes.removed_services]
+    yield "Renamed", [f"{one.code} from {one.old} to {one.new}" for one in changes.renamed]
+    for region, services in _by_region(changes.new_regional_services):
+        yield f"New in {region}", services
+    for region, services in _by_region(changes.removed_regional_services):
+        yield f"No longer in {region}", services
+    for one in changes.zone_changes:
+        yield f"New {one.kind} zones of {one.region}", list(one.added)
+        yield f"Removed {one.kind} zones of {one.region}", list(one.removed)
+
+
+def _by_region(offers: Iterable[contract.RegionalService]) -> Iterable[tuple[str, list[str]]]:
+    services = defaultdict[str, list[str]](list)
+    for offer in offers:
+        services[offer.region].append(offer.service)
+    return services.items()
+
+
+def _named(one: contract.NamedCode) -> str:
+    return one.code if one.name == one.code else f"{one.code} ({one.name})"
+
+
+def _in_brackets(codes: Sequence[str], most: int) -> str:
+    return f" ({_listed(codes, most)})" if codes and most else ""
+
+
+def _listed(codes: Sequence[str], most: int) -> str:
+    more = f" and {len(codes) - most:,} more" if len(codes) > most else ""
+    return ", ".join(codes[:most]) + more
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

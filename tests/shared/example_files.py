@@ -1,0 +1,70 @@
+"""The files that the present code writes for a small world; `python -m tests.shared.example_files` keeps them.
+
+Kept files are of one minor version. Once that is released they never change: a later version gets a folder of its own.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fetcher.changes import State
+from fetcher.crawl import crawl
+from fetcher.documents import Documents, build_documents
+from fetcher.feed import build_feed
+from fetcher.history import merge
+from shared import contract
+from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
+
+FOLDER = Path(__file__).parent / "fixtures"
+
+THIRD_REGION = {
+    f"{ROOT}/regions/ap-southeast-7{path}": value
+    for path, value in {
+        "": "ap-southeast-7",
+        "/longName": "Asia Pacific (Thailand)",
+        "/partition": "aws",
+        "/domain": "amazonaws.com",
+        "/geolocationCountry": "TH",
+        "/geolocationRegion": "TH-10",
+        "/availability-zones/apse7-az1": "apse7-az1",
+        "/services/s3": "s3",
+    }.items()
+}
+GONE = {
+    f"{ROOT}/regions/us-east-1/services/gone": "gone",
+    f"{ROOT}/regions/mars-1": "mars-1",
+    f"{ROOT}/regions/mars-1/services/s3": "s3",
+}
+OLD_NAME = {f"{ROOT}/services/s3/longName": "Amazon S3"}
+NOT_YET = {name for name in PARAMETERS if "GameLift" in name}
+
+
+def _read(parameters: Mapping[str, str], day: int) -> Documents:
+    now = datetime(2026, 11, day, 2, tzinfo=UTC)
+    return build_documents(crawl(MemoryStore(dict(parameters)), lambda: now), f"run-of-day-{day}", now)
+
+
+def example_files() -> dict[str, bytes]:
+    """Every file of the contract, by name, after two runs between which there was a change of each kind."""
+    then = {name: value for name, value in (PARAMETERS | GONE | OLD_NAME).items() if name not in NOT_YET}
+    before, after = _read(then, 22), _read(PARAMETERS | THIRD_REGION, 23)
+    first, last = (State(documents.complete_data, documents.services) for documents in (before, after))
+    history = merge(None, None, first, datetime(2026, 11, 22, tzinfo=UTC).date())
+    history = merge(history, first, last, datetime(2026, 11, 23, tzinfo=UTC).date())
+    feed = build_feed(history, home_page_url="https://your.site/", feed_url="https://your.site/data/change-feed.json")
+    documents: dict[str, contract.Document] = {
+        contract.REGIONS_FILE: after.regions,
+        contract.SERVICES_FILE: after.services,
+        contract.SERVICE_REGIONS_FILE: after.service_regions,
+        contract.COMPLETE_DATA_FILE: after.complete_data,
+        contract.CHANGE_HISTORY_FILE: history,
+        contract.CHANGE_FEED_FILE: feed,
+    }
+    return {name: document.to_bytes() for name, document in documents.items()}
+
+
+if __name__ == "__main__":
+    folder = FOLDER / contract.SCHEMA_VERSION
+    folder.mkdir(exist_ok=True)
+    for name, body in example_files().items():
+        (folder / name).write_bytes(body)

@@ -36,7 +36,7 @@ def merge(
         steps = combine(so_far, news)
         earlier = [entry for entry in log if entry.date < day]
         log = (*_entries(day, created, steps, current), *earlier)
-        undone = {item: step for item, step in {**undone, **news}.items() if item not in news or item not in steps}
+        undone = {item: step for item, step in {**undone, **news}.items() if item not in steps}
     return _history(log, undone, current, created=created, last_updated=day)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from shared.settings import BucketName, KeyPrefix, NonBlank, Settings
+from shared.settings import BucketName, CommaSeparated, KeyPrefix, NonBlank, Settings
 
 COPY_LIMIT_BYTES = 5_000_000_000  # the most that one CopyObject takes
 
@@ -22,12 +22,8 @@ QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
 AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
 
-def _comma_separated(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _locations(value: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(part.split("/", 1)) for part in _comma_separated(value))
+def _locations(places: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(place.split("/", 1)) for place in places)
 
 
 class DistributorSettings(Settings):
@@ -42,9 +38,9 @@ class DistributorSettings(Settings):
     distribution_bucket: BucketName
     distribution_prefix: KeyPrefix = "data"
     cache_control: HeaderValue = "public, max-age=300"
-    publish_patterns: Annotated[tuple[str, ...], BeforeValidator(_comma_separated), Field(min_length=1)] = ("*.json",)
+    publish_patterns: Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)] = ("*.json",)
     max_object_bytes: int = Field(default=10_000_000, gt=0, le=COPY_LIMIT_BYTES)
-    replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations)] = ()
+    replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
     failure_queue_url: QueueUrl = ""
     source_bucket_owner: AccountId = ""
     distribution_bucket_owner: AccountId = ""

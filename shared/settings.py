@@ -43,6 +43,11 @@ def _prefix(value: str) -> str:
     return value
 
 
+def _comma_separated(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+CommaSeparated = BeforeValidator(_comma_separated)
 NonBlank = Annotated[str, BeforeValidator(_not_blank)]
 BucketName = Annotated[NonBlank, AfterValidator(_bucket_name)]
 KeyPrefix = Annotated[NonBlank, AfterValidator(_prefix)]

@@ -26,6 +26,7 @@ def build_documents(catalogue: Catalogue, run_id: str, timestamp: datetime) -> D
     """
     by_region = {code: _region_services(catalogue.regions[code]) for code in sorted(catalogue.regions)}
     offered = Counter(code for entry in by_region.values() for code in entry.services)
+    carried_over = sum(region.is_carried_over for region in catalogue.regions.values())
     regions = contract.Regions(
         count=len(by_region),
         regions=tuple(_region(catalogue.regions[code]) for code in by_region),
@@ -45,6 +46,7 @@ def build_documents(catalogue: Catalogue, run_id: str, timestamp: datetime) -> D
             version=contract.SCHEMA_VERSION,
             run_id=run_id,
             counts=contract.Counts(regions=regions.count, services=services.count, region_services=offered.total()),
+            stale_regions=catalogue.stale_regions,
         ),
         regions=regions,
         services=contract.ServiceCodes(
@@ -59,8 +61,8 @@ def build_documents(catalogue: Catalogue, run_id: str, timestamp: datetime) -> D
                 total_regions=regions.count,
                 total_services=services.count,
                 average_services_per_region=round(offered.total() / regions.count),
-                cached_regions=0,
-                fetched_regions=regions.count,
+                cached_regions=carried_over,
+                fetched_regions=regions.count - carried_over,
                 timestamp=timestamp,
                 last_updated=timestamp,
             ),
@@ -103,6 +105,8 @@ def _region(facts: RegionFacts) -> contract.Region:
         code=facts.code,
         name=facts.name or facts.code,
         availability_zones=len(zones.availability),
+        launch_date=facts.launch_date,
+        blog_url=facts.launch_url,
         partition=facts.partition,
         domain=facts.domain,
         country=facts.country,

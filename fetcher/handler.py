@@ -2,16 +2,14 @@
 
 import os
 import time
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from fetcher import source, ssm
-from fetcher.crawl import crawl
-from fetcher.documents import build_documents
-from fetcher.report import emit, summarize
+from fetcher import source
+from fetcher.report import emit, raise_if_unreadable, summarize
+from fetcher.run import Circumstances, Request, run
 from fetcher.settings import FetcherSettings
 from shared.observability import logger_for, metrics_for
 from shared.settings import read_settings
@@ -28,19 +26,19 @@ def settings() -> FetcherSettings:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Read the catalogue, build the documents, write them; every error is raised, so that Lambda sees it."""
-    configured = settings()
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Read the catalogue, build the files, write them; every error is raised, so that Lambda sees it.
+
+    The event is a `fetcher.run.Request`, usually empty.
+    """
     started = time.monotonic()
-    now = datetime.now(UTC).replace(microsecond=0)
-    store = ssm.connect(configured.ssm_requests_per_second)
+    request, configured = Request.model_validate(event or {}), settings()
     bucket = source.connect(configured.source_bucket, configured.source_prefix)
 
-    catalogue = crawl(store)
-    documents = build_documents(catalogue, context.aws_request_id, now)
-    written = bucket.write(documents)
+    seconds = context.get_remaining_time_in_millis() / 1000
+    finished = run(request, Circumstances(configured, bucket, context.aws_request_id, seconds))
 
-    metadata, seconds = documents.complete_data.metadata, time.monotonic() - started
-    summary = summarize(catalogue, metadata, written, ssm_calls=store.calls, seconds=seconds)
-    emit(summary, logger, metrics)
+    summary = summarize(finished, time.monotonic() - started)
+    emit(finished, summary, logger, metrics)
+    raise_if_unreadable(finished)
     return summary

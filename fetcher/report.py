@@ -1,38 +1,76 @@
 """A finished run in, its summary out: as a log line, as metrics and as the answer to whoever invoked the function."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from fetcher.catalogue import Catalogue
-from fetcher.source import Written
-from shared.contract import Metadata
+from fetcher.run import Finished
+from shared import contract
 from shared.observability import printable
 
+MOST_NAMED = 20
 
-def summarize(
-    catalogue: Catalogue, metadata: Metadata, written: Sequence[Written], *, ssm_calls: int, seconds: float
-) -> dict[str, Any]:
-    """The summary; `seconds` is from the start of the crawl to the last write."""
+
+class UnreadableHistoryError(Exception):
+    """All files are written but `change-history.json`, which is not what the contract says, and so is left as it is.
+
+    A retry does not help: bring back an earlier version of it, or delete it to begin anew.
+    """
+
+
+def summarize(finished: Finished, seconds: float) -> dict[str, Any]:
+    """The summary; `seconds` is of the whole run, `ssmSeconds` of the crawl."""
+    metadata, traffic = finished.documents.complete_data.metadata, finished.reading.traffic
+    summary = finished.documents.complete_data.services_by_region.summary
     return {
         "runId": metadata.run_id,
         "timestamp": metadata.timestamp.isoformat().replace("+00:00", "Z"),
         **metadata.counts.model_dump(by_alias=True),
-        "ssmCalls": ssm_calls,
+        "fetchedRegions": summary.fetched_regions,
+        "cachedRegions": summary.cached_regions,
+        "staleRegions": list(metadata.stale_regions),
+        "staleValues": len(finished.catalogue.stale),
+        "ssmCalls": traffic.calls,
+        "ssmThrottles": traffic.throttles,
+        "ssmErrors": traffic.errors,
+        "ssmSeconds": round(finished.reading.seconds, 3),
         "seconds": round(seconds, 3),
-        "unplacedZones": [printable(zone) for zone in catalogue.unplaced_zones],
-        "written": [{"key": object_.key, "bytes": object_.size} for object_ in written],
+        "launchFeedError": printable(finished.reading.launch_error),
+        "unplacedZones": [printable(zone) for zone in finished.catalogue.unplaced_zones],
+        "written": [{"key": one.key, "bytes": one.size} for one in finished.written],
     }
 
 
-def emit(summary: dict[str, Any], logger: Logger, metrics: Metrics) -> None:
-    """One log line and the run's metrics; a warning if SSM listed zones that belong to no region."""
-    if summary["unplacedZones"]:
-        logger.warning("zones_without_region", extra={"zones": summary["unplacedZones"]})
+def emit(finished: Finished, summary: dict[str, Any], logger: Logger, metrics: Metrics) -> None:
+    """One log line and the run's metrics, and a warning for each thing that is not as it should be."""
+    stale = [f"{printable(path)}: {printable(reason)}" for path, reason in finished.catalogue.stale.items()]
+    for event, fields in (
+        ("last_good_readings_used", {"regions": summary["staleRegions"], "readings": stale[:MOST_NAMED]}),
+        ("launch_feed_failed", {"reason": summary["launchFeedError"]}),
+        ("zones_without_region", {"zones": summary["unplacedZones"]}),
+        ("published_files_unreadable", {"files": dict(finished.published.unreadable)}),
+    ):
+        if any(fields.values()):
+            logger.warning(event, extra=fields)
     logger.info("run_finished", extra=summary)
-    for name, field in (("Regions", "regions"), ("Services", "services"), ("RegionServices", "regionServices")):
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=summary[field])
-    metrics.add_metric(name="SsmCalls", unit=MetricUnit.Count, value=summary["ssmCalls"])
+    for name, value in (
+        ("Regions", summary["regions"]),
+        ("Services", summary["services"]),
+        ("RegionServices", summary["regionServices"]),
+        ("StaleRegions", len(summary["staleRegions"])),
+        ("StaleValues", summary["staleValues"]),
+        ("SsmCalls", summary["ssmCalls"]),
+        ("SsmThrottles", summary["ssmThrottles"]),
+        ("LaunchFeedFailed", int(bool(summary["launchFeedError"]))),
+    ):
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
     metrics.add_metric(name="RunDuration", unit=MetricUnit.Seconds, value=summary["seconds"])
+
+
+def raise_if_unreadable(finished: Finished) -> None:
+    """UnreadableHistoryError if the history could not be read, so that somebody hears of it."""
+    reason = finished.published.unreadable.get(contract.CHANGE_HISTORY_FILE)
+    if reason:
+        msg = f"{contract.CHANGE_HISTORY_FILE} breaks its contract and is left as it is, all else is written: {reason}"
+        raise UnreadableHistoryError(msg)

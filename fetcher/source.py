@@ -1,17 +1,28 @@
-"""Documents in, objects in the source bucket out. The fetcher's only module that writes."""
+"""The source bucket: published files in, new ones out, only over what was read. The fetcher's only module on S3.
 
-from collections.abc import Iterator
+Two runs may overlap. So a run reads the ETag of every file before it writes the first, and writes each on condition
+that the file is still the one that was read. Whoever is overtaken begins anew from what it finds then. So the files of
+the run that finishes last all stand: of two runs that both wrote, one had read the other's files before it began.
+"""
+
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-
-from fetcher.documents import Documents
-from shared import contract
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+MISSING = {"NoSuchKey", "404", "NotFound"}
+OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", *MISSING}
+
+
+class OvertakenError(Exception):
+    """A file is no longer the one that was read. Read again, and begin anew from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,40 +34,70 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A file as it was found, with its bytes if they were asked for; without an ETag there is none."""
+
+    etag: str = ""
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceBucket:
-    """Where the documents go."""
+    """Where the files are. botocore's ClientError or BotoCoreError if S3 fails; doing all again is safe."""
 
     client: "S3Client"
     bucket: str
     prefix: str
 
-    def write(self, documents: Documents) -> list[Written]:
-        """Write the snapshot first and the complete data last, so that whoever sees the latter finds the others.
+    def read(self, name: str) -> Found:
+        """A file with its bytes."""
+        try:
+            answer = self.client.get_object(Bucket=self.bucket, Key=self._key(name))
+        except ClientError as error:
+            return _require_missing(error)
+        return Found(answer["ETag"], answer["Body"].read())
 
-        botocore's ClientError or BotoCoreError if a write fails; writing all again is safe.
+    def look(self, name: str) -> Found:
+        """A file without its bytes."""
+        try:
+            answer = self.client.head_object(Bucket=self.bucket, Key=self._key(name))
+        except ClientError as error:
+            return _require_missing(error)
+        return Found(answer["ETag"])
+
+    def replace(self, name: str, body: bytes, found: Found, metadata: Mapping[str, str]) -> Written | None:
+        """Write the file over the one that was found; None if that holds the same bytes already.
+
+        OvertakenError if it is another by now.
         """
-        metadata = documents.complete_data.metadata
-        about = {
-            "generated-at": metadata.timestamp.isoformat().replace("+00:00", "Z"),
-            "schema-version": metadata.version,
-            "run-id": metadata.run_id,
-        }
-        return [self._put(f"{self.prefix}/{name}", body, about) for name, body in _files(documents)]
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html: only with SSE-S3 the ETag is the bytes' MD5;
+        # with a KMS key the same bytes are written again, which is no harm.
+        if found.etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest():
+            return None
+        condition = {"IfMatch": found.etag} if found.etag else {"IfNoneMatch": "*"}
+        try:
+            return self.put(name, body, metadata, **condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in OVERTAKEN:
+                msg = f"{self._key(name)} was written by another run meanwhile"
+                raise OvertakenError(msg) from error
+            raise
 
-    def _put(self, key: str, body: bytes, metadata: dict[str, str]) -> Written:
-        self.client.put_object(
-            Bucket=self.bucket, Key=key, Body=body, ContentType="application/json", Metadata=metadata
-        )
-        return Written(key=key, size=len(body))
+    def put(self, name: str, body: bytes, metadata: Mapping[str, str], **condition: str) -> Written:
+        """Write a file, whatever is there."""
+        key = self._key(name)
+        arguments: Any = {"ContentType": "application/json", "Metadata": dict(metadata), **condition}
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **arguments)
+        return Written(key, len(body))
+
+    def _key(self, name: str) -> str:
+        return f"{self.prefix}/{name}"
 
 
-def _files(documents: Documents) -> Iterator[tuple[str, bytes]]:
-    complete_data = documents.complete_data.to_bytes()
-    time = f"{documents.complete_data.metadata.timestamp:%Y%m%dT%H%M%SZ}"
-    yield f"{contract.HISTORY_FOLDER}/complete-data-{time}.json", complete_data
-    yield contract.REGIONS_FILE, documents.regions.to_bytes()
-    yield contract.SERVICES_FILE, documents.services.to_bytes()
-    yield contract.COMPLETE_DATA_FILE, complete_data
+def _require_missing(error: ClientError) -> Found:
+    if error.response["Error"]["Code"] in MISSING:
+        return Found()
+    raise error
 
 
 def connect(bucket: str, prefix: str) -> SourceBucket:

@@ -1,110 +1,141 @@
-"""SSM's public parameters: paths and names in, codes and values out. The only module that calls SSM."""
+"""SSM's public parameters: paths and names in, codes and values out, from one endpoint or several."""
 
+import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.auth import SigV4Auth
+from botocore.exceptions import NoCredentialsError
+from botocore.httpsession import URLLib3Session
 
-if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
+from fetcher.endpoint import CONNECTIONS, TIMEOUT_SECONDS, Endpoint, EndpointError, Traffic
+from fetcher.pacing import Pacer
 
 NAMES_PER_CALL = 10  # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
-CONNECTIONS = 16
+
+T = TypeVar("T")
+Call = Callable[[str, dict[str, Any]], Any]
 
 
 class ParameterStoreError(Exception):
-    """SSM did not answer, also after the SDK's retries. A later run may succeed; the message names the path."""
-
-
-class Pacer:
-    """Hands out one slot every 1/per_second seconds, to any number of threads."""
-
-    def __init__(
-        self,
-        per_second: float,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._interval = 1 / per_second
-        self._clock = clock
-        self._sleep = sleep
-        self._lock = threading.Lock()
-        self._next_slot = 0.0
-        self.slots = 0
-
-    def wait(self, **_event: object) -> None:
-        """Return when the caller's slot has come."""
-        with self._lock:
-            now = self._clock()
-            slot = max(now, self._next_slot)
-            self._next_slot = slot + self._interval
-            self.slots += 1
-        if slot > now:
-            self._sleep(slot - now)
+    """No endpoint gave an answer, also after retries. A later run may succeed; the message names path and reason."""
 
 
 class ParameterStore:
-    """Reads public parameters; safe to share between threads."""
+    """The public parameters, read from whichever endpoint has the least to do; safe to share between threads.
 
-    def __init__(self, client: "SSMClient", pacer: Pacer) -> None:
-        self._client = client
-        self._pacer = pacer
-        # Emitted for every attempt, so the SDK's own retries are paced and counted too.
-        client.meta.events.register("before-send.ssm", pacer.wait)
+    An endpoint that is down is left aside, and its work goes to the others.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint], deadline: float) -> None:
+        """Nothing is asked past the deadline, a time of `time.monotonic`."""
+        self._endpoints = endpoints
+        self._deadline = deadline
+        self._jobs = Counter[Endpoint]()
+        self._lock = threading.Lock()
 
     @property
-    def calls(self) -> int:
-        """How many requests have been sent, retries included."""
-        return self._pacer.slots
+    def connections(self) -> int:
+        """How many requests may be under way at once."""
+        return CONNECTIONS * len(self._endpoints)
+
+    @property
+    def traffic(self) -> Traffic:
+        """Of all endpoints together, so far."""
+        return sum((endpoint.traffic for endpoint in self._endpoints), Traffic())
 
     def codes_under(self, path: str) -> tuple[str, ...]:
         """The last segments of the names directly under the path, in SSM's order; empty if there are none.
 
-        A page may be short or empty and still carry a token: only a missing token ends the listing.
+        A page may be short or empty and still carry a token: only a missing token ends the listing. A token belongs to
+        the endpoint that gave it, so another endpoint begins anew.
         """
-        return tuple(name.rpartition("/")[2] for name in self._names_under(path))
+        names = self._ask(path, lambda call: list(_names_under(path, call)))
+        return tuple(name.rpartition("/")[2] for name in names)
 
     def values(self, names: Sequence[str]) -> dict[str, str]:
         """The values of at most ten full names. A name that SSM calls invalid is left out: it does not exist."""
-        answer = self._call(names[0], self._client.get_parameters, Names=list(names))
+        answer = self._ask(names[0], lambda call: call("GetParameters", {"Names": list(names)}))
         values = {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
-        unanswered = set(names) - set(values) - set(answer["InvalidParameters"])
+        unanswered = set(names) - set(values) - set(answer.get("InvalidParameters", ()))
         if unanswered:
             msg = f"SSM neither gave nor refused {', '.join(sorted(unanswered))}"
             raise ParameterStoreError(msg)
         return values
 
-    def _names_under(self, path: str) -> Iterator[str]:
-        page: dict[str, Any] = {}
-        while True:
-            page = self._call(path, self._client.get_parameters_by_path, Path=path, **_continue_after(page))
-            yield from (parameter["Name"] for parameter in page["Parameters"])
-            if not page.get("NextToken"):
-                return
+    def _ask(self, path: str, job: Callable[[Call], T]) -> T:
+        """Do the job at one endpoint after another until it is done."""
+        untried, reasons = list(self._endpoints), []
+        while untried:
+            with self._least_busy(untried) as endpoint:
+                untried.remove(endpoint)
+                try:
+                    return job(self._caller(endpoint, untried))
+                except EndpointError as error:
+                    reasons.append(str(error))
+        msg = f"{path}: {'; '.join(reasons)}"
+        raise ParameterStoreError(msg)
 
-    def _call(self, path: str, operation: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401
+    @contextmanager
+    def _least_busy(self, untried: Sequence[Endpoint]) -> Iterator[Endpoint]:
+        """The endpoint with the fewest jobs for each request a second that it allows, those that are down last."""
+        with self._lock:
+            endpoint = min(untried, key=lambda one: (one.is_down, self._jobs[one] / one.pacer.per_second))
+            self._jobs[endpoint] += 1
         try:
-            return operation(**arguments)
-        except (BotoCoreError, ClientError) as error:
-            msg = f"{path}: {error}"
-            raise ParameterStoreError(msg) from error
+            yield endpoint
+        finally:
+            with self._lock:
+                self._jobs[endpoint] -= 1
+
+    def _caller(self, endpoint: Endpoint, others: Sequence[Endpoint]) -> Call:
+        def give_up() -> bool:
+            return endpoint.is_down and any(not other.is_down for other in others)
+
+        return lambda operation, request: endpoint.call(operation, request, self._deadline, give_up)
 
 
-def _continue_after(page: dict[str, Any]) -> dict[str, str]:
-    return {"NextToken": page["NextToken"]} if page else {}
+def _names_under(path: str, call: Call) -> Iterator[str]:
+    page: dict[str, Any] = {}
+    while True:
+        token = {"NextToken": page["NextToken"]} if page else {}
+        page = call("GetParametersByPath", {"Path": path, **token})
+        yield from (parameter["Name"] for parameter in page["Parameters"])
+        if not page.get("NextToken"):
+            return
 
 
-def connect(per_second: float, attempts: int = 8) -> ParameterStore:
-    """A store on the Lambda's own region, or on AWS_ENDPOINT_URL_SSM; each request is tried `attempts` times."""
-    retries = Config(
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        connect_timeout=5,
-        read_timeout=10,
+@contextmanager
+def connect(places: Sequence[tuple[str, str]], per_second: float, seconds: float) -> Iterator[ParameterStore]:
+    """A store for at most `seconds` over these regions, each with its endpoint's URL; `per_second` is for each.
+
+    An empty region is the Lambda's own, an empty URL what boto3 makes of the region, of AWS_ENDPOINT_URL_SSM and the
+    like.
+    """
+    session = boto3.Session()
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    no_delay: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # else each body waits 40 ms for its headers' ACK
+    http = URLLib3Session(
+        timeout=TIMEOUT_SECONDS,
         max_pool_connections=CONNECTIONS,
+        socket_options=no_delay,
     )
-    return ParameterStore(boto3.client("ssm", config=retries), Pacer(per_second))
+
+    def endpoint(region: str, url: str) -> Endpoint:
+        meta = session.client("ssm", region_name=region or None).meta
+        return Endpoint(
+            url or meta.endpoint_url, SigV4Auth(credentials, "ssm", meta.region_name), Pacer(per_second), http
+        )
+
+    endpoints = [endpoint(region, url) for region, url in places]
+    try:
+        yield ParameterStore(endpoints, time.monotonic() + seconds)
+    finally:
+        http.close()

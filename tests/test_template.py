@@ -34,7 +34,9 @@ COPIES_ONLY = {"StringLike": {"s3:x-amz-copy-source": "my-source/aws-data/*"}}
 POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
     "FetcherRole": [
         (["ssm:GetParameters", "ssm:GetParametersByPath"], [PARAMETERS, f"{PARAMETERS}/*"], None),
+        ("s3:GetObject", f"{SOURCE}/aws-data/*", None),
         ("s3:PutObject", f"{SOURCE}/aws-data/*", None),
+        ("s3:ListBucket", SOURCE, None),
         ("sqs:SendMessage", f"{QUEUE}-FetchFailures", None),
         (LOGS, f"{GROUP}-fetcher:*", None),
         (TRACES, "*", None),

@@ -27,6 +27,7 @@ from moto.server import ThreadedMotoServer
 from ops.embedded.deploy import asynchronous_configuration, deploy, function_configuration
 from ops.embedded.iam import is_permitted
 from ops.embedded.lambdas import Function, LambdaService
+from ops.embedded.launches import LaunchFeed
 from ops.embedded.parameters import ParameterServer
 from ops.embedded.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRuntime, Runtime, emulator
 from ops.embedded.template import ACCOUNT, PARTITION, REGION, Resource, Stack, read_template, resolve, translate
@@ -80,6 +81,7 @@ class EmbeddedCloud:
         self.website = given["DistributionBucketName"]
         self.parameters = ssm or ParameterServer()
         self.parameters.authorize = is_permitted
+        self.launches = LaunchFeed()
         self._emulator = None if in_process else emulator()
         self._session = boto3.Session(region_name=REGION)
         self._exit = ExitStack()
@@ -150,6 +152,7 @@ class EmbeddedCloud:
         self.url = "http://{}:{}".format(*server.get_host_and_port())
         requests.post(f"{self.url}/moto-api/reset", timeout=10)
         stack.enter_context(self.parameters)
+        stack.enter_context(self.launches)
         self.lambdas = LambdaService()
         stack.callback(self.lambdas.close)
         stack.enter_context(_moto_invokes(self.lambdas))
@@ -209,6 +212,8 @@ class EmbeddedCloud:
     def _function(self, function: Resource) -> Function:
         role = self._roles[function.properties["Role"]]
         endpoints = {"AWS_ENDPOINT_URL": self.url, "AWS_ENDPOINT_URL_SSM": self.parameters.url}
+        if function.properties["Environment"]["Variables"].get("LAUNCH_FEED_URL"):
+            endpoints["LAUNCH_FEED_URL"] = self.launches.url
         return Function(
             function_configuration(function, {**endpoints, **role.environment()}),
             asynchronous_configuration(function, self.stack),

@@ -53,14 +53,20 @@ def _flatten(path: str, node: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 class Quirks:
     """How the stand-in misbehaves; `per_second` of 0 is no limit, shares are of all requests, latency in seconds.
 
-    `throttle_next` requests are throttled whatever the quota.
+    A client that was idle may make up for `burst` seconds of the quota. `hangs` are answered after `hang` seconds,
+    `throttle_next` requests are throttled whatever the quota, and paths that contain one of `failing` are never
+    answered well.
     """
 
     per_second: float = 0
+    burst: float = 1
     latency: float = 0
     short_pages: float = 0
     empty_pages: float = 0
     errors: float = 0
+    hangs: float = 0
+    hang: float = 30
+    failing: tuple[str, ...] = ()
     throttle_next: int = 0
     seed: int = 0
 
@@ -90,7 +96,7 @@ class ParameterServer:
         self.authorize = authorize
         self._random = random.Random(self.quirks.seed)  # noqa: S311 - a repeatable stand-in
         self._lock = threading.Lock()
-        self._allowance, self._refilled = self.quirks.per_second, time.monotonic()
+        self._allowance, self._refilled = self._most_allowed, time.monotonic()
         self.replace(catalogue() if parameters is None else parameters)
         self.url = ""
 
@@ -121,11 +127,16 @@ class ParameterServer:
             if not self._within_quota():
                 self.traffic.throttled += 1
                 return 400, _error("ThrottlingException", "Rate exceeded")
-            if self._random.random() < self.quirks.errors:
+            names = request.get("Names") or [request.get("Path", "")]
+            if self._random.random() < self.quirks.errors or any(
+                part in name for part in self.quirks.failing for name in names
+            ):
                 self.traffic.failed += 1
                 return 500, _error("InternalServerError", "the stand-in was told to fail")
+            hangs = self._random.random() < self.quirks.hangs
             size = self._page_size()
-        names = request.get("Names") or [request.get("Path", "")]
+        if hangs:
+            time.sleep(self.quirks.hang)
         if not self._may(headers, operation, names):
             return 400, _error("AccessDeniedException", f"not authorized to perform: ssm:{operation} on {names[0]}")
         if operation == "GetParameters":
@@ -159,6 +170,10 @@ class ParameterServer:
             return 0
         return self._random.randint(1, PAGE - 1) if chance < self.quirks.empty_pages + self.quirks.short_pages else PAGE
 
+    @property
+    def _most_allowed(self) -> float:
+        return max(1, self.quirks.per_second * self.quirks.burst)
+
     def _within_quota(self) -> bool:
         if self.quirks.throttle_next:
             self.quirks.throttle_next -= 1
@@ -167,7 +182,7 @@ class ParameterServer:
             return True
         now = time.monotonic()
         earned = (now - self._refilled) * self.quirks.per_second
-        self._allowance, self._refilled = min(self.quirks.per_second, self._allowance + earned), now
+        self._allowance, self._refilled = min(self._most_allowed, self._allowance + earned), now
         if self._allowance < 1:
             return False
         self._allowance -= 1

@@ -35,7 +35,7 @@ from shared.contract.changes import (
     ZoneChange,
     ZoneKind,
 )
-from shared.contract.document import Document
+from shared.contract.document import Document, RfcDate, Url
 from shared.contract.feed import ChangeFeed, FeedItem
 from shared.contract.schema import build_schemas, schema_name
 
@@ -68,6 +68,7 @@ __all__ = [
     "RegionalService",
     "Regions",
     "Renamed",
+    "RfcDate",
     "Service",
     "ServiceCodes",
     "ServiceRegion",
@@ -75,6 +76,7 @@ __all__ = [
     "Services",
     "ServicesByRegion",
     "Summary",
+    "Url",
     "ZoneChange",
     "ZoneKind",
     "Zones",

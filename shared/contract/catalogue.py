@@ -107,7 +107,7 @@ class Metadata(Document):
     run_id: str
     counts: Counts
     stale_regions: Codes = Field(
-        default=(), description="Regions whose list this run could not fetch and carried over. Since 1.1.0."
+        default=(), description="Regions whose list could not be read when it was last asked for. Since 1.1.0."
     )
 
 
@@ -205,10 +205,8 @@ class CompleteData(Document):
         )
 
     def _stale_regions_hold(self) -> None:
-        if "stale_regions" not in self.metadata.model_fields_set:  # a file of 1.0
-            return
-        stale = self.metadata.stale_regions
-        require_count("servicesByRegion.summary.cachedRegions", self.services_by_region.summary.cached_regions, stale)
+        stale, cached = self.metadata.stale_regions, self.services_by_region.summary.cached_regions
+        require(len(stale) <= cached, f"metadata.staleRegions has {len(stale)} codes, but cachedRegions is {cached}")
         unknown = sorted(set(stale) - set(self.services_by_region.by_region))
         require(not unknown, f"metadata.staleRegions names regions that regions.regions lacks: {unknown[:3]}")
 

@@ -2,7 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
+from fetcher.catalogue import Catalogue, LastGood, Terms, assemble
+from fetcher.crawl import crawl
 from fetcher.ssm import ParameterStoreError
 
 ROOT = "/aws/service/global-infrastructure"
@@ -44,9 +47,11 @@ PARAMETERS = {
 
 
 class MemoryStore:
-    """The parameters without SSM; lists backwards, since SSM promises no order."""
+    """The parameters without SSM; lists backwards, since SSM promises no order. What is `failing` can't be read."""
 
-    def __init__(self, parameters: dict[str, str], failing: str = "") -> None:
+    connections = 2
+
+    def __init__(self, parameters: dict[str, str], *failing: str) -> None:
         self.parameters = parameters
         self.failing = failing
         self.below: defaultdict[str, list[str]] = defaultdict(list)
@@ -56,17 +61,21 @@ class MemoryStore:
         self.asked: list[str] = []
 
     def codes_under(self, path: str) -> tuple[str, ...]:
-
-        self.asked.append(path)
-        if path == self.failing:
-            msg = f"{path}: ThrottlingException"
-            raise ParameterStoreError(msg)
+        self._ask(path)
         return tuple(self.below[path])
 
     def values(self, names: Sequence[str]) -> dict[str, str]:
-
-        self.asked.extend(names)
-        if self.failing in names:
-            msg = f"{self.failing}: ThrottlingException"
-            raise ParameterStoreError(msg)
+        self._ask(*names)
         return {name: self.parameters[name] for name in names if name in self.parameters}
+
+    def _ask(self, *paths: str) -> None:
+        self.asked.extend(paths)
+        for path in paths:
+            if path.removeprefix(f"{ROOT}/") in self.failing:
+                msg = f"{path}: ThrottlingException"
+                raise ParameterStoreError(msg)
+
+
+def read_catalogue(parameters: dict[str, str], at: datetime) -> Catalogue:
+    """What a whole run makes of these parameters."""
+    return assemble(crawl(MemoryStore(parameters), clock=lambda: at), LastGood(), Terms(0))

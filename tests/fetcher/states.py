@@ -33,16 +33,19 @@ def state(  # noqa: PLR0913 - a whole state in one expression; all but the first
                 domain=None,
                 country=None,
                 geography=None,
+                launch_date=None,
+                launch_url=None,
                 availability_zones=tuple((zones or {}).get(code, ())),
                 local_zones=tuple((local_zones or {}).get(code, ())),
                 wavelength_zones=(),
                 services=tuple(codes),
                 fetched_at=NOW,
+                is_carried_over=code in stale,
             )
             for code, codes in offers.items()
         },
         services={code: ServiceFacts(code, names.get(code), None) for code in services},
+        stale_regions=tuple(stale),
     )
     documents = build_documents(catalogue, "run", NOW)
-    metadata = documents.complete_data.metadata.model_copy(update={"stale_regions": tuple(stale)})
-    return State(documents.complete_data.model_copy(update={"metadata": metadata}), documents.services)
+    return State(documents.complete_data, documents.services)

@@ -1,85 +1,153 @@
-from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
 
-from fetcher.crawl import IncompleteCatalogueError, crawl
+from fetcher.catalogue import Catalogue, LastGood, Terms, assemble
+from fetcher.crawl import crawl
+from fetcher.readings import Listing
 from ops.embedded.parameters import catalogue
 from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 
-def test_a_region_is_known_with_its_attributes_zones_and_services() -> None:
-    region = crawl(MemoryStore(PARAMETERS), lambda: NOW).regions["us-east-1"]
+def test_every_list_is_read_and_dated() -> None:
+    readings = crawl(MemoryStore(PARAMETERS), clock=lambda: NOW)
 
-    assert (region.name, region.partition, region.domain) == ("US East (N. Virginia)", "aws", "amazonaws.com")
-    assert (region.country, region.geography) == ("US", "US-VA")
-    assert set(region.availability_zones) == {"use1-az1", "use1-az2"}
-    assert (region.local_zones, region.wavelength_zones) == (("use1-bos1-az1",), ("use1-wl1-atl-wlz1",))
-    assert set(region.services) == {"s3", "AmazonGameLiftStreams", "only-below-regions"}
-    assert region.fetched_at == NOW
-
-
-def test_what_ssm_does_not_state_is_none() -> None:
-    found = crawl(MemoryStore(PARAMETERS))
-
-    assert found.regions["eusc-de-east-1"].name is None
-    assert found.services["only-below-regions"].name is None
-    assert found.services["AmazonGameLiftStreams"].home_url is None
+    assert readings.listings == {
+        "regions": Listing(("us-east-1", "eusc-de-east-1"), NOW),
+        "services": Listing(("s3", "offered-nowhere", "AmazonGameLiftStreams"), NOW),
+        "local-zones": Listing(("use1-bos1-az1", "nobodys-az1"), NOW),
+        "wavelength-zones": Listing(("use1-wl1-atl-wlz1", "mars-wlz1"), NOW),
+        "regions/us-east-1/services": Listing(("s3", "only-below-regions", "AmazonGameLiftStreams"), NOW),
+        "regions/eusc-de-east-1/services": Listing(("s3",), NOW),
+        "regions/us-east-1/availability-zones": Listing(("use1-az2", "use1-az1"), NOW),
+        "regions/eusc-de-east-1/availability-zones": Listing(("eusc-az1",), NOW),
+    }
 
 
-def test_services_are_the_union_of_what_the_root_and_the_regions_list() -> None:
-    found = crawl(MemoryStore(PARAMETERS))
+def test_every_attribute_is_read_and_what_ssm_does_not_state_is_none() -> None:
+    values = crawl(MemoryStore(PARAMETERS)).values
 
-    assert set(found.services) == {"s3", "AmazonGameLiftStreams", "only-below-regions", "offered-nowhere"}
+    assert values["regions/us-east-1/longName"] == "US East (N. Virginia)"
+    assert values["regions/eusc-de-east-1/longName"] is None
+    assert values["services/s3/marketingHomeURL"] == "https://aws.amazon.com/s3/"
+    assert values["services/only-below-regions/longName"] is None
+    assert values["wavelength-zones/mars-wlz1/parent-region"] == "mars-1"
+    assert values["local-zones/nobodys-az1/parent-region"] is None
+    assert len(values) == 2 * 5 + 4 * 2 + 4
 
 
-def test_zones_without_a_known_parent_are_set_apart() -> None:
-    assert set(crawl(MemoryStore(PARAMETERS)).unplaced_zones) == {"nobodys-az1", "mars-wlz1"}
+def test_names_are_asked_for_ten_at_a_time() -> None:
+    store = MemoryStore(PARAMETERS)
+    sizes: list[int] = []
+    read = store.values
+
+    def counting(names: Sequence[str]) -> dict[str, str]:
+        sizes.append(len(names))
+        return read(names)
+
+    store.values = counting  # type: ignore[method-assign]
+
+    crawl(store)
+
+    assert sorted(sizes) == [2, 10, 10]
 
 
 @pytest.mark.parametrize(
-    "failing",
+    ("failing", "lost"),
     [
-        "regions",
-        "services",
-        "local-zones",
-        "wavelength-zones",
-        "regions/eusc-de-east-1/services",
-        "regions/us-east-1/availability-zones",
-        "services/s3/longName",
+        ("services", {"services"}),
+        ("local-zones", {"local-zones"}),
+        ("regions/eusc-de-east-1/services", {"regions/eusc-de-east-1/services"}),
+        ("regions/us-east-1/availability-zones", {"regions/us-east-1/availability-zones"}),
     ],
 )
-def test_whatever_cannot_be_read_fails_the_crawl_by_its_name(failing: str) -> None:
-    store = MemoryStore(PARAMETERS, failing=f"{ROOT}/{failing}")
+def test_what_cannot_be_listed_is_named_and_touches_nothing_else(failing: str, lost: set[str]) -> None:
+    whole = crawl(MemoryStore(PARAMETERS), clock=lambda: NOW)
 
-    with pytest.raises(IncompleteCatalogueError, match=rf"{failing}: ThrottlingException"):
-        crawl(store)
+    readings = crawl(MemoryStore(PARAMETERS, failing), clock=lambda: NOW)
+
+    assert readings.errors == {failing: f"{ROOT}/{failing}: ThrottlingException"}
+    assert readings.listings == {path: one for path, one in whole.listings.items() if path not in lost}
+
+
+def test_without_the_list_of_regions_no_region_is_read() -> None:
+    readings = crawl(MemoryStore(PARAMETERS, "regions"))
+
+    assert set(readings.errors) == {"regions"}
+    assert set(readings.listings) == {"services", "local-zones", "wavelength-zones"}
+
+
+def test_a_batch_of_names_that_fails_is_named_in_full() -> None:
+    readings = crawl(MemoryStore(PARAMETERS, "services/s3/longName"))
+
+    assert "services/s3/longName" in readings.errors
+    assert len(readings.errors) + len(readings.values) == 22
+    assert not readings.errors.keys() & readings.values.keys()
+
+
+def test_of_a_part_only_the_roots_and_that_part_are_read() -> None:
+    store = MemoryStore(PARAMETERS)
+
+    readings = crawl(store, only=("eusc-de-east-1",))
+
+    assert {path for path in readings.listings if path.startswith("regions/")} == {
+        "regions/eusc-de-east-1/services",
+        "regions/eusc-de-east-1/availability-zones",
+    }
+    assert not [path for path in store.asked if "regions/us-east-1/" in path]
+
+
+FIELDS = {
+    "longName": "name",
+    "partition": "partition",
+    "domain": "domain",
+    "geolocationCountry": "country",
+    "geolocationRegion": "geography",
+    "marketingHomeURL": "home_url",
+}
+ZONES = {
+    "availability-zones": "availability_zones",
+    "local-zones": "local_zones",
+    "wavelength-zones": "wavelength_zones",
+}
+
+Fact = tuple[str, ...]
+
+
+def facts_of_raw_data() -> Iterator[Fact]:
+    for name, value in catalogue().items():
+        match name.removeprefix(f"{ROOT}/").split("/"):
+            case ["regions", region]:
+                yield "region", region
+            case ["services", service]:
+                yield "service", service
+            case ["regions", region, "services", service]:
+                yield "service", service
+                yield "pair", region, service
+            case ["regions", region, kind, zone] if kind in ZONES:
+                yield kind, region, zone
+            case ["regions" | "services" as kind, code, attribute] if attribute in FIELDS:
+                yield kind, code, FIELDS[attribute], value
+
+
+def facts_of_catalogue(found: Catalogue) -> Iterator[Fact]:
+    for code, region in found.regions.items():
+        yield "region", code
+        yield from (("pair", code, service) for service in region.services)
+        yield from ((kind, code, zone) for kind, field in ZONES.items() for zone in getattr(region, field))
+    yield from (("service", code) for code in found.services)
+    for kind, those in (("regions", found.regions), ("services", found.services)):
+        for code, one in those.items():
+            stated = {field: getattr(one, field, None) for field in FIELDS.values()}
+            yield from ((kind, code, field, value) for field, value in stated.items() if value is not None)
 
 
 def test_the_whole_catalogue_is_read_fact_by_fact() -> None:
-    raw = catalogue()
+    found = assemble(crawl(MemoryStore(catalogue())), LastGood(), Terms(0))
 
-    found = crawl(MemoryStore(raw))
-
-    services, zones = defaultdict(set), defaultdict(set)
-    for name in raw:
-        match name.removeprefix(f"{ROOT}/").split("/"):
-            case ["regions", region, "services", service]:
-                services[region].add(service)
-            case ["regions", region, "availability-zones" | "local-zones" | "wavelength-zones" as kind, zone]:
-                zones[region, kind].add(zone)
-    assert set(found.regions) == set(services)
-    assert {code: set(region.services) for code, region in found.regions.items()} == services
-    for code, facts in found.regions.items():
-        assert set(facts.availability_zones) == zones[code, "availability-zones"]
-        assert set(facts.local_zones) == zones[code, "local-zones"]
-        assert set(facts.wavelength_zones) == zones[code, "wavelength-zones"]
-        assert facts.name == raw[f"{ROOT}/regions/{code}/longName"]
-    assert {code: service.name for code, service in found.services.items() if service.name} == {
-        name.split("/")[-2]: value
-        for name, value in raw.items()
-        if name.startswith(f"{ROOT}/services/") and name.endswith("/longName")
-    }
-    assert found.unplaced_zones == ()
+    assert set(facts_of_catalogue(found)) == set(facts_of_raw_data())
+    assert sum(len(region.services) for region in found.regions.values()) == 9289
+    assert (len(found.regions), len(found.services), found.unplaced_zones) == (39, 405, ())

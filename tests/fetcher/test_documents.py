@@ -5,9 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from fetcher.catalogue import Catalogue
-from fetcher.crawl import crawl
 from fetcher.documents import build_documents
-from tests.fetcher.small_world import PARAMETERS, MemoryStore
+from tests.fetcher.small_world import PARAMETERS, read_catalogue
 
 READ_AT = datetime(2026, 11, 23, 2, 0, 7, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -15,7 +14,7 @@ NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 @pytest.fixture
 def catalogue() -> Catalogue:
-    return crawl(MemoryStore(PARAMETERS), lambda: READ_AT)
+    return read_catalogue(PARAMETERS, READ_AT)
 
 
 def test_regions_are_sorted_and_a_region_without_a_name_shows_its_code(catalogue: Catalogue) -> None:

@@ -7,12 +7,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 
 from fetcher import handler
-from fetcher.crawl import IncompleteCatalogueError
-from ops.embedded.parameters import ParameterServer
+from fetcher.catalogue import IncompleteCatalogueError
+from fetcher.report import UnreadableHistoryError
+from ops.embedded.parameters import ParameterServer, Quirks
+from shared import contract
 from shared.settings import ConfigurationError
 from tests.fetcher.small_world import PARAMETERS, ROOT
 
 Printed = Callable[[], list[dict[str, Any]]]
+
+
+EU = "eusc-de-east-1"
+TROUBLES = ("StaleRegions", "StaleValues", "SsmThrottles", "LaunchFeedFailed")
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +26,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     handler.settings.cache_clear()
     monkeypatch.setenv("SOURCE_BUCKET", "my-source")
     monkeypatch.setenv("SSM_REQUESTS_PER_SECOND", "10000")
+    monkeypatch.setenv("MAX_STALE_PERCENT", "50")
+    monkeypatch.setattr("fetcher.endpoint.LONGEST_PAUSE", 0)
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket="my-source")
         yield
@@ -46,7 +54,7 @@ def test_a_run_writes_every_file_and_tells_what_it_did(
     assert summary["ssmCalls"] == parameters.traffic.calls
     assert sorted(summary["unplacedZones"]) == ["mars-wlz1", "nobodys-az1"]
     assert sorted(one["key"] for one in summary["written"]) == written()
-    assert len(written()) == 4
+    assert len(written()) == len(contract.FILES) + len(contract.schemas()) + 1
 
 
 def test_a_run_writes_its_metrics_and_one_log_line(
@@ -58,6 +66,7 @@ def test_a_run_writes_its_metrics_and_one_log_line(
     (metrics,) = [line for line in lines if "SsmCalls" in line]
     assert (metrics["Regions"], metrics["Services"], metrics["RegionServices"]) == ([2.0], [4.0], [4.0])
     assert metrics["SsmCalls"] == [float(parameters.traffic.calls)]
+    assert [metrics[name] for name in TROUBLES] == [[0.0]] * 4
     messages = [line["message"] for line in lines if "message" in line]
     assert messages == ["zones_without_region", "run_finished"]
 
@@ -84,6 +93,51 @@ def test_an_incomplete_catalogue_writes_nothing_and_is_raised(
         handler.lambda_handler({}, lambda_context)
 
     assert written() == []
+
+
+def test_what_is_not_as_it_should_be_is_counted_and_said(
+    parameters: ParameterServer,
+    lambda_context: LambdaContext,
+    printed: Printed,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handler.lambda_handler({}, lambda_context)
+    printed()
+    handler.settings.cache_clear()
+    monkeypatch.setenv("LAUNCH_FEED_URL", f"{parameters.url}/regions.rss")
+    parameters.quirks = Quirks(failing=(f"regions/{EU}/services",), throttle_next=1)
+
+    summary = handler.lambda_handler({}, lambda_context)
+
+    lines = printed()
+    (metrics,) = [line for line in lines if "SsmCalls" in line]
+    assert [metrics[name] for name in TROUBLES] == [[1.0]] * 4
+    assert (summary["staleRegions"], summary["cachedRegions"], summary["fetchedRegions"]) == ([EU], 1, 1)
+    said = {line["message"]: line for line in lines if "message" in line}
+    assert said["last_good_readings_used"]["regions"] == [EU]
+    assert said["last_good_readings_used"]["readings"][0].startswith(f"regions/{EU}/services: {ROOT}/regions/{EU}")
+    assert "501" in said["launch_feed_failed"]["reason"]
+
+
+def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
+    parameters: ParameterServer, lambda_context: LambdaContext, printed: Printed
+) -> None:
+    boto3.client("s3").put_object(Bucket="my-source", Key="aws-data/change-history.json", Body=b"{}")
+
+    with pytest.raises(UnreadableHistoryError, match="change-history.json .*left as it is.*metadata: Field required"):
+        handler.lambda_handler({}, lambda_context)
+
+    assert "aws-data/complete-data.json" in written()
+    (said,) = [line for line in printed() if line.get("message") == "published_files_unreadable"]
+    assert said["files"] == {"change-history.json": "metadata: Field required"}
+
+
+def test_a_part_is_asked_for_in_the_event(parameters: ParameterServer, lambda_context: LambdaContext) -> None:
+    handler.lambda_handler({}, lambda_context)
+
+    summary = handler.lambda_handler({"regions": [EU]}, lambda_context)
+
+    assert (summary["regions"], summary["fetchedRegions"], summary["staleRegions"]) == (2, 1, [])
 
 
 def test_an_unset_variable_stops_the_function_with_its_name(

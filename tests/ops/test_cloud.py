@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from ops.embedded.cloud import EmbeddedCloud
 from ops.embedded.parameters import ParameterServer
 from ops.embedded.runtimes import emulator
+from shared import contract
 from tests.fetcher.small_world import PARAMETERS
 
 
@@ -31,7 +32,8 @@ def outcomes(cloud: EmbeddedCloud) -> list[str]:
 
 
 def test_the_schedule_ends_with_the_files_on_the_website(cloud: EmbeddedCloud) -> None:
-    assert cloud.objects(cloud.website) == ["data/complete-data.json", "data/regions.json", "data/services.json"]
+    names = [key.removeprefix("data/") for key in cloud.objects(cloud.website)]
+    assert names == sorted([*contract.FILES, *contract.schemas()])
     assert cloud.runs_in_process == (emulator() is None)
 
 
@@ -90,7 +92,8 @@ def test_roles_have_no_right_beyond_their_own(cloud: EmbeddedCloud) -> None:
     for refused in (
         lambda: fetcher.put_object(Bucket=cloud.website, Key="data/x.json", Body=b""),
         lambda: fetcher.put_object(Bucket=cloud.source_bucket(), Key="elsewhere/x.json", Body=b""),
-        lambda: fetcher.get_object(Bucket=cloud.source_bucket(), Key="aws-data/own.txt"),
+        lambda: fetcher.get_object(Bucket=cloud.website, Key="data/regions.json"),
+        lambda: fetcher.delete_object(Bucket=cloud.source_bucket(), Key="aws-data/own.txt"),
         lambda: distributor.put_object(Bucket=cloud.source_bucket(), Key="aws-data/x.json", Body=b""),
         lambda: distributor.put_object(Bucket=cloud.website, Key="index.html", Body=b""),
         lambda: distributor.delete_object(Bucket=cloud.website, Key="data/regions.json"),

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fetcher.changes import State
-from fetcher.crawl import crawl
 from fetcher.documents import Documents, build_documents
 from fetcher.feed import build_feed
 from fetcher.history import merge
 from shared import contract
-from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
+from tests.fetcher.small_world import PARAMETERS, ROOT, read_catalogue
 
 FOLDER = Path(__file__).parent / "fixtures"
 
@@ -41,7 +40,7 @@ NOT_YET = {name for name in PARAMETERS if "GameLift" in name}
 
 def _read(parameters: Mapping[str, str], day: int) -> Documents:
     now = datetime(2026, 11, day, 2, tzinfo=UTC)
-    return build_documents(crawl(MemoryStore(dict(parameters)), lambda: now), f"run-of-day-{day}", now)
+    return build_documents(read_catalogue(dict(parameters), now), f"run-of-day-{day}", now)
 
 
 def example_files() -> dict[str, bytes]:

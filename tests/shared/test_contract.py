@@ -230,7 +230,7 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "the number of carried over regions": (
         "complete-data.json",
         lambda d: d["metadata"].update(staleRegions=["us-east-1"]),
-        "cachedRegions is 0, but its list has 1",
+        "staleRegions has 1 codes, but cachedRegions is 0",
     ),
     "a carried over region that is not there": (
         "complete-data.json",

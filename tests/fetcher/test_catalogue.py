@@ -1,0 +1,186 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fetcher.catalogue import Catalogue, IncompleteCatalogueError, LastGood, Terms, assemble
+from fetcher.crawl import crawl
+from fetcher.readings import Readings
+from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
+
+NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
+YESTERDAY = NOW - timedelta(days=1)
+US, EU = "us-east-1", "eusc-de-east-1"
+HALF = Terms(most_stale_percent=50)
+
+
+def read(parameters: dict[str, str], *failing: str, at: datetime = NOW, only: tuple[str, ...] = ()) -> Readings:
+    return crawl(MemoryStore(parameters, *failing), only, clock=lambda: at)
+
+
+def without(*paths: str) -> dict[str, str]:
+    return {name: value for name, value in PARAMETERS.items() if name.removeprefix(f"{ROOT}/") not in paths}
+
+
+LAST_GOOD = LastGood(read(PARAMETERS, at=YESTERDAY))
+
+
+def catalogue(*failing: str, known: LastGood = LAST_GOOD, terms: Terms = HALF) -> Catalogue:
+    return assemble(read(PARAMETERS, *failing), known, terms)
+
+
+def test_a_region_is_known_with_its_attributes_zones_and_services() -> None:
+    region = assemble(read(PARAMETERS), LastGood(), Terms(0)).regions[US]
+
+    assert (region.name, region.partition, region.domain) == ("US East (N. Virginia)", "aws", "amazonaws.com")
+    assert (region.country, region.geography) == ("US", "US-VA")
+    assert set(region.availability_zones) == {"use1-az1", "use1-az2"}
+    assert (region.local_zones, region.wavelength_zones) == (("use1-bos1-az1",), ("use1-wl1-atl-wlz1",))
+    assert set(region.services) == {"s3", "AmazonGameLiftStreams", "only-below-regions"}
+    assert (region.fetched_at, region.is_carried_over) == (NOW, False)
+
+
+def test_what_ssm_does_not_state_is_none() -> None:
+    found = catalogue()
+
+    assert (found.regions[EU].name, found.regions[EU].launch_date) == (None, None)
+    assert found.services["only-below-regions"].name is None
+    assert found.services["AmazonGameLiftStreams"].home_url is None
+
+
+def test_services_are_the_union_of_what_the_root_and_the_regions_list() -> None:
+    assert set(catalogue().services) == {"s3", "AmazonGameLiftStreams", "only-below-regions", "offered-nowhere"}
+
+
+def test_zones_without_a_known_parent_are_set_apart() -> None:
+    assert set(catalogue().unplaced_zones) == {"nobodys-az1", "mars-wlz1"}
+
+
+def test_a_region_that_cannot_be_listed_keeps_its_last_list_and_its_date() -> None:
+    found = catalogue(f"regions/{EU}/services")
+
+    assert found.regions[EU].services == ("s3",)
+    assert (found.regions[EU].fetched_at, found.regions[EU].is_carried_over) == (YESTERDAY, True)
+    assert found.regions[US].fetched_at == NOW
+    assert found.stale_regions == (EU,)
+    assert found.stale == {f"regions/{EU}/services": f"{ROOT}/regions/{EU}/services: ThrottlingException"}
+
+
+@pytest.mark.parametrize(
+    "failing",
+    ["services", "local-zones", "wavelength-zones", f"regions/{US}/availability-zones", "services/s3/longName"],
+)
+def test_whatever_else_cannot_be_read_keeps_its_last_value_too(failing: str) -> None:
+    found = catalogue(failing)
+
+    whole = catalogue()
+    assert (found.regions, found.services) == (whole.regions, whole.services)
+    assert failing in found.stale
+    assert found.stale_regions == ()
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        "regions",
+        "services",
+        "local-zones",
+        f"regions/{EU}/services",
+        f"regions/{US}/availability-zones",
+        "services/s3/longName",
+    ],
+)
+def test_what_no_run_has_read_yet_fails_by_its_name(failing: str) -> None:
+    with pytest.raises(IncompleteCatalogueError, match=rf"{failing}: ThrottlingException"):
+        catalogue(failing, known=LastGood())
+
+
+def test_without_the_list_of_regions_there_is_no_catalogue() -> None:
+    with pytest.raises(IncompleteCatalogueError, match="the regions could not be listed: .*ThrottlingException"):
+        catalogue("regions")
+
+
+def test_a_name_that_ssm_no_longer_has_is_not_kept() -> None:
+    found = assemble(read(without("services/s3/longName")), LAST_GOOD, HALF)
+
+    assert found.services["s3"].name is None
+    assert found.stale == {}
+
+
+@pytest.mark.parametrize(
+    ("failing", "percent", "words"),
+    [
+        ((f"regions/{EU}/services",), 49, "1 of 2 regions could not be read, such as regions/eusc-de-east-1/services"),
+        (("services/s3/longName",), 25, "10 of 22 values could not be read"),
+    ],
+)
+def test_more_than_the_allowed_share_of_stale_readings_fails(failing: tuple[str], percent: float, words: str) -> None:
+    with pytest.raises(IncompleteCatalogueError, match=words):
+        catalogue(*failing, terms=Terms(percent))
+
+
+def test_a_region_that_suddenly_lists_nothing_is_not_believed() -> None:
+    emptied = read(without(f"regions/{EU}/services/s3"))
+
+    found = assemble(emptied, LAST_GOOD, HALF)
+
+    assert found.regions[EU].services == ("s3",)
+    assert found.stale_regions == (EU,)
+    assert found.stale[f"regions/{EU}/services"] == "SSM listed no service where there were some"
+
+
+def test_unless_a_person_says_so() -> None:
+    emptied = read(without(f"regions/{EU}/services/s3"))
+
+    found = assemble(emptied, LAST_GOOD, Terms(50, accept_empty=True))
+
+    assert found.regions[EU].services == ()
+    assert found.stale_regions == ()
+
+
+def test_a_new_region_may_list_nothing() -> None:
+    found = assemble(read(without(f"regions/{EU}/services/s3")), LastGood(), Terms(0))
+
+    assert found.regions[EU].services == ()
+
+
+def test_a_list_that_another_run_read_later_is_kept() -> None:
+    later = LastGood(read(without(f"regions/{US}/services/s3"), at=NOW + timedelta(seconds=1)))
+
+    found = assemble(read(PARAMETERS), later, HALF)
+
+    assert "s3" not in found.regions[US].services
+    assert (found.regions[US].fetched_at, found.regions[US].is_carried_over) == (NOW + timedelta(seconds=1), True)
+    assert found.stale_regions == ()
+
+
+def test_a_part_is_renewed_and_the_rest_kept_with_its_date() -> None:
+    terms = Terms(0, only=(EU,))
+
+    found = assemble(read(PARAMETERS, only=(EU,)), LAST_GOOD, terms)
+
+    assert {code: region.fetched_at for code, region in found.regions.items()} == {US: YESTERDAY, EU: NOW}
+    assert [code for code, region in found.regions.items() if region.is_carried_over] == [US]
+    assert found.services == catalogue().services
+    assert (found.stale_regions, found.stale) == ((), {})
+
+
+def test_a_part_that_could_not_be_renewed_fails() -> None:
+    with pytest.raises(IncompleteCatalogueError, match="1 of 1 regions"):
+        assemble(read(PARAMETERS, f"regions/{EU}/services", only=(EU,)), LAST_GOOD, Terms(99, only=(EU,)))
+
+
+def test_a_stale_region_stays_stale_until_it_is_read() -> None:
+    stale = LastGood(LAST_GOOD.readings, stale_regions=(US, EU))
+
+    found = assemble(read(PARAMETERS, only=(EU,)), stale, Terms(50, only=(EU,)))
+
+    assert found.stale_regions == (US,)
+
+
+def test_a_part_leaves_out_a_region_that_nobody_has_read_yet() -> None:
+    without_us = {name: value for name, value in PARAMETERS.items() if f"/{US}" not in name}
+    before = LastGood(read(without_us, at=YESTERDAY))
+
+    found = assemble(read(PARAMETERS, only=(EU,)), before, Terms(0, only=(EU,)))
+
+    assert set(found.regions) == {EU}

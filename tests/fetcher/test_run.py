@@ -1,0 +1,451 @@
+"""Whole runs, one after another and side by side, against SSM's stand-in and a bucket."""
+
+import itertools
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from pydantic import ValidationError
+
+from fetcher import run as run_module
+from fetcher import source
+from fetcher.catalogue import IncompleteCatalogueError
+from fetcher.guard import ShrunkCatalogueError
+from fetcher.run import Circumstances, Finished, Request, RequestError, run
+from fetcher.settings import FetcherSettings
+from fetcher.source import OvertakenError, SourceBucket, Written
+from ops.embedded.launches import LaunchFeed
+from ops.embedded.parameters import ParameterServer, Quirks
+from shared import contract
+from tests.fetcher.small_world import PARAMETERS, ROOT
+
+DATE = "Fri, 25 Aug 2006 00:00:00 GMT"
+US, EU = "us-east-1", "eusc-de-east-1"
+MORE = PARAMETERS | {f"{ROOT}/regions/{EU}/services/AmazonGameLiftStreams": "x"}
+FILES = sorted([*contract.FILES, *contract.schemas()])
+
+
+@pytest.fixture
+def bucket() -> Iterator[SourceBucket]:
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket="my-source")
+        yield source.connect("my-source", "aws-data")
+
+
+@pytest.fixture
+def ssm() -> Iterator[ParameterServer]:
+    with ParameterServer(PARAMETERS) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fetcher.endpoint.LONGEST_PAUSE", 0)
+    monkeypatch.setattr("fetcher.run.LONGEST_PAUSE", 0)
+
+
+class World:
+    """One bucket, one SSM, and runs with names."""
+
+    def __init__(self, bucket: SourceBucket, ssm: ParameterServer) -> None:
+        self.bucket, self.ssm = bucket, ssm
+        self._seconds = itertools.count()
+
+    def _clock(self) -> datetime:
+        """Every state has a time of its own."""
+        return datetime(2026, 11, 23, 2, tzinfo=UTC) + timedelta(seconds=next(self._seconds))
+
+    def run(self, name: str, request: Request | None = None, **settings: Any) -> Finished:
+        configured = FetcherSettings(
+            SOURCE_BUCKET="my-source",
+            SSM_REGIONS="us-east-1",
+            SSM_ENDPOINT_URLS=self.ssm.url,
+            SSM_REQUESTS_PER_SECOND=10_000,
+            **{"MAX_STALE_PERCENT": 50, "MAX_SHRINK_PERCENT": 100, **settings},
+        )
+        return run(request or Request(), Circumstances(configured, self.bucket, name, 60, self._clock))
+
+    def file(self, name: str) -> Any:
+        return json.loads(self.bucket.read(name).body)
+
+    def keys(self, folder: str = "") -> list[str]:
+        listed = boto3.client("s3").list_objects_v2(Bucket="my-source", Prefix=f"aws-data/{folder}")
+        return [entry["Key"].removeprefix("aws-data/") for entry in listed.get("Contents", [])]
+
+    def break_(self, *paths: str) -> None:
+        self.ssm.quirks = Quirks(failing=paths)
+
+
+@pytest.fixture
+def world(bucket: SourceBucket, ssm: ParameterServer) -> World:
+    return World(bucket, ssm)
+
+
+def lists(complete_data: Any) -> dict[str, list[str]]:
+    return {code: entry["services"] for code, entry in complete_data["servicesByRegion"]["byRegion"].items()}
+
+
+def test_a_run_writes_every_file_of_the_contract_its_schemas_and_a_snapshot(world: World) -> None:
+    finished = world.run("first")
+
+    (snapshot,) = world.keys("history/")
+    assert sorted(world.keys()) == sorted([*FILES, snapshot])
+    assert world.file(snapshot) == world.file("complete-data.json")
+    assert [one.key.removeprefix("aws-data/") for one in finished.written[-2:]] == ["complete-data.json", snapshot]
+    for name, model in contract.FILES.items():
+        model.from_bytes(world.bucket.read(name).body)
+
+
+def test_each_object_tells_which_run_wrote_it(world: World) -> None:
+    finished = world.run("first")
+
+    head = boto3.client("s3").head_object(Bucket="my-source", Key="aws-data/regions.json")
+    assert head["Metadata"] == {
+        "generated-at": world.file("regions.json")["timestamp"],
+        "schema-version": contract.SCHEMA_VERSION,
+        "run-id": "first",
+        "ssm-calls": str(world.ssm.traffic.calls),
+        "ssm-throttles": "0",
+        "ssm-seconds": f"{finished.reading.seconds:.1f}",
+        "stale-regions": "0",
+    }
+    assert world.file("complete-data.json")["metadata"]["runId"] == "first"
+
+
+def test_an_unchanged_world_gives_the_same_bytes_but_for_times_and_run(world: World) -> None:
+    world.run("one")
+    before = {name: world.bucket.read(name).body for name in FILES}
+
+    finished = world.run("two")
+
+    for name in FILES:
+        assert without_times(world.file(name)) == without_times(json.loads(before[name]))
+    rewritten = {one.key.removeprefix("aws-data/") for one in finished.written} - set(world.keys("history/"))
+    assert rewritten == {"regions.json", "services.json", "service-regions.json", "complete-data.json"}
+
+
+def without_times(node: Any) -> Any:
+    if isinstance(node, dict):
+        times = {"timestamp", "lastFetched", "lastUpdated", "runId"}
+        return {name: without_times(value) for name, value in node.items() if name not in times}
+    return [without_times(one) for one in node] if isinstance(node, list) else node
+
+
+def test_a_region_that_fails_keeps_its_list_and_date_and_is_named(world: World) -> None:
+    world.run("good")
+    before = world.file("complete-data.json")
+    world.ssm.replace(MORE | {f"{ROOT}/regions/{US}/services/offered-nowhere": "x"})
+    world.break_(f"regions/{EU}/services")
+
+    world.run("bad")
+
+    now = world.file("complete-data.json")
+    by_region, summary = now["servicesByRegion"]["byRegion"], now["servicesByRegion"]["summary"]
+    assert by_region[EU] == before["servicesByRegion"]["byRegion"][EU]
+    assert "offered-nowhere" in by_region[US]["services"]
+    assert (summary["cachedRegions"], summary["fetchedRegions"]) == (1, 1)
+    assert now["metadata"]["staleRegions"] == [EU]
+
+
+def test_yesterdays_list_is_not_dated_today(world: World) -> None:
+    world.run("good")
+    body = world.bucket.read("complete-data.json").body.replace(lists_date(world).encode(), b"2026-01-01T02:00:00Z")
+    boto3.client("s3").put_object(Bucket="my-source", Key="aws-data/complete-data.json", Body=body)
+    world.break_(f"regions/{EU}/services")
+
+    world.run("bad")
+
+    by_region = world.file("complete-data.json")["servicesByRegion"]["byRegion"]
+    assert by_region[EU]["lastFetched"] == "2026-01-01T02:00:00Z"
+    assert by_region[US]["lastFetched"] > "2026-01-01T02:00:00Z"
+
+
+def lists_date(world: World) -> str:
+    return str(world.file("complete-data.json")["servicesByRegion"]["byRegion"][EU]["lastFetched"])
+
+
+def test_a_region_that_fails_and_one_that_comes_back_are_no_news(world: World) -> None:
+    world.run("good")
+    world.break_(f"regions/{EU}/services")
+    world.run("bad")
+    world.break_()
+
+    world.run("good again")
+
+    (baseline,) = world.file("change-history.json")["changeLog"]
+    assert not any(baseline["changes"].values())
+    assert world.file("complete-data.json")["metadata"]["staleRegions"] == []
+
+
+def test_what_came_while_a_region_failed_is_news_once_it_is_back(world: World) -> None:
+    world.run("good")
+    world.ssm.replace(MORE)
+    world.break_(f"regions/{EU}/services")
+    world.run("bad")
+    world.break_()
+
+    world.run("good again")
+
+    (entry,) = world.file("change-history.json")["changeLog"]
+    assert entry["changes"]["newRegionalServices"] == [{"region": EU, "service": "AmazonGameLiftStreams"}]
+
+
+@pytest.mark.parametrize("failing", ["regions", "services", f"regions/{EU}/services", "services/s3/longName"])
+def test_without_an_earlier_run_a_failure_writes_nothing(world: World, failing: str) -> None:
+    world.break_(failing)
+
+    with pytest.raises(IncompleteCatalogueError, match="nothing is written"):
+        world.run("first")
+
+    assert world.keys() == []
+
+
+def test_with_more_failing_than_allowed_nothing_is_written(world: World) -> None:
+    world.run("good")
+    before = world.keys(), world.bucket.look("complete-data.json")
+    world.break_("regions/")
+
+    with pytest.raises(IncompleteCatalogueError, match="2 of 2 regions could not be read"):
+        world.run("bad")
+
+    assert (world.keys(), world.bucket.look("complete-data.json")) == before
+
+
+def test_no_time_is_an_error_and_nothing_is_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "MARGIN_SECONDS", 60)
+
+    with pytest.raises(IncompleteCatalogueError, match="DeadlineExceeded: no time was left"):
+        world.run("late")
+
+    assert world.keys() == []
+
+
+def test_a_catalogue_that_shrank_is_refused_until_a_person_agrees(world: World) -> None:
+    world.run("good")
+    before = world.bucket.look("complete-data.json")
+    world.ssm.replace({name: value for name, value in PARAMETERS.items() if "AmazonGameLift" not in name})
+
+    with pytest.raises(ShrunkCatalogueError, match="1 of 4 services have vanished"):
+        world.run("shrunk", MAX_SHRINK_PERCENT=10)
+
+    assert world.bucket.look("complete-data.json") == before
+    world.run("agreed", Request(accept_shrink=True), MAX_SHRINK_PERCENT=10)
+    assert world.file("services.json")["count"] == 3
+
+
+def test_a_part_is_renewed_within_the_whole(world: World) -> None:
+    world.run("whole")
+    before = world.file("complete-data.json")
+    world.ssm.replace(MORE | {f"{ROOT}/regions/{US}/services/offered-nowhere": "x"})
+
+    world.run("part", Request(regions=(EU,)))
+
+    now = world.file("complete-data.json")
+    assert lists(now) == lists(before) | {EU: ["AmazonGameLiftStreams", "s3"]}
+    assert now["servicesByRegion"]["byRegion"][US] == before["servicesByRegion"]["byRegion"][US]
+    assert now["servicesByRegion"]["summary"]["cachedRegions"] == 1
+    assert now["metadata"]["staleRegions"] == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"), [(Request(regions=(EU,)), "no complete-data.json yet"), (Request(regions=("x",)), "no comp")]
+)
+def test_a_part_of_nothing_is_refused(world: World, request_: Request, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        world.run("part", request_)
+
+    assert (world.keys(), world.ssm.traffic.calls) == ([], 0)
+
+
+def test_a_region_that_ssm_does_not_list_cannot_be_renewed(world: World) -> None:
+    world.run("whole")
+
+    with pytest.raises(RequestError, match="SSM lists no region mars-1, venus-1"):
+        world.run("part", Request(regions=("venus-1", EU, "mars-1")))
+
+
+def test_a_misspelt_request_is_refused() -> None:
+    with pytest.raises(ValidationError, match="acceptShrink"):
+        Request.model_validate({"acceptShrink": True})
+
+
+def test_launches_come_from_the_feed(world: World) -> None:
+    with LaunchFeed({US: (DATE, "https://example.com/us")}) as feed:
+        world.run("first", LAUNCH_FEED_URL=feed.url)
+
+    eu, us = world.file("regions.json")["regions"]
+    assert (us["launchDate"], us["blogUrl"]) == (DATE, "https://example.com/us")
+    assert (eu["launchDate"], eu["blogUrl"]) == (None, None)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"<rss><channel><item/></channel></rss>"])
+def test_whatever_happens_to_the_feed_known_launches_stay(world: World, body: bytes) -> None:
+    with LaunchFeed({US: (DATE, "https://example.com/us")}) as feed:
+        world.run("good", LAUNCH_FEED_URL=feed.url)
+        feed.body = body
+
+        finished = world.run("bad", LAUNCH_FEED_URL=feed.url)
+
+    assert world.file("regions.json")["regions"][1]["launchDate"] == DATE
+    assert bool(finished.reading.launch_error) == (b"item" not in body)
+
+
+@pytest.mark.parametrize(
+    ("date", "url", "stated"),
+    [("", "https://example.com/us", (None, "https://example.com/us")), (DATE, "", (DATE, None))],
+)
+def test_half_a_launch_is_better_than_none(
+    world: World, date: str, url: str, stated: tuple[str | None, str | None]
+) -> None:
+    with LaunchFeed({US: (date, url)}) as feed:
+        world.run("first", LAUNCH_FEED_URL=feed.url)
+
+    us = world.file("regions.json")["regions"][1]
+    assert (us["launchDate"], us["blogUrl"]) == stated
+
+
+def test_a_lost_complete_data_resets_no_history_and_invents_no_news(world: World) -> None:
+    world.run("one")
+    world.ssm.replace(MORE)
+    world.run("two")
+    before = world.file("change-history.json")
+    boto3.client("s3").delete_object(Bucket="my-source", Key="aws-data/complete-data.json")
+
+    world.run("three")
+
+    assert world.file("change-history.json") == before
+
+
+def test_an_unreadable_complete_data_is_replaced_and_named(world: World) -> None:
+    world.run("one")
+    boto3.client("s3").put_object(Bucket="my-source", Key="aws-data/complete-data.json", Body=b'{"metadata"')
+    before = world.file("change-history.json")
+
+    finished = world.run("two")
+
+    assert set(finished.published.unreadable) == {"complete-data.json"}
+    assert world.file("complete-data.json")["metadata"]["runId"] == "two"
+    assert world.file("change-history.json") == before
+
+
+def test_a_history_that_cannot_be_read_is_not_written_over(world: World) -> None:
+    world.run("one")
+    boto3.client("s3").put_object(Bucket="my-source", Key="aws-data/change-history.json", Body=b'{"changeLog": 7}')
+
+    finished = world.run("two")
+
+    assert world.file("change-history.json") == {"changeLog": 7}
+    assert set(finished.published.unreadable) == {"change-history.json"}
+    assert world.file("complete-data.json")["metadata"]["runId"] == "two"
+
+
+def test_a_change_survives_a_run_that_dies_before_the_data_is_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run("one")
+    world.ssm.replace(MORE)
+    with monkeypatch.context() as patched:
+        patched.setattr(SourceBucket, "replace", dies_at("regions.json"))
+        with pytest.raises(ConnectionError):
+            world.run("dies")
+
+    world.run("three")
+
+    (entry,) = world.file("change-history.json")["changeLog"]
+    assert entry["changes"]["newRegionalServices"] == [{"region": EU, "service": "AmazonGameLiftStreams"}]
+
+
+def dies_at(name: str) -> Any:
+    replace = SourceBucket.replace
+
+    def dying(self: SourceBucket, file: str, *rest: Any) -> Written | None:
+        if file == name:
+            msg = "the function was stopped here"
+            raise ConnectionError(msg)
+        return replace(self, file, *rest)
+
+    return dying
+
+
+RUNS = ("one", "other")
+
+
+@pytest.mark.parametrize("steps", range(1, len(FILES) + 1, 2))
+def test_two_overlapping_runs_leave_files_that_belong_together(
+    world: World, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    world.run("first")
+    world.ssm.replace(MORE)
+
+    with interleaved(monkeypatch, steps):
+        threads = [threading.Thread(target=world.run, args=(name,)) for name in RUNS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    ids = {
+        boto3.client("s3").head_object(Bucket="my-source", Key=f"aws-data/{name}")["Metadata"]["run-id"]
+        for name in ("regions.json", "services.json", "service-regions.json", "complete-data.json")
+    }
+    assert len(ids) == 1
+    assert ids < set(RUNS)
+    (entry,) = world.file("change-history.json")["changeLog"]
+    assert entry["changes"]["newRegionalServices"] == [{"region": EU, "service": "AmazonGameLiftStreams"}]
+
+
+@contextmanager
+def interleaved(monkeypatch: pytest.MonkeyPatch, steps: int) -> Iterator[None]:
+    """Both runs read before either writes; then one writes so many files before the other begins."""
+    read_by_both, far_enough = threading.Barrier(2), threading.Event()
+    replace, read, local, order = SourceBucket.replace, run_module._read, threading.local(), []
+
+    def reading(*arguments: Any) -> Any:
+        result = read(*arguments)
+        order.append(read_by_both.wait(timeout=20))
+        local.is_second = order[-1] == 1
+        return result
+
+    def writing(self: SourceBucket, *arguments: Any) -> Written | None:
+        if local.is_second:
+            far_enough.wait(timeout=20)
+        result = replace(self, *arguments)
+        local.count = getattr(local, "count", 0) + 1
+        if not local.is_second and local.count >= min(steps, len(FILES)):
+            far_enough.set()
+        return result
+
+    monkeypatch.setattr(run_module, "_read", reading)
+    monkeypatch.setattr(SourceBucket, "replace", writing)
+    yield
+
+
+def test_a_run_that_is_always_overtaken_ends_in_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overtaken(*_: object) -> None:
+        msg = "a.json was written by another run meanwhile"
+        raise OvertakenError(msg)
+
+    monkeypatch.setattr(SourceBucket, "replace", overtaken)
+
+    with pytest.raises(OvertakenError, match="another run"):
+        world.run("unlucky")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_among_random_errors_a_run_is_complete_and_right_or_writes_nothing(world: World, seed: int) -> None:
+    world.run("calm")
+    calm = world.file("complete-data.json")
+    world.ssm.quirks = Quirks(errors=0.4, seed=seed)
+
+    try:
+        world.run("storm", MAX_STALE_PERCENT=0)
+    except IncompleteCatalogueError:
+        assert world.file("complete-data.json") == calm
+    else:
+        assert without_times(world.file("complete-data.json")) == without_times(calm)

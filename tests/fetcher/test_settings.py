@@ -1,0 +1,46 @@
+import pytest
+
+from fetcher.settings import FetcherSettings
+from shared.settings import ConfigurationError, read_settings
+
+BUCKET = {"SOURCE_BUCKET": "my-source"}
+
+
+def settings(**environment: str) -> FetcherSettings:
+    return read_settings(FetcherSettings, {**BUCKET, **environment})
+
+
+def test_by_default_only_the_lambdas_own_region_is_asked_and_no_feed() -> None:
+    configured = settings()
+
+    assert configured.ssm_places == [("", "")]
+    assert (configured.ssm_requests_per_second, configured.launch_feed_url) == (38, "")
+
+
+@pytest.mark.parametrize(
+    ("regions", "urls", "places"),
+    [
+        ("us-east-1, eu-west-1,", "", [("us-east-1", ""), ("eu-west-1", "")]),
+        ("us-east-1,eu-west-1", "http://a,http://b", [("us-east-1", "http://a"), ("eu-west-1", "http://b")]),
+        ("", "http://a", [("", "http://a")]),
+    ],
+)
+def test_each_region_has_its_address(regions: str, urls: str, places: list[tuple[str, str]]) -> None:
+    assert settings(SSM_REGIONS=regions, SSM_ENDPOINT_URLS=urls).ssm_places == places
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SSM_ENDPOINT_URLS", "http://a,http://b"),
+        ("SSM_ENDPOINT_URLS", "ssm.us-east-1.amazonaws.com"),
+        ("SSM_REGIONS", "US East"),
+        ("SSM_REQUESTS_PER_SECOND", "0"),
+        ("LAUNCH_FEED_URL", "ftp://example.com"),
+        ("MAX_STALE_PERCENT", "101"),
+        ("MAX_SHRINK_PERCENT", "-1"),
+    ],
+)
+def test_an_odd_value_is_refused_by_the_name_of_its_variable(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        settings(**{name: value})

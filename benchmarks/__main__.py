@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.crawl import crawl_table
 from benchmarks.reliability import load_table, search_table, storm_table
 from ops.embedded.cloud import EmbeddedCloud
 from ops.embedded.environment import isolate
@@ -29,7 +30,14 @@ def main() -> None:
     """Print one table a subject; names of subjects as arguments choose among them."""
     isolate()
     console = Console(width=None if sys.stdout.isatty() else 120)
-    subjects = {"zips": _zips, "job": _main_job, "storm": storm_table, "search": search_table, "load": load_table}
+    subjects = {
+        "zips": _zips,
+        "job": _main_job,
+        "crawl": crawl_table,
+        "storm": storm_table,
+        "search": search_table,
+        "load": load_table,
+    }
     unknown = set(sys.argv[1:]) - set(subjects)
     if unknown:
         sys.exit(f"benchmarks: no subject {', '.join(unknown)}; there are {', '.join(subjects)}")

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from fetcher import source
 from fetcher.report import emit, raise_if_unreadable, summarize
-from fetcher.run import Circumstances, Request, run
+from fetcher.run import Circumstances, read_request, run
 from fetcher.settings import FetcherSettings
 from shared.observability import logger_for, metrics_for
 from shared.settings import read_settings
@@ -32,7 +32,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     The event is a `fetcher.run.Request`, usually empty.
     """
     started = time.monotonic()
-    request, configured = Request.model_validate(event or {}), settings()
+    configured, request = settings(), read_request(event)
     bucket = source.connect(configured.source_bucket, configured.source_prefix)
 
     seconds = context.get_remaining_time_in_millis() / 1000

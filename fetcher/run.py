@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fetcher import ssm
 from fetcher.catalogue import Catalogue, LastGood, Terms, assemble
@@ -44,6 +44,17 @@ class Request(BaseModel):
 
     regions: tuple[str, ...] = ()
     accept_shrink: bool = False
+
+
+def read_request(event: object) -> Request:
+    """The request that an event is; RequestError if it holds anything else."""
+    try:
+        return Request.model_validate(event or {})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        msg = f"an event may hold regions and accept_shrink, nothing else; {where}: {first['msg']}"
+        raise RequestError(msg) from error
 
 
 @dataclass(frozen=True, slots=True)

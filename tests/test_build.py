@@ -1,10 +1,8 @@
 """The zips as `make build` makes them: what is in them, and that their handlers run with nothing else around."""
 
 import hashlib
-import importlib.util
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,27 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from ops.embedded.built import HERE, build, link_runtime
 from ops.embedded.parameters import ParameterServer
 from ops.embedded.runtimes import EmulatedRuntime, FunctionConfiguration, emulator
 from ops.embedded.template import ROOT
 from tests.fetcher.small_world import PARAMETERS
-
-# What Lambda's own Python runtime brings along, and the zips therefore leave out.
-RUNTIME = ["awslambdaric", "boto3", "botocore", "dateutil", "runtime_client", "s3transfer", "simplejson", "six"]
-RUNTIME += ["snapshot_restore_py", "urllib3"]
-
-
-def build(folder: Path, function: str, *variables: str) -> Path:
-    artifact = folder / function
-    artifact.mkdir(parents=True)
-    subprocess.run(
-        ["/usr/bin/env", "make", f"build-{function}", f"ARTIFACTS_DIR={artifact}", *variables],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        env={name: value for name, value in os.environ.items() if name != "MAKEFLAGS"},
-    )
-    return artifact
 
 
 def digest(artifact: Path) -> dict[str, str]:
@@ -72,16 +54,7 @@ def test_the_same_commit_gives_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def runtime_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with only what Lambda's runtime has: if the zip lacks something, nothing here makes up for it."""
-    folder = tmp_path_factory.mktemp("runtime")
-    for name in RUNTIME:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        package = spec.submodule_search_locations
-        origin = Path(package[0]) if package else Path(spec.origin)
-        (folder / origin.name).symlink_to(origin)
-    return folder
+    return link_runtime(tmp_path_factory.mktemp("runtime"))
 
 
 @pytest.fixture
@@ -101,10 +74,7 @@ def ssm() -> Iterator[ParameterServer]:
 def test_the_built_handlers_run_with_nothing_but_lambdas_own_packages(
     function: str, handler: str, error: str, tmp_path: Path, runtime_packages: Path
 ) -> None:
-    version = "{}.{}".format(*sys.version_info)
-    artifact = build(
-        tmp_path, function, f"LAMBDA_PLATFORM={platform.machine()}-manylinux2014", f"LAMBDA_PYTHON={version}"
-    )
+    artifact = build(tmp_path, function, *HERE)
     configuration = FunctionConfiguration(
         name=function,
         handler=handler,

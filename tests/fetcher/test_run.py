@@ -11,13 +11,12 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from pydantic import ValidationError
 
 from fetcher import run as run_module
 from fetcher import source
 from fetcher.catalogue import IncompleteCatalogueError
 from fetcher.guard import ShrunkCatalogueError
-from fetcher.run import Circumstances, Finished, Request, RequestError, run
+from fetcher.run import Circumstances, Finished, Request, RequestError, read_request, run
 from fetcher.settings import FetcherSettings
 from fetcher.source import OvertakenError, SourceBucket, Written
 from ops.embedded.launches import LaunchFeed
@@ -270,9 +269,18 @@ def test_a_region_that_ssm_does_not_list_cannot_be_renewed(world: World) -> None
         world.run("part", Request(regions=("venus-1", EU, "mars-1")))
 
 
-def test_a_misspelt_request_is_refused() -> None:
-    with pytest.raises(ValidationError, match="acceptShrink"):
-        Request.model_validate({"acceptShrink": True})
+def test_an_event_is_a_request() -> None:
+    assert read_request(None) == read_request({}) == Request()
+    assert read_request({"regions": [EU]}) == Request(regions=(EU,))
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [({"acceptShrink": True}, "acceptShrink: Extra"), ({"regions": "x"}, "regions: Input"), (7, ": In")],
+)
+def test_an_event_that_holds_something_else_is_refused(event: object, words: str) -> None:
+    with pytest.raises(RequestError, match=f"regions and accept_shrink, nothing else; {words}"):
+        read_request(event)
 
 
 def test_launches_come_from_the_feed(world: World) -> None:

@@ -1,0 +1,137 @@
+"""Whole runs of the fetcher as it is built, against stand-ins of SSM that enforce a quota and answer slowly.
+
+Each run is a process of its own with nothing but the zip's and Lambda's own packages.
+"""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import requests
+from moto.server import ThreadedMotoServer
+from rich.table import Table
+
+from ops.embedded.built import HERE, build, link_runtime
+from ops.embedded.launches import LaunchFeed
+from ops.embedded.parameters import ParameterServer, Quirks
+from ops.embedded.template import REGION
+
+FETCH_ONCE = Path(__file__).with_name("fetch_once.py")
+LATENCY = 0.04
+LAMBDA_512_MB = (
+    0.29  # of a core: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html gives 1 at 1,769 MB
+)
+WHOLE = (39, 405, 9289)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is asked of the fetcher; `share` is of one core, `quirks` are of every endpoint."""
+
+    name: str
+    endpoints: int
+    quirks: Quirks
+    share: float = 1
+
+
+SCENARIOS = (
+    Scenario("one endpoint, 40 a second", 1, Quirks(per_second=40, latency=LATENCY)),
+    Scenario("four endpoints, 40 a second each", 4, Quirks(per_second=40, latency=LATENCY)),
+    Scenario("four endpoints, 0.29 of a core", 4, Quirks(per_second=40, latency=LATENCY), LAMBDA_512_MB),
+    Scenario("one endpoint, 20 a second", 1, Quirks(per_second=20, latency=LATENCY)),
+    Scenario("one endpoint, 100 a second", 1, Quirks(per_second=100, latency=LATENCY)),
+    Scenario(
+        "one endpoint, 40 a second, 2 % errors, 2 % time-outs",
+        1,
+        Quirks(per_second=40, latency=LATENCY, errors=0.02, hangs=0.02),
+    ),
+)
+
+
+def crawl_table() -> Table:
+    """One run for each scenario."""
+    table = Table(
+        *("scenario", "calls", "throttled", "SSM, s", "of floor", "whole run, s", "CPU, s", "peak, MB", "files"),
+        title="Runs of the fetcher: 40 ms latency; floor: calls / quota of all endpoints; CPU, memory of its process",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        packages = Path(folder) / "runtime"
+        packages.mkdir()
+        path = f"{build(Path(folder), 'Fetcher', *HERE)}:{link_runtime(packages)}"
+        runs = [(scenario, _run(scenario, path)) for scenario in SCENARIOS]
+    for scenario, run in runs:
+        floor = run["ssmCalls"] / scenario.quirks.per_second / scenario.endpoints
+        whole = (run["regions"], run["services"], run["regionServices"]) == WHOLE and not run["staleRegions"]
+        table.add_row(
+            scenario.name,
+            str(run["ssmCalls"]),
+            f"{run['ssmThrottles'] / run['ssmCalls']:.2%}",
+            f"{run['ssmSeconds']:.1f}",
+            f"{run['ssmSeconds'] / floor:.2f} x",
+            f"{run['seconds']:.1f}",
+            f"{run['cpu']:.2f}",
+            f"{run['peak']:.0f}",
+            "complete" if whole else "stale or incomplete",
+        )
+    return table
+
+
+def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `fetch_once`
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
+    with ExitStack() as stack:
+        ssm = [stack.enter_context(ParameterServer(quirks=scenario.quirks)) for _ in range(scenario.endpoints)]
+        feed = stack.enter_context(LaunchFeed())
+        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        server.start()
+        stack.callback(server.stop)
+        requests.post("http://{}:{}/moto-api/reset".format(*server.get_host_and_port()), timeout=10)
+        url = "http://{}:{}".format(*server.get_host_and_port())
+        access = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
+        boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name=REGION,
+            aws_access_key_id="x",
+            aws_secret_access_key="x",  # noqa: S106
+        ).create_bucket(Bucket="crawled")
+        environment = {
+            **os.environ,
+            **access,
+            "AWS_ENDPOINT_URL": url,
+            "SOURCE_BUCKET": "crawled",
+            "SSM_REGIONS": ",".join([REGION] * scenario.endpoints),
+            "SSM_ENDPOINT_URLS": ",".join(one.url for one in ssm),
+            "LAUNCH_FEED_URL": feed.url,
+            "POWERTOOLS_TRACE_DISABLED": "1",
+            "PYTHONPATH": python_path,
+        }
+        process = subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, "-S", "-P", FETCH_ONCE], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        return json.loads(_output(process, scenario.share).splitlines()[-1])
+
+
+def _output(process: subprocess.Popen[str], share: float) -> str:
+    """What the process prints; it runs with a share of one core, as Lambda's smaller sizes do."""
+    clock = (~process.pid << 3) | 2  # its processor time: clock_getcpuclockid(3)
+    allowed = used = 0.0
+    last, stopped = time.monotonic(), False
+    while process.poll() is None and share < 1:
+        now, total = time.monotonic(), time.clock_gettime(clock)
+        allowed = min(allowed + (now - last) * share, 0.02) - (total - used)
+        last, used = now, total
+        if stopped != (allowed < 0):
+            stopped = allowed < 0
+            process.send_signal(signal.SIGSTOP if stopped else signal.SIGCONT)
+        time.sleep(0.002)
+    return process.communicate()[0]

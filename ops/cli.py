@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands import distribution
+from ops.commands import costs, distribution
 from ops.embedded.environment import isolate
 from ops.terminal import FAILED, console
 
@@ -70,4 +70,5 @@ def cloud(
             typer.echo("stopped", err=True)
 
 
-app.add_typer(distribution.app)
+for commands in (distribution.app, costs.app):
+    app.add_typer(commands)

@@ -46,6 +46,13 @@ class DeployedStack:
             raise InvocationError(content.get("errorMessage", "") or content.get("errorType", "no reason given"))
         return content
 
+    def source(self, name: str) -> bytes:
+        """The bytes of a file below the source prefix."""
+        key = f"{self.output('SourceKeyPrefix')}/{name}"
+        answer = self.client("s3").get_object(Bucket=self.output("SourceBucketName"), Key=key)
+        body: bytes = answer["Body"].read()
+        return body
+
     def source_keys(self) -> Iterator[str]:
         """Every key below the source prefix."""
         pages = self.client("s3").get_paginator("list_objects_v2")

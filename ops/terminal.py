@@ -70,3 +70,8 @@ def print_rows(
     console().print(table)
     if len(rows) > MOST_ROWS:
         typer.echo(f"and {len(rows) - MOST_ROWS} more; --json shows all")
+
+
+def examples(*lines: str) -> str:
+    """Examples for a command's help, each on its own line."""
+    return "Examples:\n\n" + "\n\n".join(lines)

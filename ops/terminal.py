@@ -16,12 +16,14 @@ from ops.stack import DeployedStack, InvocationError, StackError, find_stack
 
 FAILED, UNUSABLE = 1, 2
 MOST_ROWS = 40
+DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and what a run with all its retries may take
 DEFAULT_STACK = "aws-services-feed"
 
 StackName = Annotated[str, typer.Option("--stack-name", envvar="FEED_STACK", help="The stack's name.")]
 Profile = Annotated[str | None, typer.Option(help="A profile of the AWS CLI.")]
 Region = Annotated[str | None, typer.Option(help="The stack's region.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+MaxAgeHours = Annotated[float, typer.Option(min=0, help="How old the data may be.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
 
 

@@ -12,9 +12,11 @@ from rich.markup import escape
 from ops import verification
 from ops.checks.check import Check
 from ops.terminal import (
+    DEFAULT_MAX_AGE_HOURS,
     DEFAULT_STACK,
     FAILED,
     Json,
+    MaxAgeHours,
     Profile,
     Region,
     StackName,
@@ -28,8 +30,6 @@ from ops.terminal import (
 app = typer.Typer()
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-MaxAgeHours = Annotated[float, typer.Option(min=0, help="How old the data may be.")]
-DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and what a run with all its retries may take
 
 
 @app.command(

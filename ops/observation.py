@@ -1,6 +1,6 @@
 """A stack in, what AWS says of it out: the reading half of `feed verify` and `feed status`. Nothing is changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -68,11 +68,10 @@ class Observed:
 def observe(stack: DeployedStack) -> Observed:
     """Ask for everything, one thing after the other; StackError if the stack lacks an output that is needed."""
     s3, lambda_, sqs, scheduler = (stack.client(service) for service in ("s3", "lambda", "sqs", "scheduler"))
-    bucket, prefix = stack.output("SourceBucketName"), stack.output("SourceKeyPrefix")
     schedules = [f"{stack.name}-fetch", *[f"{stack.name}-sweep"] * stack.distributes]
     return Observed(
         stack=stack,
-        source={name: attempt(_object, s3, bucket, f"{prefix}/{name}") for name in FILES},
+        source=observe_source(stack),
         website=observe_website(stack),
         functions={
             name.removesuffix("FunctionName").lower(): attempt(_function, lambda_, value)
@@ -81,16 +80,25 @@ def observe(stack: DeployedStack) -> Observed:
         },
         queues={name: attempt(_queue, sqs, url) for name, url in queue_urls(stack).items()},
         schedules={name: attempt(_schedule, scheduler, name) for name in schedules},
-        notifications=attempt(_notifications, s3, bucket),
+        notifications=attempt(_notifications, s3, stack.output("SourceBucketName")),
     )
 
 
-def observe_website(stack: DeployedStack) -> dict[str, StoredObject | Unavailable]:
-    """The contract's files on the website; none if the stack distributes nothing."""
+def observe_source(stack: DeployedStack, names: Iterable[str] = FILES) -> dict[str, StoredObject | Unavailable]:
+    """Files below the source prefix, by default the contract's."""
+    return _objects(stack, stack.output("SourceBucketName"), stack.output("SourceKeyPrefix"), names)
+
+
+def observe_website(stack: DeployedStack, names: Iterable[str] = FILES) -> dict[str, StoredObject | Unavailable]:
+    """Files on the website, by default the contract's; none if the stack distributes nothing."""
     if not stack.distributes:
         return {}
-    s3, bucket, prefix = stack.client("s3"), stack.output("WebsiteBucketName"), stack.output("WebsiteKeyPrefix")
-    return {name: attempt(_object, s3, bucket, f"{prefix}/{name}") for name in FILES}
+    return _objects(stack, stack.output("WebsiteBucketName"), stack.output("WebsiteKeyPrefix"), names)
+
+
+def observe_distributor(stack: DeployedStack) -> FunctionState | Unavailable:
+    """The distributor as Lambda has it."""
+    return attempt(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
 
 
 def queue_urls(stack: DeployedStack) -> dict[str, str]:
@@ -109,6 +117,13 @@ def attempt(ask: Callable[..., T], *arguments: object) -> T | Unavailable:
     except ClientError as error:
         said = error.response["Error"]
         return Unavailable(f"{said['Code']}: {said['Message']}")
+
+
+def _objects(
+    stack: DeployedStack, bucket: str, prefix: str, names: Iterable[str]
+) -> dict[str, StoredObject | Unavailable]:
+    s3 = stack.client("s3")
+    return {name: attempt(_object, s3, bucket, f"{prefix}/{name}") for name in names}
 
 
 def _object(s3: Any, bucket: str, key: str) -> StoredObject:  # noqa: ANN401 - one type for each service

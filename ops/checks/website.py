@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from distributor.plan import compile_glob
 from ops.checks.check import Check, equals, is_there
-from ops.observation import FunctionState, Observed, StoredObject
+from ops.observation import FunctionState, Observed, StoredObject, Unavailable
 
 GROUP = "Website bucket"
 CONTENT_TYPE = "application/json"
@@ -16,7 +16,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 def check_website(observed: Observed, now: datetime) -> Iterator[Check]:
     """That each file that is to be published is on the website, as the source has it and as readers need it."""
     for name, there in observed.website.items():
-        if not any(compile_glob(pattern).fullmatch(name) for pattern in _patterns(observed)):
+        if not is_published(name, observed.functions.get("distributor")):
             yield Check(GROUP, f"{name} is left out", holds=True, found="PublishPatterns does not name it")
             continue
         again = f"feed redistribute {name}; if that does not help, feed failures shows why"
@@ -46,10 +46,10 @@ def cache_control(observed: Observed) -> str | None:
     return distributor.environment.get("CACHE_CONTROL") if isinstance(distributor, FunctionState) else None
 
 
-def _patterns(observed: Observed) -> list[str]:
-    distributor = observed.functions.get("distributor")
+def is_published(name: str, distributor: FunctionState | Unavailable | None) -> bool:
+    """Whether the distributor's patterns name the file; if they cannot be read, whether the default ones do."""
     text = distributor.environment.get("PUBLISH_PATTERNS", "") if isinstance(distributor, FunctionState) else ""
-    return [pattern.strip() for pattern in (text or "*.json").split(",")]
+    return any(compile_glob(pattern.strip()).fullmatch(name) for pattern in (text or "*.json").split(","))
 
 
 def _provenance(there: StoredObject) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from ops.commands import costs, distribution, fetch, logs, status, verify
 from ops.embedded.environment import isolate
-from ops.terminal import FAILED, console
+from ops.terminal import FAILED, LOCAL, console, examples
 
 app = typer.Typer(
     help="Run and operate AWS Services Feed.",
@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 
-@app.command(epilog="Example: feed demo --output demo-output")
+@app.command(rich_help_panel=LOCAL, epilog=examples("feed demo --output demo-output"))
 def demo(
     output: Annotated[
         Path | None, typer.Option(help="Also write the published files (website/) and report.json to this folder.")
@@ -42,7 +42,10 @@ def demo(
     sys.exit(0 if run_demo(console(), output, in_process=in_process) else FAILED)
 
 
-@app.command(epilog="Example: feed cloud, then in another terminal the lines that it prints, then feed sweep")
+@app.command(
+    rich_help_panel=LOCAL,
+    epilog=examples("feed cloud", "then in another terminal the lines that it prints, and feed status"),
+)
 def cloud(
     *,
     in_process: Annotated[

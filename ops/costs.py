@@ -161,7 +161,7 @@ class Day:
 HOURS_A_MONTH = 730
 
 
-def upkeep(day: Day, *, days: int, alarms: int, invalidated_paths: int = 0, free: bool = True) -> Bill:
+def upkeep(day: Day, *, days: int, alarm_metrics: int, invalidated_paths: int = 0, free: bool = True) -> Bill:
     """What the feed itself costs, whoever reads it; logs and storage of some MB come to nothing."""
     month, prices = Decimal(days), UPKEEP
     return Bill(
@@ -174,7 +174,7 @@ def upkeep(day: Day, *, days: int, alarms: int, invalidated_paths: int = 0, free
             # Sent, received, deleted.
             _line("SQS", Decimal(3 * invalidated_paths), "requests", prices.sqs_request, free=free),
             _line("CloudWatch metrics", month * day.metric_hours / HOURS_A_MONTH, "months", prices.metric, free=free),
-            _line("CloudWatch alarms", Decimal(alarms), "months", prices.alarm, free=free),
+            _line("CloudWatch alarms", Decimal(alarm_metrics), "months", prices.alarm, free=free),
         ),
     )
 

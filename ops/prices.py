@@ -40,7 +40,7 @@ class PriceList:
 
 @dataclass(frozen=True, slots=True)
 class UpkeepPrices:
-    """What the feed itself uses: prices of one request, one GB-second, one alarm or metric for a month."""
+    """What the feed itself uses: prices of a request, a GB-second, a metric or one of an alarm a month."""
 
     source: str
     lambda_request: Price

@@ -16,6 +16,7 @@ from ops.stack import DeployedStack, InvocationError, StackError, find_stack
 
 FAILED, UNUSABLE = 1, 2
 MOST_ROWS = 40
+LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
 DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and what a run with all its retries may take
 DEFAULT_STACK = "aws-services-feed"
 

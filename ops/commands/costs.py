@@ -24,6 +24,7 @@ from ops.prices import DESIGN, TODAY, UPKEEP
 from ops.stack import DeployedStack
 from ops.terminal import (
     DEFAULT_STACK,
+    LOOK,
     Json,
     Profile,
     Region,
@@ -42,6 +43,7 @@ DESIGN_VISIT_KB = 233
 # complete-data.json as `feed demo` published it from the catalogue of moto 5.2.5; `gzip -6` leaves 13,781 bytes of it.
 RECORDED_BYTES = 266_218
 RECORDED_PERCENT = 5.2
+ALARM_METRICS = 19  # twelve alarms, some of which watch several metrics
 
 
 class Unit(StrEnum):
@@ -73,12 +75,13 @@ class Scenario:
 
 
 @app.command(
+    rich_help_panel=LOOK,
     epilog=examples(
         "feed costs",
         "feed costs --visitors 25000 --visitors 50000 --json",
         "feed costs --file-bytes 266218 --file-bytes 59201 --no-free-tier",
         "feed costs --measure --stack-name aws-services-feed",
-    )
+    ),
 )
 def costs(  # noqa: PLR0913 - one argument an option
     *,
@@ -100,7 +103,9 @@ def costs(  # noqa: PLR0913 - one argument an option
     invalidations: Annotated[
         int | None, typer.Option(min=0, help="Paths invalidated in the month; by default each file once a day.")
     ] = None,
-    alarms: Annotated[int, typer.Option(min=0, help="CloudWatch alarms of the stack.")] = 0,
+    alarm_metrics: Annotated[
+        int, typer.Option(min=0, help="Metrics that the stack's alarms watch; CloudWatch bills each.")
+    ] = ALARM_METRICS,
     free_tier: Annotated[
         bool, typer.Option("--free-tier/--no-free-tier", help="Whether the account's free amounts are left for this.")
     ] = True,
@@ -141,7 +146,7 @@ def costs(  # noqa: PLR0913 - one argument an option
         _by_design(of_design, visitors or VISITORS),
         _by_today(of_today, visitors or VISITORS, visit, free=free_tier),
     ]
-    bills = [_upkeep(traffic, alarms, free=free) for free in (True, False)]
+    bills = [_upkeep(traffic, alarm_metrics, free=free) for free in (True, False)]
     if as_json:
         print_json(
             {
@@ -167,9 +172,9 @@ def _measured(stack: DeployedStack) -> Visit:
     return Visit((len(body),), percent, f"measured on {COMPLETE_DATA_FILE} of the stack {stack.name}, gzip -6")
 
 
-def _upkeep(traffic: Traffic, alarms: int, *, free: bool) -> Bill:
+def _upkeep(traffic: Traffic, alarm_metrics: int, *, free: bool) -> Bill:
     paths = traffic.invalidated_paths
-    return upkeep(Day(len(FILES)), days=traffic.days, alarms=alarms, invalidated_paths=paths, free=free)
+    return upkeep(Day(len(FILES)), days=traffic.days, alarm_metrics=alarm_metrics, invalidated_paths=paths, free=free)
 
 
 def _by_design(traffic: Traffic, visitors: list[int]) -> Scenario:

@@ -8,14 +8,17 @@ from rich.progress import track
 
 from ops import distribution
 from ops.terminal import (
+    ACT,
     DEFAULT_STACK,
     FAILED,
+    LOOK,
     UNUSABLE,
     Json,
     Profile,
     Region,
     StackName,
     Yes,
+    examples,
     opened,
     print_rows,
     say,
@@ -24,7 +27,10 @@ from ops.terminal import (
 app = typer.Typer()
 
 
-@app.command(epilog="Examples: feed redistribute regions.json services.json | feed redistribute --all --yes")
+@app.command(
+    rich_help_panel=ACT,
+    epilog=examples("feed redistribute regions.json services.json", "feed redistribute --all --yes"),
+)
 def redistribute(  # noqa: PLR0913 - one argument an option
     keys: Annotated[list[str] | None, typer.Argument(help="Keys, with or without the source prefix.")] = None,
     glob: Annotated[list[str] | None, typer.Option(help="Also what matches; ** crosses folders.")] = None,
@@ -53,7 +59,7 @@ def redistribute(  # noqa: PLR0913 - one argument an option
         raise typer.Exit(FAILED)
 
 
-@app.command(epilog="Examples: feed sweep | feed sweep --yes")
+@app.command(rich_help_panel=ACT, epilog=examples("feed sweep", "feed sweep --yes"))
 def sweep(
     *,
     yes: Yes = False,
@@ -76,7 +82,7 @@ def sweep(
         raise typer.Exit(FAILED)
 
 
-@app.command(epilog="Example: feed failures --json")
+@app.command(rich_help_panel=LOOK, epilog=examples("feed failures --json"))
 def failures(
     *,
     as_json: Json = False,
@@ -94,7 +100,7 @@ def failures(
         raise typer.Exit(FAILED)
 
 
-@app.command(epilog="Examples: feed redrive | feed redrive --yes")
+@app.command(rich_help_panel=ACT, epilog=examples("feed redrive", "feed redrive --yes"))
 def redrive(
     *,
     yes: Yes = False,

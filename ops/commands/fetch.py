@@ -11,6 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from ops.fetching import Arrival, arrivals, fetch, to_arrive
 from ops.stack import DeployedStack, InvocationError
 from ops.terminal import (
+    ACT,
     DEFAULT_STACK,
     FAILED,
     Json,
@@ -28,6 +29,7 @@ app = typer.Typer()
 
 
 @app.command(
+    rich_help_panel=ACT,
     name="fetch",
     epilog=examples(
         "feed fetch",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import typer
 
 from ops.stack import DeployedStack
-from ops.terminal import DEFAULT_STACK, Json, Profile, Region, StackName, console, examples, opened, print_json
+from ops.terminal import DEFAULT_STACK, LOOK, Json, Profile, Region, StackName, console, examples, opened, print_json
 
 app = typer.Typer()
 
@@ -40,7 +40,9 @@ class Log:
     follow: str
 
 
-@app.command(epilog=examples("feed logs", "feed logs --stack-name aws-services-feed-prod --profile prod"))
+@app.command(
+    rich_help_panel=LOOK, epilog=examples("feed logs", "feed logs --stack-name aws-services-feed-prod --profile prod")
+)
 def logs(
     *,
     as_json: Json = False,

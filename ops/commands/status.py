@@ -14,6 +14,7 @@ from ops.terminal import (
     DEFAULT_MAX_AGE_HOURS,
     DEFAULT_STACK,
     FAILED,
+    LOOK,
     Json,
     MaxAgeHours,
     Profile,
@@ -29,7 +30,7 @@ from ops.watch import Alarm
 app = typer.Typer()
 
 
-@app.command(epilog=examples("feed status", "feed status --drift", "feed status --json"))
+@app.command(rich_help_panel=LOOK, epilog=examples("feed status", "feed status --drift", "feed status --json"))
 def status(  # noqa: PLR0913 - one argument an option
     *,
     drift: Annotated[

@@ -15,6 +15,7 @@ from ops.terminal import (
     DEFAULT_MAX_AGE_HOURS,
     DEFAULT_STACK,
     FAILED,
+    LOOK,
     Json,
     MaxAgeHours,
     Profile,
@@ -33,11 +34,12 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @app.command(
+    rich_help_panel=LOOK,
     epilog=examples(
         "feed verify",
         "feed verify --url https://your.site/data/",
         "feed verify --max-age-hours 2 --json",
-    )
+    ),
 )
 def verify(  # noqa: PLR0913 - one argument an option
     *,

@@ -79,7 +79,7 @@ def test_a_measurement_without_a_stack_is_said_in_one_line(monkeypatch: pytest.M
 
 
 def test_the_feed_itself_has_its_own_bill() -> None:
-    answer: Any = json.loads(feed_costs("--json", "--alarms", "12").stdout)
+    answer: Any = json.loads(feed_costs("--json", "--alarm-metrics", "12").stdout)
 
     assert answer["upkeep"]["withFreeAmounts"]["dollars"] == "0.20"
     assert answer["upkeep"]["withoutFreeAmounts"]["dollars"] == "1.95"

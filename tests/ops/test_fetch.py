@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ops.embedded.cloud import EmbeddedCloud
+from shared.contract import FILES
 
 STACK = "aws-services-feed"
 Feed = Callable[..., CompletedProcess[str]]
@@ -59,12 +60,11 @@ def test_a_fetch_ends_when_the_website_has_every_file(cloud: EmbeddedCloud, feed
 
     assert finished.returncode == 0, finished.stderr
     website = {
-        name: cloud.client("s3").get_object(Bucket=cloud.website, Key=f"data/{name}")["Body"].read()
-        for name in ("complete-data.json", "regions.json", "services.json")
+        name: cloud.client("s3").get_object(Bucket=cloud.website, Key=f"data/{name}")["Body"].read() for name in FILES
     }
     run = json.loads(website["complete-data.json"])["metadata"]["runId"]
     assert f"Fetched: run {run}" in finished.stdout
-    assert finished.stdout.count("after ") + finished.stdout.count("unchanged") == 3
+    assert finished.stdout.count("after ") + finished.stdout.count("unchanged") == len(FILES)
     assert finished.stdout.count("aws-data/history/") == 1
 
 
@@ -72,7 +72,7 @@ def test_a_script_gets_the_summary_and_the_lag_of_each_file(cloud: EmbeddedCloud
     answer: Any = json.loads(feed("fetch", "--json").stdout)
 
     assert (answer["summary"]["regions"], answer["summary"]["regionServices"]) == (2, 4)
-    assert {one["name"] for one in answer["published"]} == {"complete-data.json", "regions.json", "services.json"}
+    assert {one["name"] for one in answer["published"]} == set(FILES)
     assert answer["late"] == []
 
 

@@ -195,18 +195,18 @@ def test_a_truncated_file_is_red_in_the_source_and_in_the_queue_and_the_website_
     assert "feed failures" in finished["DistributionFailures is empty"]
 
 
-def at(body: bytes, time: str) -> bytes:
-    """The file as if its run had been at that time."""
-    timestamp = json.loads(body).get("timestamp") or json.loads(body)["metadata"]["timestamp"]
-    return body.replace(timestamp.encode(), time.encode())
+def at(originals: dict[str, bytes], time: str) -> dict[str, bytes]:
+    """The files as if their run had been at that time."""
+    run = json.loads(originals["complete-data.json"])["metadata"]["timestamp"]
+    return {name: body.replace(run.encode(), time.encode()) for name, body in originals.items()}
 
 
 def test_data_of_the_day_before_yesterday_is_red(
     cloud: EmbeddedCloud, feed: Feed, red: Red, originals: dict[str, bytes]
 ) -> None:
     then = (datetime.now(UTC) - timedelta(hours=27)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    for name, body in originals.items():
-        upload(cloud, name, at(body, then))
+    for name, body in at(originals, then).items():
+        upload(cloud, name, body)
 
     finished = red()
 
@@ -216,7 +216,7 @@ def test_data_of_the_day_before_yesterday_is_red(
 
 
 def test_files_of_two_runs_are_red(cloud: EmbeddedCloud, red: Red, originals: dict[str, bytes]) -> None:
-    upload(cloud, "regions.json", at(originals["regions.json"], "2026-01-01T00:00:00Z"))
+    upload(cloud, "regions.json", at(originals, "2026-01-01T00:00:00Z")["regions.json"])
 
     assert red().keys() == {"the files are of one run"}
 
@@ -351,7 +351,7 @@ def test_a_file_that_is_not_to_be_published_is_not_missed(observed: Observed) ->
     changed = replace(
         observed,
         functions={"distributor": chosen},
-        website=observed.website | {"services.json": gone, "complete-data.json": gone},
+        website={name: there if name == "regions.json" else gone for name, there in observed.website.items()},
     )
 
     assert failing(check_website(changed, datetime.now(UTC))) == {}

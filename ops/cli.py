@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands import costs, distribution, fetch, logs, status, verify
+from ops.commands import costs, distribution, fetch, invalidate, logs, status, verify
 from ops.embedded.environment import isolate
 from ops.terminal import FAILED, LOCAL, console, examples
 
@@ -73,5 +73,5 @@ def cloud(
             typer.echo("stopped", err=True)
 
 
-for commands in (status.app, verify.app, fetch.app, distribution.app, logs.app, costs.app):
+for commands in (status.app, verify.app, fetch.app, distribution.app, invalidate.app, logs.app, costs.app):
     app.add_typer(commands)

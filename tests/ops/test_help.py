@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from ops.cli import app
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-REPORTS = {"costs", "failures", "fetch", "logs", "redistribute", "redrive", "status", "sweep", "verify"}
+REPORTS = {"costs", "failures", "fetch", "invalidate", "logs", "redistribute", "redrive", "status", "sweep", "verify"}
 
 
 def test_every_command_is_listed() -> None:

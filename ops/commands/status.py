@@ -29,6 +29,8 @@ from ops.watch import Alarm
 
 app = typer.Typer()
 
+TITLE: Any = {"title_justify": "left", "title_style": "bold"}
+
 
 @app.command(rich_help_panel=LOOK, epilog=examples("feed status", "feed status --drift", "feed status --json"))
 def status(  # noqa: PLR0913 - one argument an option
@@ -75,13 +77,16 @@ def _run_words(found: Status) -> str:
     metadata, counts = found.last_run.metadata, found.last_run.metadata.counts
     age = age_words((found.now - metadata.timestamp).total_seconds())
     return (
-        f"[bold]Last run[/]   {metadata.timestamp:%Y-%m-%d %H:%M:%S} UTC, {age} ago, run {escape(metadata.run_id)}\n"
-        f"           {counts.regions:,} regions, {counts.services:,} services, {counts.region_services:,} pairs"
+        f"[bold]Last run[/]   {metadata.timestamp:%Y-%m-%d %H:%M:%S} UTC, {age} ago\n"
+        f"           {counts.regions:,} regions, {counts.services:,} services, {counts.region_services:,} pairs\n"
+        f"           run {escape(metadata.run_id)}"
     )
 
 
 def _files(found: Status) -> Table:
-    table = Table("file", "bytes", "source (UTC)", "website (UTC)", "", title="Files", title_justify="left")
+    table = Table(
+        "file", "bytes", "source (UTC)", "website (UTC)", "", title="Files", title_justify="left", title_style="bold"
+    )
     for one in found.files:
         size = f"{len(one.source.body):,}" if one.source else ""
         table.add_row(one.name, size, _time(one.source), _time(one.website), one.state)
@@ -93,7 +98,9 @@ def _time(stored: StoredObject | None) -> str:
 
 
 def _queues(found: Status) -> Table:
-    table = Table("queue", "waiting", "taken or delayed", "oldest", title="Queues", title_justify="left")
+    table = Table(
+        "queue", "waiting", "taken or delayed", "oldest", title="Queues", title_justify="left", title_style="bold"
+    )
     for name, queue in found.observed.queues.items():
         if isinstance(queue, QueueState):
             seconds = found.seen.oldest_seconds.get(name)

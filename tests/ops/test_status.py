@@ -54,7 +54,7 @@ def test_a_feed_that_is_well_says_so_on_one_screen(cloud: EmbeddedCloud, feed: F
     assert "2 regions, 4 services, 4 pairs" in finished.stdout
     assert "the stack has none" in finished.stdout  # alarms
     assert f"{len(FILES)} of {len(FILES)} files are in step" in finished.stdout
-    assert len(finished.stdout.splitlines()) < 22 + len(FILES)
+    assert len(finished.stdout.splitlines()) < 23 + len(FILES)
     for name in (*FILES, "FetchFailures", "DistributionFailures"):
         assert name in finished.stdout
 

@@ -24,7 +24,13 @@ class DeployedStack:
 
     session: boto3.Session
     name: str
+    status: str
     outputs: dict[str, str]
+
+    @property
+    def distributes(self) -> bool:
+        """Whether the stack has a website to publish on."""
+        return "DistributorFunctionName" in self.outputs
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - one type for each service
         """A client of the session; it waits as long as the longest function runs."""
@@ -34,7 +40,12 @@ class DeployedStack:
     def output(self, name: str) -> str:
         """An output of the stack; StackError if it has none of that name."""
         if name not in self.outputs:
-            msg = f"the stack {self.name} has no {name}: it distributes nothing (DistributionBucketName is empty)"
+            why = (
+                "deploy this version of template.yaml"
+                if self.distributes
+                else "it distributes nothing (DistributionBucketName is empty)"
+            )
+            msg = f"the stack {self.name} has no {name}: {why}"
             raise StackError(msg)
         return self.outputs[name]
 
@@ -45,6 +56,13 @@ class DeployedStack:
         if "FunctionError" in answer:
             raise InvocationError(content.get("errorMessage", "") or content.get("errorType", "no reason given"))
         return content
+
+    def source(self, name: str) -> bytes:
+        """The bytes of a file below the source prefix."""
+        key = f"{self.output('SourceKeyPrefix')}/{name}"
+        answer = self.client("s3").get_object(Bucket=self.output("SourceBucketName"), Key=key)
+        body: bytes = answer["Body"].read()
+        return body
 
     def source_keys(self) -> Iterator[str]:
         """Every key below the source prefix."""
@@ -62,4 +80,4 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
         msg = f"cannot look up the stack {name}: {error}"
         raise StackError(msg) from error
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
-    return DeployedStack(session, name, outputs)
+    return DeployedStack(session, name, stack["StackStatus"], outputs)

@@ -244,7 +244,7 @@ def test_without_a_website_nothing_of_the_distributor_is_created() -> None:
     stack = stack_with(DistributionBucketName="")
 
     assert not [one.logical_id for one in stack.resources if re.search("Distribut|Sweep", one.logical_id)]
-    assert not [name for name in stack.outputs if re.search("Distribut|Published|Sweep", name)]
+    assert not [name for name in stack.outputs if re.search("Distribut|Published|Sweep|Website", name)]
     (bucket,) = stack.of_type("AWS::S3::Bucket")
     assert "NotificationConfiguration" not in bucket.properties
 

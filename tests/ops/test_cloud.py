@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -42,6 +43,16 @@ def test_an_upload_by_hand_is_distributed_too(cloud: EmbeddedCloud) -> None:
 
     assert outcomes(cloud) == ["copied"]
     assert "data/space plus+日.json" in cloud.objects(cloud.website)
+
+
+def test_requests_without_a_body_are_signed_like_all_others(cloud: EmbeddedCloud) -> None:
+    found = cloud.client("lambda").get_function_configuration(FunctionName="aws-services-feed-fetcher")
+    schedule = cloud.client("scheduler").get_schedule(Name="aws-services-feed-fetch")
+    stranger = cloud._connect("scheduler", replace(cloud._operator, secret_access_key="not-it"))
+
+    assert (found["Handler"], schedule["State"]) == ("fetcher.handler.lambda_handler", "ENABLED")
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        stranger.get_schedule(Name="aws-services-feed-fetch")
 
 
 @pytest.mark.parametrize("key", ["aws-data/x.txt", "elsewhere/x.json"])

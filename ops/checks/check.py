@@ -1,0 +1,32 @@
+"""One thing that must hold, and what to do if it does not."""
+
+from dataclasses import dataclass
+
+from ops.observation import StoredObject, Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One sentence that should be true. `found` is what is there; `advice`, what to do if it does not hold."""
+
+    group: str
+    name: str
+    holds: bool
+    found: str = ""
+    advice: str = ""
+
+
+def is_there(group: str, name: str, stored: StoredObject | Unavailable, advice: str) -> Check:
+    """Whether an object is there."""
+    if isinstance(stored, Unavailable):
+        return Check(group, f"{name} is there", holds=False, found=stored.reason, advice=advice)
+    found = f"{len(stored.body):,} bytes, {stored.last_modified:%Y-%m-%d %H:%M:%S} UTC"
+    return Check(group, f"{name} is there", holds=True, found=found)
+
+
+def equals(group: str, name: str, found: str, wanted: str | None, advice: str) -> Check:
+    """Whether a header is as it should be; None: nobody can tell how that is."""
+    if wanted is None:
+        return Check(group, name, holds=False, found=found, advice="the distributor's configuration cannot be read")
+    holds = found == wanted
+    return Check(group, name, holds, found if holds else f"{found or 'missing'}, not {wanted}", advice)

@@ -1,0 +1,125 @@
+"""What readers got at a public URL in, checks out: the file itself, its headers, and how old it is. Pure."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from ops.checks.check import Check, equals
+from ops.checks.website import CONTENT_TYPE
+from ops.edge import ORIGIN, EdgeAnswer, Unreachable
+from ops.observation import StoredObject, Unavailable
+
+LEAST_COMPRESSED = 1_000
+"""Bytes of the smallest file that CloudFront compresses.
+
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/ServingCompressedFiles.html
+"""
+
+
+def check_edge(
+    name: str,
+    answer: EdgeAnswer | Unreachable,
+    website: StoredObject | Unavailable,
+    cache_control: str | None,
+    now: datetime,
+) -> Iterator[Check]:
+    """That a reader gets the website's file under the right headers; one check alone if there is no file at all."""
+    group = answer.url.removesuffix(name)
+    if isinstance(answer, Unreachable):
+        yield Check(
+            group, f"{name} answers", holds=False, found=answer.reason, advice="check the URL and the distribution"
+        )
+        return
+    advice = _advice(answer)
+    found = f"{answer.status} {answer.headers.get('location', '')}".strip()
+    yield Check(group, f"{name} answers 200", answer.status == 200, found, advice)  # noqa: PLR2004
+    if answer.status != 200:  # noqa: PLR2004
+        return
+    page = _is_page(answer.body)
+    yield Check(
+        group,
+        f"{name} is JSON and no page",
+        not page,
+        "HTML or broken" if page else f"{len(answer.body):,} bytes",
+        "the distribution answers a missing file with a page: check origin, path and custom error responses",
+    )
+    yield from _check_headers(group, name, answer, cache_control)
+    if isinstance(website, StoredObject):
+        yield _check_body(group, name, answer, website, now)
+
+
+def _check_headers(group: str, name: str, answer: EdgeAnswer, cache_control: str | None) -> Iterator[Check]:
+    headers = answer.headers
+    media_type = headers.get("content-type", "").partition(";")[0].strip()
+    by_edge = (
+        "a policy or function of the distribution changes it, or the edge has an older copy: feed verify without --url"
+    )
+    yield equals(group, f"{name}: Content-Type", media_type, CONTENT_TYPE, by_edge)
+    yield equals(group, f"{name}: Cache-Control", headers.get("cache-control", ""), cache_control, by_edge)
+    age, longest = _seconds(headers.get("age", "0")), max_age(headers.get("cache-control", ""))
+    yield Check(
+        group,
+        f"{name}: Age",
+        longest is None or (age is not None and age <= longest),
+        f"{headers.get('age', 'none')}, max-age {longest}",
+        "the edge keeps it for longer than max-age: lower the minimum TTL of the behaviour's cache policy",
+    )
+    if len(answer.body) >= LEAST_COMPRESSED:
+        yield Check(
+            group,
+            f"{name}: compression",
+            answer.encoding in {"gzip", "br"},
+            answer.encoding or "none",
+            "switch on automatic compression in the behaviour, and gzip and Brotli in its cache policy",
+        )
+    allowed = headers.get("access-control-allow-origin", "")
+    yield Check(
+        group,
+        f"{name}: CORS",
+        allowed in {"*", ORIGIN},
+        f"Access-Control-Allow-Origin {allowed or 'is missing'}",
+        "give the behaviour the managed response headers policy SimpleCORS (README: The website bucket)",
+    )
+
+
+def _check_body(group: str, name: str, answer: EdgeAnswer, website: StoredObject, now: datetime) -> Check:
+    sentence = f"{name} has the website bucket's bytes"
+    if answer.body == website.body:
+        return Check(group, sentence, holds=True, found=f"{len(answer.body):,} bytes")
+    longest = max_age(website.cache_control)
+    fresh_at = website.last_modified + timedelta(seconds=longest or 0)
+    if now <= fresh_at:
+        wait = (fresh_at - now).total_seconds()
+        return Check(group, sentence, holds=True, found=f"the edge has an older copy for {wait:.0f} s more at most")
+    return Check(
+        group,
+        sentence,
+        holds=False,
+        found="other bytes, though max-age has passed since the website bucket got its own",
+        advice=f"feed invalidate {name}, or check the origin and the minimum TTL of the behaviour's cache policy",
+    )
+
+
+def max_age(cache_control: str) -> int | None:
+    """The seconds that a shared cache may keep an answer; None if it does not say."""
+    found = {name: int(value) for name, value in re.findall(r"(s-maxage|max-age)=(\d+)", cache_control)}
+    return found.get("s-maxage", found.get("max-age"))
+
+
+def _seconds(age: str) -> int | None:
+    return int(age) if age.isdecimal() else None
+
+
+def _is_page(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return True
+    return False
+
+
+def _advice(answer: EdgeAnswer) -> str:
+    if "location" in answer.headers:
+        return "give --url what it leads to"
+    return "check the path, the origin's path, and that the bucket's policy lets the distribution read"

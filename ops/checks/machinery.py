@@ -1,0 +1,112 @@
+"""What brings the files there in, checks out: the stack, its functions, schedules, notification and queues. Pure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ops.checks.check import Check
+from ops.observation import Observed, QueueState, Unavailable
+from shared.contract import FILES
+
+DEPLOY_AGAIN = "deploy it again, under another name if CloudFormation does not see that it is gone"
+DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
+
+
+def check_machinery(observed: Observed) -> Iterator[Check]:
+    """That everything is there, can run and is called, and that nothing has failed."""
+    yield _check_stack(observed)
+    yield from _check_functions(observed)
+    yield from _check_events(observed)
+    yield from _check_queues(observed)
+
+
+def _check_stack(observed: Observed) -> Check:
+    stack = observed.stack
+    return Check(
+        "Stack",
+        f"{stack.name} is deployed",
+        stack.status in DEPLOYED,
+        stack.status,
+        "look at the stack's events in CloudFormation, then run sam deploy again",
+    )
+
+
+def _check_functions(observed: Observed) -> Iterator[Check]:
+    for role, function in observed.functions.items():
+        if isinstance(function, Unavailable):
+            yield Check("Functions", f"the {role} is there", holds=False, found=function.reason, advice=DEPLOY_AGAIN)
+            continue
+        ready = function.state in {"Active", "Inactive"} and function.last_update == "Successful"
+        yield Check(
+            "Functions",
+            f"the {role} can run",
+            ready,
+            f"{function.state}, last update {function.last_update}",
+            f"aws lambda get-function --function-name {function.name} gives the reason; then run sam deploy again",
+        )
+        paused = function.concurrency == 0
+        yield Check(
+            "Functions",
+            f"the {role} is not paused",
+            not paused,
+            "its reserved concurrency is 0" if paused else "not limited to 0",
+            f"aws lambda delete-function-concurrency --function-name {function.name}; events wait for 6 hours",
+        )
+
+
+def _check_events(observed: Observed) -> Iterator[Check]:
+    for name, state in observed.schedules.items():
+        found = state.reason if isinstance(state, Unavailable) else state
+        advice = "enable it in EventBridge Scheduler, or deploy with ScheduleState=ENABLED"
+        yield Check("Events", f"the schedule {name} is enabled", state == "ENABLED", found, advice)
+    if observed.stack.distributes:
+        wrong = _wrong_notification(observed)
+        yield Check(
+            "Events",
+            "the source bucket notifies the distributor",
+            not wrong,
+            wrong or "ObjectCreated",
+            "deploy with DistributionBucketName empty, then with its name again: CloudFormation does not see what "
+            "others removed. Until then feed sweep --yes publishes",
+        )
+
+
+def _wrong_notification(observed: Observed) -> str:
+    stack, configurations = observed.stack, observed.notifications
+    if isinstance(configurations, Unavailable):
+        return configurations.reason
+    function, prefix = stack.output("DistributorFunctionName"), f"{stack.output('SourceKeyPrefix')}/"
+    ours = [one for one in configurations if one["LambdaFunctionArn"].endswith(f":function:{function}")]
+    if not ours:
+        return f"no notification names {function}"
+    if not any(_hears_all(one, prefix) for one in ours):
+        return f"no notification is for s3:ObjectCreated:* of all files below {prefix}"
+    return ""
+
+
+def _hears_all(notification: dict[str, Any], prefix: str) -> bool:
+    rules = notification.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    wanted = {rule["Name"].lower(): rule["Value"] for rule in rules}
+    return (
+        "s3:ObjectCreated:*" in notification["Events"]
+        and prefix.startswith(wanted.get("prefix", ""))
+        and all(name.endswith(wanted.get("suffix", "")) for name in FILES)
+    )
+
+
+def _check_queues(observed: Observed) -> Iterator[Check]:
+    for name, queue in observed.queues.items():
+        if name.endswith("Failures"):
+            yield check_failures(name, queue)
+
+
+def check_failures(name: str, queue: QueueState | Unavailable) -> Check:
+    """Whether a queue that keeps what failed is empty."""
+    if isinstance(queue, Unavailable):
+        return Check("Queues", f"{name} is there", holds=False, found=queue.reason, advice=DEPLOY_AGAIN)
+    held = queue.visible + queue.hidden
+    advice = (
+        "feed failures shows them, feed redrive --yes tries them again"
+        if name == "DistributionFailures"
+        else f"aws sqs receive-message --queue-url {queue.url} shows them; once mended, aws sqs purge-queue drops them"
+    )
+    return Check("Queues", f"{name} is empty", not held, f"{held} message(s)", advice)

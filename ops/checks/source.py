@@ -1,0 +1,96 @@
+"""The files of the source bucket in, checks out: there, valid, of one run, and fresh. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from ops.checks.check import Check, is_there
+from ops.observation import Observed, StoredObject
+from shared.contract import (
+    COMPLETE_DATA_FILE,
+    FILES,
+    REGIONS_FILE,
+    SERVICES_FILE,
+    CompleteData,
+    Document,
+    Regions,
+    Services,
+)
+
+GROUP = "Source bucket"
+
+
+def check_source(observed: Observed, now: datetime, max_age: timedelta) -> Iterator[Check]:
+    """That each file of the contract is there and keeps it, that they belong together, and are not too old."""
+    for name, stored in observed.source.items():
+        yield is_there(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
+        if isinstance(stored, StoredObject):
+            wrong = _breach(name, stored.body)
+            advice = "feed fetch writes it anew, or bring back an old version (README: Roll a file back)"
+            yield Check(GROUP, f"{name} keeps the contract", not wrong, wrong or "valid", advice)
+    documents = parsed(observed)
+    complete = documents.get(COMPLETE_DATA_FILE)
+    if isinstance(complete, CompleteData):
+        yield check_freshness(complete, now, max_age)
+    yield from _check_together(documents)
+
+
+def parsed(observed: Observed) -> dict[str, Document]:
+    """The source's files that are there and keep the contract."""
+    return {
+        name: FILES[name].from_bytes(stored.body)
+        for name, stored in observed.source.items()
+        if isinstance(stored, StoredObject) and not _breach(name, stored.body)
+    }
+
+
+def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta) -> Check:
+    """Whether the last run is recent enough."""
+    age = now - complete.metadata.timestamp
+    return Check(
+        GROUP,
+        f"the data is at most {max_age.total_seconds() / 3600:g} h old",
+        age <= max_age,
+        f"{age.total_seconds() / 3600:.1f} h, of {complete.metadata.timestamp:%Y-%m-%d %H:%M} UTC",
+        "feed fetch runs the fetcher now; if that fails, feed logs shows where to look",
+    )
+
+
+def _check_together(documents: dict[str, Document]) -> Iterator[Check]:
+    advice = "feed fetch writes all files in one run; one of them was uploaded by hand or its write failed"
+    stamps = {name: stamp for name, one in documents.items() if (stamp := getattr(one, "timestamp", None))}
+    complete = documents.get(COMPLETE_DATA_FILE)
+    if isinstance(complete, CompleteData):
+        stamps[COMPLETE_DATA_FILE] = complete.metadata.timestamp
+    if len(stamps) > 1:
+        found = ", ".join(f"{name} {stamp:%Y-%m-%d %H:%M:%S}" for name, stamp in sorted(stamps.items()))
+        same = len(set(stamps.values())) == 1
+        yield Check(GROUP, "the files are of one run", same, "one timestamp" if same else found, advice)
+    regions, services = documents.get(REGIONS_FILE), documents.get(SERVICES_FILE)
+    if isinstance(complete, CompleteData) and isinstance(regions, Regions) and isinstance(services, Services):
+        inside, beside = complete.metadata.counts, (regions.count, services.count)
+        same = (
+            [one.code for one in complete.regions.regions] == [one.code for one in regions.regions]
+            and list(complete.services.services) == [one.code for one in services.services]
+        )  # fmt: skip
+        yield Check(
+            GROUP,
+            "the files name the same regions and services",
+            same,
+            f"{beside[0]} regions and {beside[1]} services"
+            if same
+            else f"{COMPLETE_DATA_FILE} has {inside.regions} regions and {inside.services} services, "
+            f"{REGIONS_FILE} {beside[0]}, {SERVICES_FILE} {beside[1]}",
+            advice,
+        )
+
+
+def _breach(name: str, body: bytes) -> str:
+    try:
+        FILES[name].from_bytes(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return f"{where + ': ' if where else ''}{first['msg']}"
+    return ""

@@ -1,0 +1,1 @@
+"""The commands on a stack, a module for each concern; `ops.cli` puts them together."""

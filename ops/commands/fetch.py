@@ -1,0 +1,111 @@
+"""`feed fetch`: fetch the catalogue now, and wait until readers have it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from ops.fetching import Arrival, arrivals, fetch, to_arrive
+from ops.stack import DeployedStack, InvocationError
+from ops.terminal import (
+    ACT,
+    DEFAULT_STACK,
+    FAILED,
+    Json,
+    Profile,
+    Region,
+    StackName,
+    examples,
+    opened,
+    print_json,
+    print_rows,
+    say,
+)
+
+app = typer.Typer()
+
+
+@app.command(
+    rich_help_panel=ACT,
+    name="fetch",
+    epilog=examples(
+        "feed fetch",
+        "feed fetch --no-wait --json",
+        "feed fetch --region-code eu-west-3 --region-code eusc-de-east-1",
+        "feed fetch --accept-shrink",
+    ),
+)
+def fetch_now(  # noqa: PLR0913 - one argument an option
+    *,
+    region_code: Annotated[
+        list[str] | None, typer.Option(help="Fetch only this region's services anew; repeatable. By default all.")
+    ] = None,
+    accept_shrink: Annotated[
+        bool, typer.Option("--accept-shrink", help="Write the files even if much of the catalogue has gone.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the website has the files.")] = True,
+    seconds: Annotated[float, typer.Option(min=0, help="How long to wait for the website.")] = 120,
+    as_json: Json = False,
+    stack_name: StackName = DEFAULT_STACK,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Fetch the catalogue now. Exit code 1, with the fetcher's own message, if it fails or the website lags behind."""
+    with opened(stack_name, profile, region) as stack:
+        summary = _fetch(stack, region_code or [], accept_shrink=accept_shrink)
+        expected = to_arrive(stack, summary) if wait else []
+        with _spinner("waiting for the website"):
+            arrived = {one.name: one for one in arrivals(stack, expected, seconds)}
+    late = [name for name in expected if name not in arrived]
+    if as_json:
+        print_json({"summary": summary, "published": [_data(one) for one in arrived.values()], "late": late})
+    else:
+        _print(summary, arrived)
+    if late:
+        say(f"not on the website after {seconds:g} s: {', '.join(late)}; feed failures shows why", as_json=as_json)
+        raise typer.Exit(FAILED)
+    if wait and not expected:
+        say("nothing to wait for: the stack distributes none of these files", as_json=as_json)
+
+
+def _fetch(stack: DeployedStack, regions: list[str], *, accept_shrink: bool) -> dict[str, Any]:
+    try:
+        with _spinner("fetching"):
+            return fetch(stack, regions, accept_shrink=accept_shrink)
+    except InvocationError as error:
+        typer.echo(f"feed: the fetcher failed: {error}\nfeed logs shows where to look further", err=True)
+        raise typer.Exit(FAILED) from error
+
+
+@contextmanager
+def _spinner(words: str) -> Iterator[None]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task(words, total=None)
+        yield
+
+
+def _print(summary: dict[str, Any], arrived: dict[str, Arrival]) -> None:
+    fields = ("regions", "services", "regionServices", "ssmCalls", "seconds")
+    row = [f"{summary[field]:,}" for field in fields]
+    columns = ["regions", "services", "pairs", "SSM calls", "seconds"]
+    print_rows(f"Fetched: run {summary['runId']}", columns, [row], data=None, as_json=False)
+    rows = []
+    for written in summary["written"]:
+        arrival = arrived.get(written["key"].rpartition("/")[2])
+        rows.append([written["key"], f"{written['bytes']:,}", _words(arrival)])
+    print_rows("Written", ["key", "bytes", "on the website"], rows, data=None, as_json=False)
+
+
+def _words(arrival: Arrival | None) -> str:
+    if arrival is None:
+        return "-"
+    return "unchanged" if arrival.lag_seconds is None else f"after {arrival.lag_seconds:.0f} s"
+
+
+def _data(arrival: Arrival) -> dict[str, Any]:
+    return {"name": arrival.name, "lagSeconds": arrival.lag_seconds}

@@ -1,0 +1,103 @@
+"""`feed logs`: where the logs are and what to ask them. Reads the stack's outputs and nothing else."""
+
+import shlex
+from dataclasses import dataclass
+
+import typer
+
+from ops.stack import DeployedStack
+from ops.terminal import DEFAULT_STACK, LOOK, Json, Profile, Region, StackName, console, examples, opened, print_json
+
+app = typer.Typer()
+
+LAST_DAY = '--start-time "$(($(date +%s) - 86400))" --end-time "$(date +%s)"'
+RUN_ID = "RUN_ID"
+QUERIES = {
+    "errors and warnings of all functions": "fields @timestamp, service, message, source, reason, exception_name\n"
+    '| filter level in ["ERROR", "WARNING", "CRITICAL"] or @message like /errorType|timed out|"status":"timeout"/\n'
+    "| sort @timestamp desc\n"
+    "| limit 50",
+    f"one run through all functions (put its id in place of {RUN_ID})": "fields @timestamp, service, message, source, "
+    "outcome\n"
+    f'| filter @message like "{RUN_ID}"\n'
+    "| sort @timestamp",
+    "rejected files, and why": "fields @timestamp, source, reason\n"
+    '| filter message = "object_rejected"\n'
+    "| stats count() as times, latest(@timestamp) as last by source, reason",
+    "slow copies": "fields @timestamp, source, seconds, passes, bytes\n"
+    '| filter message = "object_copied"\n'
+    "| sort seconds desc\n"
+    "| limit 20",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A function's log group and the command that follows it."""
+
+    function: str
+    group: str
+    follow: str
+
+
+@app.command(
+    rich_help_panel=LOOK, epilog=examples("feed logs", "feed logs --stack-name aws-services-feed-prod --profile prod")
+)
+def logs(
+    *,
+    as_json: Json = False,
+    stack_name: StackName = DEFAULT_STACK,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Print where the logs are, commands that follow them, and queries for CloudWatch Logs Insights."""
+    with opened(stack_name, profile, region) as stack:
+        options = _options(stack, profile)
+        found = [_log(name, options) for key, name in stack.outputs.items() if key.endswith("FunctionName")]
+    query = f"aws logs start-query {_groups(found)} {LAST_DAY} --query-string {{}}{options}"
+    queries = {name: query.format(shlex.quote(text)) for name, text in QUERIES.items()}
+    if as_json:
+        print_json(
+            {
+                "logs": [{"function": one.function, "group": one.group, "follow": one.follow} for one in found],
+                "queries": [{"name": name, "query": text, "start": queries[name]} for name, text in QUERIES.items()],
+            }
+        )
+        return
+    _print(found, options)
+
+
+def _options(stack: DeployedStack, profile: str | None) -> str:
+    """What the AWS CLI needs to find the same account and region."""
+    region = f" --region {shlex.quote(stack.session.region_name)}" if stack.session.region_name else ""
+    return region + (f" --profile {shlex.quote(profile)}" if profile else "")
+
+
+def _log(function: str, options: str) -> Log:
+    group = f"/aws/lambda/{function}"  # as the template names it
+    return Log(function, group, f"aws logs tail {group} --follow --format short{options}")
+
+
+def _groups(found: list[Log]) -> str:
+    return "--log-group-names " + " ".join(one.group for one in found)
+
+
+def _print(found: list[Log], options: str) -> None:
+    terminal = console()
+
+    def line(text: str, style: str = "") -> None:
+        terminal.print(text, style=style, soft_wrap=True, markup=False)
+
+    line("Follow", "bold")
+    for one in found:
+        line(f"  {one.follow}")
+    line("\nAsk, in CloudWatch Logs Insights over these log groups", "bold")
+    for one in found:
+        line(f"  {one.group}", "dim")
+    for name, text in QUERIES.items():
+        line(f"\n  # {name}", "dim")
+        line("\n".join(f"  {part}" for part in text.splitlines()))
+    line("\nOr at the terminal, over the last day", "bold")
+    line(f"  aws logs start-query {_groups(found)} \\")
+    line(f"    {LAST_DAY} --query-string 'QUERY'{options}")
+    line(f"  aws logs get-query-results --query-id ID{options}")

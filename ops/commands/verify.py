@@ -1,0 +1,99 @@
+"""`feed verify`: everything that must hold after a deployment, a line each."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from ops import verification
+from ops.checks.check import Check
+from ops.terminal import (
+    DEFAULT_MAX_AGE_HOURS,
+    DEFAULT_STACK,
+    FAILED,
+    LOOK,
+    Json,
+    MaxAgeHours,
+    Profile,
+    Region,
+    StackName,
+    console,
+    examples,
+    opened,
+    print_json,
+    refuse,
+)
+
+app = typer.Typer()
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@app.command(
+    rich_help_panel=LOOK,
+    epilog=examples(
+        "feed verify",
+        "feed verify --url https://your.site/data/",
+        "feed verify --max-age-hours 2 --json",
+    ),
+)
+def verify(  # noqa: PLR0913 - one argument an option
+    *,
+    url: Annotated[
+        list[str] | None,
+        typer.Option(help="Where readers find the files: https://your.site/data/; repeatable."),
+    ] = None,
+    max_age_hours: MaxAgeHours = DEFAULT_MAX_AGE_HOURS,
+    as_json: Json = False,
+    stack_name: StackName = DEFAULT_STACK,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Check a deployment from its stack to its readers; changes nothing. Exit code 0 only if every check holds."""
+    bases = [_base(one) for one in url or []]
+    with opened(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
+        checks = list(verification.verify(stack, bases, datetime.now(UTC), timedelta(hours=max_age_hours)))
+    if as_json:
+        print_json([_data(check) for check in checks])
+    else:
+        _print(checks, distributes=stack.distributes)
+    if not all(check.holds for check in checks):
+        raise typer.Exit(FAILED)
+
+
+def _base(url: str) -> str:
+    """The URL with a slash at its end; readers have HTTPS, so plain HTTP is for this machine alone."""
+    parts = urlsplit(url)
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+        refuse(f"--url {url}: it must begin with https:// (http:// for this machine alone)")
+    return url.rstrip("/") + "/"
+
+
+def _print(checks: list[Check], *, distributes: bool) -> None:
+    terminal = console()
+    for group, members in groupby(checks, key=lambda check: check.group):
+        terminal.print(f"[bold]{escape(group)}[/]")
+        for check in members:
+            mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
+            terminal.print(f"  {mark} {escape(check.name)}  [dim]{escape(check.found)}[/]", soft_wrap=True)
+            if not check.holds:
+                terminal.print(f"      [yellow]{escape(check.advice)}[/]", soft_wrap=True)
+    if not distributes:
+        terminal.print("[bold]Website bucket[/]\n  [dim]left out: the stack distributes nothing[/]")
+    holding = sum(check.holds for check in checks)
+    verdict = "[bold green]Every check holds" if holding == len(checks) else "[bold red]NOT every check holds"
+    terminal.print(f"{verdict}[/]: {holding} of {len(checks)}.")
+
+
+def _data(check: Check) -> dict[str, object]:
+    return {
+        "group": check.group,
+        "name": check.name,
+        "holds": check.holds,
+        "found": check.found,
+        "advice": "" if check.holds else check.advice,
+    }

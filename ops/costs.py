@@ -1,0 +1,191 @@
+"""A month's traffic and a list of prices in, the bill out. Pure Decimal arithmetic; nothing is rounded on the way."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from enum import Enum
+
+from ops.prices import UPKEEP, Price, PriceList
+
+CENT = Decimal("0.01")
+FEWEST_COMPRESSED, MOST_COMPRESSED = 1_000, 10_000_000
+"""Bytes of a file that CloudFront compresses.
+
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/ServingCompressedFiles.html
+"""
+
+
+class Gigabyte(Enum):
+    """How many bytes a GB has; AWS's bills count binary ones."""
+
+    DECIMAL = 10**9
+    BINARY = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What readers fetch in a month. A visit is so many requests, which bring `bytes_per_visit` together.
+
+    `miss_percent` of the requests are not in an edge's cache and go on to S3.
+    """
+
+    visitors_per_day: int
+    bytes_per_visit: Decimal
+    days: int = 30
+    requests_per_visit: int = 1
+    miss_percent: Decimal = Decimal(5)
+    invalidated_paths: int = 0
+    gigabyte: Gigabyte = Gigabyte.DECIMAL
+
+    @property
+    def visits(self) -> int:
+        """Visits in the month."""
+        return self.visitors_per_day * self.days
+
+    @property
+    def requests(self) -> Decimal:
+        """Requests in the month."""
+        return Decimal(self.visits * self.requests_per_visit)
+
+    @property
+    def gigabytes(self) -> Decimal:
+        """What readers download in the month."""
+        return self.visits * self.bytes_per_visit / self.gigabyte.value
+
+    @property
+    def misses(self) -> Decimal:
+        """Requests in the month that reach S3 through CloudFront."""
+        return self.requests * self.miss_percent / 100
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a bill; `dollars` is not rounded."""
+
+    name: str
+    quantity: Decimal
+    unit: str
+    dollars: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A month's bill for one way of doing it."""
+
+    name: str
+    lines: tuple[Line, ...]
+
+    @property
+    def dollars(self) -> Decimal:
+        """The sum, not rounded; so it may differ by a cent from the sum of the lines as they are shown."""
+        return sum((line.dollars for line in self.lines), Decimal(0))
+
+
+def to_cents(dollars: Decimal) -> Decimal:
+    """Rounded as a bill is, half a cent up."""
+    return dollars.quantize(CENT, ROUND_HALF_UP)
+
+
+def price_of(quantity: Decimal, price: Price, *, free: bool = True) -> Decimal:
+    """The cost of so many units: what is free first, then each tier's units at its price."""
+    remaining = max(Decimal(0), quantity - price.free) if free else quantity
+    dollars = Decimal(0)
+    for tier in price.tiers:
+        units = remaining if tier.units is None else min(remaining, tier.units)
+        dollars += units * tier.price
+        remaining -= units
+    return dollars
+
+
+def direct(traffic: Traffic, prices: PriceList, *, free: bool = True) -> Bill:
+    """Readers fetch from S3 itself; S3 compresses nothing."""
+    return Bill(
+        "S3 direct",
+        (
+            _line("S3 GETs", traffic.requests, "requests", prices.s3_get, free=free),
+            _line("data transfer", traffic.gigabytes, "GB", prices.internet_gb, free=free),
+        ),
+    )
+
+
+def through_cloudfront(traffic: Traffic, prices: PriceList, *, free: bool = True, name: str = "CloudFront") -> Bill:
+    """Readers fetch from the edges; what those fetch from S3 costs the GETs, the transfer between the two is free."""
+    return Bill(
+        name,
+        (
+            _line("requests", traffic.requests, "requests", prices.cloudfront_request, free=free),
+            _line("data transfer", traffic.gigabytes, "GB", prices.cloudfront_gb, free=free),
+            _line("S3 GETs of misses", traffic.misses, "requests", prices.s3_get, free=free),
+            _line("invalidations", Decimal(traffic.invalidated_paths), "paths", prices.invalidation_path, free=free),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the feed does in a day without an incident, from the calls that its code makes.
+
+    The fetcher puts each file and a snapshot; each file is read, copied and looked at once more; the snapshot's event
+    is skipped; the sweeper lists both buckets. SSM's standard calls for public parameters cost nothing.
+    """
+
+    files: int
+    fetch_seconds: Decimal = Decimal(35)  # 1,141 calls at 38 a second, and the writing
+    copy_seconds: Decimal = Decimal(1)  # an invocation for each object, a cold start among them
+    sweep_seconds: Decimal = Decimal(3)
+    memory_gb: Decimal = Decimal("0.5")
+    metric_hours: int = 60  # some thirty metrics, each sent in an hour or two; CloudWatch bills by the hour
+
+    @property
+    def invocations(self) -> int:
+        """The fetcher, the sweeper, and the distributor for each file and the snapshot."""
+        return 1 + 1 + self.files + 1
+
+    @property
+    def gb_seconds(self) -> Decimal:
+        """Of all functions."""
+        copies = (self.files + 1) * self.copy_seconds
+        return self.memory_gb * (self.fetch_seconds + copies + self.sweep_seconds)
+
+    @property
+    def puts(self) -> int:
+        """PUT, COPY and LIST requests, which cost the same."""
+        return (self.files + 1) + self.files + 2
+
+    @property
+    def gets(self) -> int:
+        """The GET before each copy and the HEAD after it."""
+        return 2 * self.files
+
+
+HOURS_A_MONTH = 730
+
+
+def upkeep(day: Day, *, days: int, alarm_metrics: int, invalidated_paths: int = 0, free: bool = True) -> Bill:
+    """What the feed itself costs, whoever reads it; logs and storage of some MB come to nothing."""
+    month, prices = Decimal(days), UPKEEP
+    return Bill(
+        "the feed itself",
+        (
+            _line("Lambda requests", month * day.invocations, "requests", prices.lambda_request, free=free),
+            _line("Lambda time", month * day.gb_seconds, "GB-s", prices.lambda_gb_second, free=free),
+            _line("S3 PUT, COPY, LIST", month * day.puts, "requests", prices.s3_put, free=free),
+            _line("S3 GET, HEAD", month * day.gets, "requests", prices.s3_get, free=free),
+            # Sent, received, deleted.
+            _line("SQS", Decimal(3 * invalidated_paths), "requests", prices.sqs_request, free=free),
+            _line("CloudWatch metrics", month * day.metric_hours / HOURS_A_MONTH, "months", prices.metric, free=free),
+            _line("CloudWatch alarms", Decimal(alarm_metrics), "months", prices.alarm, free=free),
+        ),
+    )
+
+
+def compressed(sizes: Iterable[int], percent: Decimal) -> Decimal:
+    """The bytes that readers get of these files from an edge that compresses to `percent`, except some sizes."""
+    return sum(
+        (size * percent / 100 if FEWEST_COMPRESSED <= size <= MOST_COMPRESSED else Decimal(size) for size in sizes),
+        Decimal(0),
+    )
+
+
+def _line(name: str, quantity: Decimal, unit: str, price: Price, *, free: bool) -> Line:
+    return Line(name, quantity, unit, price_of(quantity, price, free=free))

@@ -1,0 +1,168 @@
+"""A stack in, what AWS says of it out: the reading half of `feed verify` and `feed status`. Nothing is changed."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from ops.stack import DeployedStack
+from shared.contract import FILES
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """AWS has no such thing, or does not show it to this person; the reason is its own."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object with its bytes and the headers that readers get; a header that is not set is empty."""
+
+    key: str
+    body: bytes
+    last_modified: datetime
+    content_type: str
+    cache_control: str
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionState:
+    """A function as Lambda has it; `concurrency` is what is reserved for it, None: nothing is."""
+
+    name: str
+    state: str
+    last_update: str
+    concurrency: int | None
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """How many messages a queue holds, about: those to be received, and those that someone has taken or are delayed."""
+
+    url: str
+    visible: int
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What there is of a stack, by the names that the stack's outputs give. Without a website, `website` is empty."""
+
+    stack: DeployedStack
+    source: dict[str, StoredObject | Unavailable]
+    website: dict[str, StoredObject | Unavailable]
+    functions: dict[str, FunctionState | Unavailable]
+    queues: dict[str, QueueState | Unavailable]
+    schedules: dict[str, str | Unavailable]
+    notifications: list[dict[str, Any]] | Unavailable
+
+
+def observe(stack: DeployedStack) -> Observed:
+    """Ask for everything, one thing after the other; StackError if the stack lacks an output that is needed."""
+    s3, lambda_, sqs, scheduler = (stack.client(service) for service in ("s3", "lambda", "sqs", "scheduler"))
+    schedules = [f"{stack.name}-fetch", *[f"{stack.name}-sweep"] * stack.distributes]
+    return Observed(
+        stack=stack,
+        source=observe_source(stack),
+        website=observe_website(stack),
+        functions={
+            name.removesuffix("FunctionName").lower(): attempt(_function, lambda_, value)
+            for name, value in stack.outputs.items()
+            if name.endswith("FunctionName")
+        },
+        queues={name: attempt(_queue, sqs, url) for name, url in queue_urls(stack).items()},
+        schedules={name: attempt(_schedule, scheduler, name) for name in schedules},
+        notifications=attempt(_notifications, s3, stack.output("SourceBucketName")),
+    )
+
+
+def observe_source(stack: DeployedStack, names: Iterable[str] = FILES) -> dict[str, StoredObject | Unavailable]:
+    """Files below the source prefix, by default the contract's."""
+    return _objects(stack, stack.output("SourceBucketName"), stack.output("SourceKeyPrefix"), names)
+
+
+def observe_website(stack: DeployedStack, names: Iterable[str] = FILES) -> dict[str, StoredObject | Unavailable]:
+    """Files on the website, by default the contract's; none if the stack distributes nothing."""
+    if not stack.distributes:
+        return {}
+    return _objects(stack, stack.output("WebsiteBucketName"), stack.output("WebsiteKeyPrefix"), names)
+
+
+def observe_distributor(stack: DeployedStack) -> FunctionState | Unavailable:
+    """The distributor as Lambda has it."""
+    return attempt(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
+
+
+def queue_urls(stack: DeployedStack) -> dict[str, str]:
+    """The stack's queues: those that must be empty are called failures, others hold work."""
+    return {
+        name.removesuffix("Url"): url
+        for name, url in stack.outputs.items()
+        if name.endswith("FailuresUrl") or name == "InvalidationsUrl"
+    }
+
+
+def attempt(ask: Callable[..., T], *arguments: object) -> T | Unavailable:
+    """The answer, or AWS's refusal as data: what is missing is a finding, not the end of the command."""
+    try:
+        return ask(*arguments)
+    except ClientError as error:
+        said = error.response["Error"]
+        return Unavailable(f"{said['Code']}: {said['Message']}")
+
+
+def _objects(
+    stack: DeployedStack, bucket: str, prefix: str, names: Iterable[str]
+) -> dict[str, StoredObject | Unavailable]:
+    s3 = stack.client("s3")
+    return {name: attempt(_object, s3, bucket, f"{prefix}/{name}") for name in names}
+
+
+def _object(s3: Any, bucket: str, key: str) -> StoredObject:  # noqa: ANN401 - one type for each service
+    answer = s3.get_object(Bucket=bucket, Key=key)
+    return StoredObject(
+        key=key,
+        body=answer["Body"].read(),
+        last_modified=answer["LastModified"],
+        content_type=answer.get("ContentType", ""),
+        cache_control=answer.get("CacheControl", ""),
+        metadata=answer["Metadata"],
+    )
+
+
+def _function(lambda_: Any, name: str) -> FunctionState:  # noqa: ANN401
+    found = lambda_.get_function_configuration(FunctionName=name)
+    return FunctionState(
+        name=name,
+        state=found.get("State", "Active"),
+        last_update=found.get("LastUpdateStatus", "Successful"),
+        concurrency=lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions"),
+        environment=found.get("Environment", {}).get("Variables", {}),
+    )
+
+
+def _queue(sqs: Any, url: str) -> QueueState:  # noqa: ANN401
+    names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    visible, taken, delayed = (int(counts[name]) for name in names)
+    return QueueState(url, visible, taken + delayed)
+
+
+def _schedule(scheduler: Any, name: str) -> str:  # noqa: ANN401
+    state: str = scheduler.get_schedule(Name=name)["State"]
+    return state
+
+
+def _notifications(s3: Any, bucket: str) -> list[dict[str, Any]]:  # noqa: ANN401
+    found: list[dict[str, Any]] = s3.get_bucket_notification_configuration(Bucket=bucket).get(
+        "LambdaFunctionConfigurations", []
+    )
+    return found

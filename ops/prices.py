@@ -1,0 +1,112 @@
+"""The table of prices that `feed costs` multiplies with, in US dollars, with their sources and the day they were read.
+
+us-east-1 for S3, Lambda, SQS and CloudWatch, edges in North America and Europe for CloudFront; before taxes.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+READ_ON = "2026-11-23"  # in stored copies of these pages: compare them before you decide anything by a cent
+GB_PER_TB = Decimal(1024)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """So much for each unit, for the next `units` of a month; None: for all that remain."""
+
+    price: Decimal
+    units: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a month's use of one thing costs: `free` units first, then tier by tier."""
+
+    tiers: tuple[Tier, ...]
+    free: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """What bringing files to readers costs: prices of one request, one GB, one path."""
+
+    source: str
+    s3_get: Price
+    internet_gb: Price
+    cloudfront_request: Price
+    cloudfront_gb: Price
+    invalidation_path: Price
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepPrices:
+    """What the feed itself uses: prices of a request, a GB-second, a metric or one of an alarm a month."""
+
+    source: str
+    lambda_request: Price
+    lambda_gb_second: Price
+    s3_get: Price
+    s3_put: Price
+    sqs_request: Price
+    alarm: Price
+    metric: Price
+
+
+def flat(price: str, per: int = 1, free: int = 0) -> Price:
+    """The same price for every unit, given for `per` of them."""
+    return Price((Tier(Decimal(price) / per),), Decimal(free))
+
+
+def _tb(terabytes: int) -> Decimal:
+    return terabytes * GB_PER_TB
+
+
+DESIGN = PriceList(
+    source="the design's own figures: one price for each unit, nothing free",
+    s3_get=flat("0.0004", per=1_000),
+    internet_gb=flat("0.09"),
+    cloudfront_request=flat("0.0075", per=10_000),
+    cloudfront_gb=flat("0.085"),
+    invalidation_path=flat("0.005"),
+)
+
+TODAY = PriceList(
+    source="AWS's list prices: https://aws.amazon.com/s3/pricing/, https://aws.amazon.com/ec2/pricing/on-demand/ "
+    f"(data transfer), https://aws.amazon.com/cloudfront/pricing/; read on {READ_ON}",
+    s3_get=flat("0.0004", per=1_000),
+    internet_gb=Price(
+        (
+            Tier(Decimal("0.09"), _tb(10)),
+            Tier(Decimal("0.085"), _tb(40)),
+            Tier(Decimal("0.07"), _tb(100)),
+            Tier(Decimal("0.05")),
+        ),
+        free=Decimal(100),  # of the account, over all services and regions
+    ),
+    cloudfront_request=flat("0.0100", per=10_000, free=10_000_000),
+    cloudfront_gb=Price(
+        (
+            Tier(Decimal("0.085"), _tb(10)),
+            Tier(Decimal("0.080"), _tb(40)),
+            Tier(Decimal("0.060"), _tb(100)),
+            Tier(Decimal("0.040"), _tb(350)),
+            Tier(Decimal("0.030"), _tb(524)),
+            Tier(Decimal("0.025"), _tb(4096)),
+            Tier(Decimal("0.020")),
+        ),
+        free=_tb(1),
+    ),
+    invalidation_path=flat("0.005", free=1_000),
+)
+
+UPKEEP = UpkeepPrices(
+    source="https://aws.amazon.com/lambda/pricing/ (arm64), https://aws.amazon.com/sqs/pricing/, "
+    f"https://aws.amazon.com/cloudwatch/pricing/; read on {READ_ON}",
+    lambda_request=flat("0.20", per=1_000_000, free=1_000_000),
+    lambda_gb_second=flat("0.0000133334", free=400_000),
+    s3_get=flat("0.0004", per=1_000),
+    s3_put=flat("0.005", per=1_000),
+    sqs_request=flat("0.40", per=1_000_000, free=1_000_000),
+    alarm=flat("0.10", free=10),
+    metric=flat("0.30", free=10),
+)

@@ -1,0 +1,80 @@
+"""What all commands share at the terminal: their options, how they find a stack, print rows and say things."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ops.stack import DeployedStack, InvocationError, StackError, find_stack
+
+FAILED, UNUSABLE = 1, 2
+MOST_ROWS = 40
+LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
+DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and what a run with all its retries may take
+DEFAULT_STACK = "aws-services-feed"
+
+StackName = Annotated[str, typer.Option("--stack-name", envvar="FEED_STACK", help="The stack's name.")]
+Profile = Annotated[str | None, typer.Option(help="A profile of the AWS CLI.")]
+Region = Annotated[str | None, typer.Option(help="The stack's region.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+MaxAgeHours = Annotated[float, typer.Option(min=0, help="How old the data may be.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
+
+
+def console() -> Console:
+    """The terminal; wide where there is none, so that a pipe gets whole lines."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+@contextmanager
+def opened(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
+    """The stack; what AWS refuses in the block is said in one line, with the exit code 2."""
+    try:
+        yield find_stack(name, profile, region)
+    except (StackError, InvocationError, ClientError, BotoCoreError) as error:
+        refuse(error)
+
+
+def refuse(error: object) -> NoReturn:
+    """Say why the command could not be carried out, and end it."""
+    typer.echo(f"feed: {error}", err=True)
+    raise typer.Exit(UNUSABLE) from (error if isinstance(error, BaseException) else None)
+
+
+def say(words: str, *, as_json: bool) -> None:
+    """A line for the person; with --json beside the output, not in it."""
+    typer.echo(words, err=as_json)
+
+
+def print_json(data: object) -> None:
+    """Data for a script."""
+    typer.echo(json.dumps(data, indent=2))
+
+
+def print_rows(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, data: object, as_json: bool
+) -> None:
+    """A table of the first rows, or all of `data` as JSON; no table at all if there are no rows."""
+    if as_json:
+        print_json(data)
+        return
+    if not rows:
+        return
+    table = Table(*columns, title=title, title_justify="left", title_style="bold")
+    for row in rows[:MOST_ROWS]:
+        table.add_row(*(escape(cell) for cell in row))
+    console().print(table)
+    if len(rows) > MOST_ROWS:
+        typer.echo(f"and {len(rows) - MOST_ROWS} more; --json shows all")
+
+
+def examples(*lines: str) -> str:
+    """Examples for a command's help, each on its own line."""
+    return "Examples:\n\n" + "\n\n".join(lines)

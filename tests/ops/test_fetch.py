@@ -1,0 +1,143 @@
+"""`feed fetch` against the embedded cloud: run, follow, and tell when readers have it.
+
+The command runs in a process of its own, about a second each: functions that run in this one at the same time exchange
+its environment and its output.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from ops.embedded.cloud import EmbeddedCloud
+from shared.contract import FILES
+
+STACK = "aws-services-feed"
+Feed = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture
+def cloud(operated: EmbeddedCloud) -> Iterator[EmbeddedCloud]:
+    """The cloud; what a test has set going is over before the next begins."""
+    yield operated
+    operated.settle()
+
+
+@pytest.fixture
+def feed(cloud: EmbeddedCloud) -> Feed:
+    environment = {**os.environ, **cloud.environment()}
+    command = [sys.executable, "-c", "from ops.cli import app; app()"]
+    return lambda *arguments: subprocess.run(
+        [*command, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.fixture
+def without_notification(cloud: EmbeddedCloud) -> Iterator[None]:
+    """Nothing tells the distributor what was written."""
+    s3, bucket = cloud.client("s3"), cloud.source_bucket()
+    whole = s3.get_bucket_notification_configuration(Bucket=bucket)["LambdaFunctionConfigurations"]
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    yield
+    configuration = {"LambdaFunctionConfigurations": whole}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+
+
+def set_patterns(cloud: EmbeddedCloud, patterns: str) -> None:
+    lambda_, name = cloud.client("lambda"), f"{STACK}-distributor"
+    variables = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    changed = {"Variables": variables | {"PUBLISH_PATTERNS": patterns}}
+    lambda_.update_function_configuration(FunctionName=name, Environment=changed)
+
+
+def test_a_fetch_ends_when_the_website_has_every_file(cloud: EmbeddedCloud, feed: Feed) -> None:
+    finished = feed("fetch")
+
+    assert finished.returncode == 0, finished.stderr
+    website = {
+        name: cloud.client("s3").get_object(Bucket=cloud.website, Key=f"data/{name}")["Body"].read() for name in FILES
+    }
+    run = json.loads(website["complete-data.json"])["metadata"]["runId"]
+    assert f"Fetched: run {run}" in finished.stdout
+    assert finished.stdout.count("after ") + finished.stdout.count("unchanged") == len(FILES)
+    assert finished.stdout.count("aws-data/history/") == 1
+
+
+def test_a_script_gets_the_summary_and_the_lag_of_each_file(cloud: EmbeddedCloud, feed: Feed) -> None:
+    answer: Any = json.loads(feed("fetch", "--json").stdout)
+
+    assert (answer["summary"]["regions"], answer["summary"]["regionServices"]) == (2, 4)
+    assert {one["name"] for one in answer["published"]} == set(FILES)
+    assert answer["late"] == []
+
+
+@pytest.mark.usefixtures("without_notification")
+def test_a_website_that_does_not_get_the_files_is_no_success(feed: Feed) -> None:
+    late, not_waited_for = feed("fetch", "--seconds", "0"), feed("fetch", "--no-wait")
+
+    assert late.returncode == 1
+    assert "not on the website after 0 s" in late.stdout
+    assert "feed failures" in late.stdout
+    assert not_waited_for.returncode == 0
+
+
+def test_only_what_is_to_be_published_is_waited_for(cloud: EmbeddedCloud, feed: Feed) -> None:
+    set_patterns(cloud, "nothing-of-ours.json")
+
+    finished = feed("fetch", "--seconds", "0")
+    set_patterns(cloud, "*.json")
+
+    assert finished.returncode == 0, finished.stderr
+    assert "nothing to wait for" in finished.stdout
+
+
+def test_a_stack_without_a_website_has_nothing_to_wait_for(cloud: EmbeddedCloud, feed: Feed) -> None:
+    wanted = ("SourceBucketName", "SourceKeyPrefix", "FetcherFunctionName")
+    outputs = {name: {"Value": cloud.stack.outputs[name]} for name in wanted}
+    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
+    cloud.client("cloudformation").create_stack(StackName="fetch-only", TemplateBody=json.dumps(template))
+
+    finished = feed("fetch", "--stack-name", "fetch-only")
+
+    assert finished.returncode == 0, finished.stderr
+    assert "nothing to wait for" in finished.stdout
+
+
+def test_a_fetch_that_fails_gives_the_fetcher_s_own_words(cloud: EmbeddedCloud, feed: Feed) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}]}
+    role = {"RoleName": f"{STACK}-FetcherRole", "PolicyName": "no-writes"}
+    cloud.client("iam").put_role_policy(**role, PolicyDocument=json.dumps(document))
+
+    finished = feed("fetch")
+    cloud.client("iam").delete_role_policy(**role)
+
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("feed: the fetcher failed: ")
+    assert "AccessDenied" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "event"),
+    [
+        ([], {}),
+        (
+            ["--region-code", "eu-west-3", "--region-code", "us-east-1", "--accept-shrink"],
+            {"regions": ["eu-west-3", "us-east-1"], "accept_shrink": True},
+        ),
+    ],
+)
+def test_the_fetcher_is_told_what_was_asked_for(
+    cloud: EmbeddedCloud, feed: Feed, arguments: list[str], event: dict[str, Any]
+) -> None:
+    seen = len(cloud.lambdas.invocations)
+
+    feed("fetch", "--no-wait", *arguments)
+
+    asked = [one.event for one in cloud.lambdas.invocations[seen:] if one.function == f"{STACK}-fetcher"]
+    assert asked == [event]

@@ -1,0 +1,102 @@
+"""`feed invalidate` puts messages on the stack's invalidation queue; a queue of the test's own stands for it."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from ops.embedded.cloud import EmbeddedCloud
+from ops.stack import DeployedStack
+from tests.ops.conftest import Feed
+
+INVALIDATING = "invalidating"
+
+
+@pytest.fixture
+def queue(operated: EmbeddedCloud, feed: Feed) -> Iterator[str]:
+    """The queue's URL; a stack that has it is deployed beside the usual one."""
+    url: str = operated.client("sqs").create_queue(QueueName="invalidations")["QueueUrl"]
+    outputs = {name: {"Value": value} for name, value in operated.stack.outputs.items()}
+    outputs["InvalidationsUrl"] = {"Value": url}
+    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
+    cloudformation = operated.client("cloudformation")
+    cloudformation.create_stack(StackName=INVALIDATING, TemplateBody=json.dumps(template))
+    yield url
+    cloudformation.delete_stack(StackName=INVALIDATING)
+    operated.client("sqs").delete_queue(QueueUrl=url)
+
+
+def received(cloud: EmbeddedCloud, url: str) -> list[dict[str, Any]]:
+    found = []
+    while messages := cloud.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        found += [json.loads(message["Body"]) for message in messages]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys"),
+    [
+        (["regions.json"], ["data/regions.json"]),
+        (["data/regions.json", "/data/services.json"], ["data/regions.json", "data/services.json"]),
+        (["regions.json", "data/regions.json"], ["data/regions.json"]),
+        (["--all"], ["data/*"]),
+        ([f"{number:02}.json" for number in range(12)], [f"data/{number:02}.json" for number in range(12)]),
+    ],
+)
+def test_each_file_is_one_message_and_everything_is_one_too(
+    operated: EmbeddedCloud, feed: Feed, queue: str, arguments: list[str], keys: list[str]
+) -> None:
+    finished = feed("invalidate", *arguments, "--stack-name", INVALIDATING)
+
+    assert finished.exit_code == 0, finished.output
+    assert sorted(one["key"] for one in received(operated, queue)) == keys
+
+
+def test_a_message_is_as_the_distributor_writes_it(operated: EmbeddedCloud, feed: Feed, queue: str) -> None:
+    answer = json.loads(feed("invalidate", "regions.json", "--stack-name", INVALIDATING, "--json").stdout)
+
+    (message,) = received(operated, queue)
+    assert set(message) == {"key", "etag", "correlation_id", "time"}
+    assert re.fullmatch(r"feed-invalidate-\d{8}T\d{6}Z", message["correlation_id"])
+    assert datetime.fromisoformat(message["time"]).tzinfo
+    assert answer == {
+        "correlationId": message["correlation_id"],
+        "asked": [{"key": "data/regions.json", "queued": True, "reason": ""}],
+    }
+
+
+class RefusingQueue:
+    def send_message_batch(self, **_: Any) -> dict[str, Any]:
+        return {"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "InternalError", "Message": "try later"}]}
+
+
+def test_a_message_that_the_queue_does_not_take_is_no_success(
+    feed: Feed, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DeployedStack, "client", lambda _self, _service: RefusingQueue())
+
+    finished = feed("invalidate", "regions.json", "services.json", "--stack-name", INVALIDATING, "--json")
+
+    assert finished.exit_code == 1
+    assert {one["key"]: one["reason"] for one in json.loads(finished.stdout)["asked"]} == {
+        "data/regions.json": "",
+        "data/services.json": "InternalError: try later",
+    }
+
+
+def test_a_stack_without_invalidations_says_so(operated: EmbeddedCloud, feed: Feed) -> None:
+    finished = feed("invalidate", "--all")
+
+    assert finished.exit_code == 2
+    assert "CloudFrontDistributionId is empty" in finished.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["regions.json", "--all"]])
+def test_either_files_or_all_of_them_must_be_named(feed: Feed, arguments: list[str]) -> None:
+    finished = feed("invalidate", *arguments)
+
+    assert finished.exit_code == 2
+    assert "name files, or use --all" in finished.stderr

@@ -1,0 +1,178 @@
+"""`feed status` against the embedded cloud: one screen, and what to do when something on it is not well."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ops.commands.status import age_words
+from ops.embedded.cloud import EmbeddedCloud
+from shared.contract import FILES
+from tests.ops.conftest import Feed
+
+STACK = "aws-services-feed"
+
+
+@pytest.fixture
+def cloud(operated: EmbeddedCloud, feed: Feed) -> Iterator[EmbeddedCloud]:
+    """The cloud without alarms; what a test took from the website is published again."""
+    delete_alarms(operated)
+    yield operated
+    delete_alarms(operated)
+    operated.fire("SweepSchedule")
+    operated.settle()
+
+
+def delete_alarms(cloud: EmbeddedCloud) -> None:
+    cloudwatch = cloud.client("cloudwatch")
+    names = [one["AlarmName"] for one in cloudwatch.describe_alarms()["MetricAlarms"]]
+    if names:
+        cloudwatch.delete_alarms(AlarmNames=names)
+
+
+def shown(feed: Feed, *arguments: str) -> Any:
+    return json.loads(feed("status", "--json", *arguments).stdout)
+
+
+def alarm(cloud: EmbeddedCloud, name: str, state: str, **metric: Any) -> None:
+    cloudwatch = cloud.client("cloudwatch")
+    watched = {"Namespace": f"AwsServicesFeed/{STACK}", "MetricName": "Rejected", "Period": 300, "Statistic": "Sum"}
+    rule = {"EvaluationPeriods": 1, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"}
+    cloudwatch.put_metric_alarm(
+        AlarmName=name, AlarmDescription="See what was rejected.", **rule, **{**watched, **metric}
+    )
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="1 datapoint was greater than 0")
+
+
+def test_a_feed_that_is_well_says_so_on_one_screen(cloud: EmbeddedCloud, feed: Feed) -> None:
+    finished = feed("status", "--drift")
+
+    assert finished.exit_code == 0, finished.output
+    assert "All is well" in finished.stdout
+    assert "2 regions, 4 services, 4 pairs" in finished.stdout
+    assert "the stack has none" in finished.stdout  # alarms
+    assert f"{len(FILES)} of {len(FILES)} files are in step" in finished.stdout
+    assert len(finished.stdout.splitlines()) < 23 + len(FILES)
+    for name in (*FILES, "FetchFailures", "DistributionFailures"):
+        assert name in finished.stdout
+
+
+def test_a_script_gets_the_run_the_files_and_the_queues(cloud: EmbeddedCloud, feed: Feed) -> None:
+    found = shown(feed)
+
+    assert found["run"]["counts"] == {"regions": 2, "services": 4, "regionServices": 4}
+    assert 0 <= found["ageSeconds"] < 600
+    assert {one["name"]: one["state"] for one in found["files"]} == dict.fromkeys(FILES, "in step")
+    assert [one["name"] for one in found["queues"]] == ["FetchFailures", "DistributionFailures"]
+    assert (found["alarms"], found["drift"], found["todo"]) == ([], None, [])
+
+
+def test_a_file_that_is_not_on_the_website_comes_with_what_to_do(cloud: EmbeddedCloud, feed: Feed) -> None:
+    cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/regions.json")
+
+    finished = feed("status")
+
+    assert finished.exit_code == 1
+    assert "not published" in finished.stdout
+    assert "feed redistribute regions.json" in finished.stdout
+    assert "All is well" not in finished.stdout
+
+
+def test_drift_of_any_file_is_found_only_when_it_is_asked_for(cloud: EmbeddedCloud, feed: Feed) -> None:
+    cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key="aws-data/other.json", Body=b"[]")
+    cloud.settle()
+    cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/other.json")
+
+    assert feed("status").exit_code == 0
+    found = shown(feed, "--drift")
+    cloud.client("s3").delete_object(Bucket=cloud.source_bucket(), Key="aws-data/other.json")
+
+    assert found["drift"] == {"compared": len(FILES) + 1, "inStep": len(FILES)}
+    assert [one["advice"] for one in found["todo"]] == ["feed sweep --yes"]
+
+
+def test_an_alarm_that_has_gone_off_is_no_good_news(cloud: EmbeddedCloud, feed: Feed) -> None:
+    alarm(cloud, f"{STACK}-file-rejected", "ALARM")
+    alarm(cloud, f"{STACK}-quiet", "OK")
+    alarm(cloud, f"{STACK}-new", "INSUFFICIENT_DATA")
+
+    finished, found = feed("status"), shown(feed)
+
+    assert finished.exit_code == 1
+    assert "1 OK, 1 in alarm, 1 without enough data" in finished.stdout
+    assert [(one["name"], one["advice"]) for one in found["todo"]] == [
+        (f"{STACK}-file-rejected is quiet", "See what was rejected.")
+    ]
+
+
+def test_only_the_stack_s_own_alarms_count(cloud: EmbeddedCloud, feed: Feed) -> None:
+    own_queue = [{"Name": "QueueName", "Value": f"{STACK}-FetchFailures"}]
+    other_queue = [{"Name": "QueueName", "Value": f"{STACK}-staging-FetchFailures"}]
+    alarm(cloud, f"{STACK}-fetch-failures", "OK", Namespace="AWS/SQS", Dimensions=own_queue)
+    alarm(cloud, f"{STACK}-staging-fetch-failures", "ALARM", Namespace="AWS/SQS", Dimensions=other_queue)
+    alarm(cloud, f"{STACK}-staging-file-rejected", "ALARM", Namespace=f"AwsServicesFeed/{STACK}-staging")
+    alarm(cloud, "another-application", "ALARM")
+
+    assert [one["name"] for one in shown(feed)["alarms"]] == [f"{STACK}-fetch-failures"]
+    assert feed("status").exit_code == 0
+
+
+def test_a_queue_shows_how_long_its_oldest_message_has_waited(cloud: EmbeddedCloud, feed: Feed) -> None:
+    url = cloud.queue_url("FetchFailures")
+    cloud.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+    cloud.client("cloudwatch").put_metric_data(
+        Namespace="AWS/SQS",
+        MetricData=[
+            {
+                "MetricName": "ApproximateAgeOfOldestMessage",
+                "Dimensions": [{"Name": "QueueName", "Value": f"{STACK}-FetchFailures"}],
+                "Value": 7200,
+                "Timestamp": datetime.now(UTC) - timedelta(minutes=1),
+            }
+        ],
+    )
+
+    finished, found = feed("status"), shown(feed)
+    cloud.client("sqs").purge_queue(QueueUrl=url)
+
+    assert finished.exit_code == 1
+    assert "2 h" in finished.stdout
+    assert found["queues"][0] == {"name": "FetchFailures", "visible": 1, "hidden": 0, "oldestSeconds": 7200}
+
+
+def test_a_source_without_a_valid_main_file_has_no_last_run(cloud: EmbeddedCloud, feed: Feed) -> None:
+    source = {"Bucket": cloud.source_bucket(), "Key": "aws-data/complete-data.json"}
+    whole = cloud.client("s3").get_object(**source)["Body"].read()
+    cloud.client("s3").delete_object(**source)
+
+    finished, found = feed("status"), shown(feed)
+    cloud.client("s3").put_object(**source, Body=whole)
+    cloud.settle()
+
+    assert finished.exit_code == 1
+    assert "there is no valid complete-data.json" in finished.stdout
+    assert found["run"] is None
+    assert {one["name"]: one["state"] for one in found["files"]}["complete-data.json"] == "gone from the source"
+
+
+def test_someone_who_may_not_read_alarms_is_told_so(cloud: EmbeddedCloud, feed: Feed) -> None:
+    # moto names actions by the service that signs, where IAM says cloudwatch.
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "monitoring:*", "Resource": "*"}]}
+    policy = {"UserName": "operator", "PolicyName": "no-alarms"}
+    cloud.client("iam").put_user_policy(**policy, PolicyDocument=json.dumps(document))
+
+    finished = feed("status")
+    cloud.client("iam").delete_user_policy(**policy)
+
+    assert finished.exit_code == 1
+    assert "cloudwatch:DescribeAlarms" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (7_200, "2 h"), (172_800, "2 days")],
+)
+def test_a_time_span_is_said_in_one_unit(seconds: float, words: str) -> None:
+    assert age_words(seconds) == words

@@ -1,0 +1,518 @@
+"""`feed verify` against the embedded cloud and a loopback edge: green if all is well, red where it is not."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ops.checks.check import Check
+from ops.checks.edge import check_edge
+from ops.checks.machinery import check_machinery
+from ops.checks.source import check_source
+from ops.checks.website import cache_control, check_website
+from ops.edge import EdgeAnswer
+from ops.embedded.cloud import EmbeddedCloud
+from ops.observation import FunctionState, Observed, StoredObject, Unavailable, observe
+from ops.stack import DeployedStack, find_stack
+from ops.verification import check_readers, verify
+from shared.contract import FILES
+from tests.ops.conftest import Feed
+from tests.ops.edge import Edge
+
+STACK = "aws-services-feed"
+FRESH = timedelta(hours=26)
+
+
+@pytest.fixture(scope="module")
+def originals(operated: EmbeddedCloud) -> dict[str, bytes]:
+    return {name: read(operated, operated.source_bucket(), f"aws-data/{name}") for name in FILES}
+
+
+@pytest.fixture
+def cloud(operated: EmbeddedCloud, originals: dict[str, bytes], feed: Feed) -> Iterator[EmbeddedCloud]:
+    """The cloud; what a test did to its files and queues is undone."""
+    yield operated
+    for name, body in originals.items():
+        upload(operated, name, body)
+    for queue in ("FetchFailures", "DistributionFailures"):
+        drain(operated, queue)
+
+
+Red = Callable[[], dict[str, str]]
+
+
+def read(cloud: EmbeddedCloud, bucket: str, key: str) -> bytes:
+    body: bytes = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
+
+
+def upload(cloud: EmbeddedCloud, name: str, body: bytes) -> None:
+    cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key=f"aws-data/{name}", Body=body)
+    cloud.settle()
+
+
+def drain(cloud: EmbeddedCloud, queue: str) -> None:
+    sqs, url = cloud.client("sqs"), cloud.queue_url(queue)
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+@pytest.fixture(scope="module")
+def observed(operated: EmbeddedCloud) -> Observed:
+    """The stack in order, looked at once: to make boto3's clients takes longer than all their calls."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in operated.environment().items():
+            patched.setenv(name, value)
+        return observe(find_stack(STACK, None, None))
+
+
+@pytest.fixture(scope="module")
+def stack(observed: Observed) -> DeployedStack:
+    return observed.stack
+
+
+@pytest.fixture
+def red(stack: DeployedStack, cloud: EmbeddedCloud) -> Red:
+    """The checks that do not hold now, and what to do about each."""
+    return lambda: {
+        check.name: check.advice for check in verify(stack, [], datetime.now(UTC), FRESH) if not check.holds
+    }
+
+
+def failing(checks: Iterator[Check]) -> dict[str, str]:
+    return {check.name: check.found for check in checks if not check.holds}
+
+
+def test_a_deployment_in_order_is_green(cloud: EmbeddedCloud, feed: Feed) -> None:
+    finished = feed("verify")
+
+    assert finished.exit_code == 0, finished.output
+    assert "✗" not in finished.stdout
+    assert "Every check holds" in finished.stdout
+    for name in FILES:
+        assert f"{name} keeps the contract" in finished.stdout
+        assert f"{name} has the source's bytes" in finished.stdout
+
+
+def test_what_is_red_is_followed_by_what_to_do(cloud: EmbeddedCloud, feed: Feed) -> None:
+    cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/regions.json")
+
+    finished = feed("verify")
+
+    assert finished.exit_code == 1
+    lines = finished.stdout.splitlines()
+    (found,) = (index for index, line in enumerate(lines) if "✗" in line)
+    assert "regions.json is there" in lines[found]
+    assert "NoSuchKey" in lines[found]
+    assert "feed redistribute regions.json" in lines[found + 1]
+    assert "NOT every check holds" in lines[-1]
+
+
+# ---- the website bucket
+
+
+def put_by_hand(**changed: Any) -> Callable[[EmbeddedCloud], None]:
+    """Put regions.json on the website as it is, but for what is changed."""
+
+    def damage(cloud: EmbeddedCloud) -> None:
+        s3 = cloud.client("s3")
+        there = s3.get_object(Bucket=cloud.website, Key="data/regions.json")
+        kept = {name: there[name] for name in ("ContentType", "CacheControl", "Metadata")}
+        body = {"Body": there["Body"].read()}
+        s3.put_object(Bucket=cloud.website, Key="data/regions.json", **{**kept, **body, **changed})
+
+    return damage
+
+
+PROVENANCE = {
+    "distributed-at": "2026-11-23T02:00:00.000Z",
+    "source-bucket": "aws-services-feed-123456789012-us-east-1",
+    "source-key": "aws-data/regions.json",
+}
+
+
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [
+        (put_by_hand(CacheControl="no-store"), "regions.json: Cache-Control"),
+        (put_by_hand(CacheControl=""), "regions.json: Cache-Control"),
+        (put_by_hand(ContentType="text/html"), "regions.json: Content-Type"),
+        (put_by_hand(Metadata={}), "regions.json: provenance"),
+        (put_by_hand(Metadata=PROVENANCE | {"source-bucket": "other"}), "regions.json: provenance"),
+        (put_by_hand(Metadata=PROVENANCE | {"source-key": "aws-data/other.json"}), "regions.json: provenance"),
+        (put_by_hand(Metadata=PROVENANCE | {"distributed-at": "yesterday"}), "regions.json: provenance"),
+        (put_by_hand(Metadata=PROVENANCE | {"distributed-at": "2026-11-23T02:00:00"}), "regions.json: provenance"),
+        (put_by_hand(Metadata=PROVENANCE | {"distributed-at": "9999-11-23T02:00:00Z"}), "regions.json: provenance"),
+        (put_by_hand(Body=b"{}"), "regions.json has the source's bytes"),
+    ],
+)
+def test_a_file_that_was_put_on_the_website_by_hand_is_red(
+    cloud: EmbeddedCloud, red: Red, damage: Callable[[EmbeddedCloud], None], name: str
+) -> None:
+    damage(cloud)
+
+    found = red()
+
+    assert found.keys() == {name}
+    assert "feed redistribute regions.json" in found[name]
+
+
+def test_bytes_of_the_same_length_are_still_compared(
+    cloud: EmbeddedCloud, originals: dict[str, bytes], stack: DeployedStack
+) -> None:
+    put_by_hand(Body=originals["regions.json"].replace(b"Virginia", b"Virginib"))(cloud)
+
+    found = failing(check_website(observe(stack), datetime.now(UTC)))
+
+    assert found["regions.json has the source's bytes"].endswith("but others")
+
+
+# ---- the source bucket
+
+
+def test_a_missing_source_is_red(cloud: EmbeddedCloud, red: Red) -> None:
+    cloud.client("s3").delete_object(Bucket=cloud.source_bucket(), Key="aws-data/services.json")
+
+    assert red() == {"services.json is there": "feed fetch writes it; feed logs shows why it is not there"}
+
+
+def test_a_truncated_file_is_red_in_the_source_and_in_the_queue_and_the_website_keeps_the_good_one(
+    cloud: EmbeddedCloud, red: Red, originals: dict[str, bytes]
+) -> None:
+    upload(cloud, "complete-data.json", originals["complete-data.json"][:-100])
+
+    finished = red()
+
+    assert finished.keys() == {
+        "complete-data.json keeps the contract",
+        "complete-data.json has the source's bytes",
+        "DistributionFailures is empty",
+    }
+    assert "feed failures" in finished["DistributionFailures is empty"]
+
+
+def at(originals: dict[str, bytes], time: str) -> dict[str, bytes]:
+    """The files as if their run had been at that time."""
+    run = json.loads(originals["complete-data.json"])["metadata"]["timestamp"]
+    return {name: body.replace(run.encode(), time.encode()) for name, body in originals.items()}
+
+
+def test_data_of_the_day_before_yesterday_is_red(
+    cloud: EmbeddedCloud, feed: Feed, red: Red, originals: dict[str, bytes]
+) -> None:
+    then = (datetime.now(UTC) - timedelta(hours=27)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for name, body in at(originals, then).items():
+        upload(cloud, name, body)
+
+    finished = red()
+
+    assert finished.keys() == {"the data is at most 26 h old"}
+    assert "feed fetch" in finished["the data is at most 26 h old"]
+    assert feed("verify", "--max-age-hours", "28").exit_code == 0
+
+
+def test_files_of_two_runs_are_red(cloud: EmbeddedCloud, red: Red, originals: dict[str, bytes]) -> None:
+    upload(cloud, "regions.json", at(originals, "2026-01-01T00:00:00Z")["regions.json"])
+
+    assert red().keys() == {"the files are of one run"}
+
+
+def test_files_that_disagree_on_their_services_are_red(
+    cloud: EmbeddedCloud, red: Red, originals: dict[str, bytes]
+) -> None:
+    services = json.loads(originals["services.json"])
+    services["services"].pop()
+    services["count"] -= 1
+    upload(cloud, "services.json", json.dumps(services).encode())
+
+    assert red().keys() == {"the files name the same regions and services"}
+
+
+# ---- what brings the files there
+
+
+def fill(queue: str) -> Callable[[EmbeddedCloud], None]:
+    return lambda cloud: cloud.client("sqs").send_message(QueueUrl=cloud.queue_url(queue), MessageBody="{}")
+
+
+@pytest.mark.parametrize(
+    ("queue", "advice"),
+    [("DistributionFailures", "feed redrive --yes"), ("FetchFailures", "purge-queue")],
+)
+def test_a_failure_queue_that_holds_something_is_red(cloud: EmbeddedCloud, red: Red, queue: str, advice: str) -> None:
+    fill(queue)(cloud)
+
+    found = red()
+
+    assert found.keys() == {f"{queue} is empty"}
+    assert advice in found[f"{queue} is empty"]
+
+
+@pytest.mark.parametrize("name", [f"{STACK}-fetch", f"{STACK}-sweep"])
+def test_a_schedule_that_is_switched_off_is_red(cloud: EmbeddedCloud, red: Red, name: str) -> None:
+    scheduler = cloud.client("scheduler")
+    fields = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    schedule = {field: scheduler.get_schedule(Name=name)[field] for field in fields}
+    scheduler.update_schedule(**schedule, State="DISABLED")
+
+    switched_off = red()
+    scheduler.delete_schedule(Name=name)
+    deleted = red()
+    scheduler.create_schedule(**schedule, State="ENABLED")
+
+    sentence = f"the schedule {name} is enabled"
+    assert switched_off.keys() == deleted.keys() == {sentence}
+    assert "ScheduleState=ENABLED" in switched_off[sentence]
+    assert red() == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"Events": ["s3:ObjectCreated:Put"]},
+        {"LambdaFunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:aws-services-feed-fetcher"},
+        {"Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "aws-data/history/"}]}}},
+        {"Filter": {"Key": {"FilterRules": [{"Name": "suffix", "Value": ".txt"}]}}},
+    ],
+    ids=["none", "fewer events", "another function", "another prefix", "another suffix"],
+)
+def test_a_notification_that_is_gone_or_misses_files_is_red(
+    cloud: EmbeddedCloud, red: Red, change: dict[str, Any]
+) -> None:
+    s3, bucket = cloud.client("s3"), cloud.source_bucket()
+    (whole,) = s3.get_bucket_notification_configuration(Bucket=bucket)["LambdaFunctionConfigurations"]
+    changed = {"LambdaFunctionConfigurations": [{**whole, **change}]} if change else {}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=changed)
+
+    found = red()
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [whole]}
+    )
+
+    assert found.keys() == {"the source bucket notifies the distributor"}
+    assert "feed sweep --yes" in found["the source bucket notifies the distributor"]
+
+
+def test_a_paused_function_is_red(cloud: EmbeddedCloud, red: Red) -> None:
+    function = {"FunctionName": f"{STACK}-distributor"}
+    cloud.client("lambda").put_function_concurrency(**function, ReservedConcurrentExecutions=0)
+
+    found = red()
+    cloud.client("lambda").delete_function_concurrency(**function)
+
+    assert found.keys() == {"the distributor is not paused"}
+    assert "delete-function-concurrency" in found["the distributor is not paused"]
+
+
+def test_a_deployment_that_was_rolled_back_is_red(observed: Observed) -> None:
+    rolled_back = replace(observed, stack=replace(observed.stack, status="UPDATE_ROLLBACK_COMPLETE"))
+
+    assert failing(check_machinery(rolled_back)) == {f"{STACK} is deployed": "UPDATE_ROLLBACK_COMPLETE"}
+
+
+def test_a_function_that_is_gone_or_cannot_start_is_red(observed: Observed) -> None:
+    broken = FunctionState("a-sweeper", "Failed", "Failed", None, {})
+    changed = observed.functions | {"fetcher": Unavailable("ResourceNotFoundException: gone"), "sweeper": broken}
+
+    assert failing(check_machinery(replace(observed, functions=changed))) == {
+        "the fetcher is there": "ResourceNotFoundException: gone",
+        "the sweeper can run": "Failed, last update Failed",
+    }
+
+
+def test_a_queue_or_notification_that_is_not_shown_is_red(observed: Observed) -> None:
+    refused = Unavailable("AccessDenied: no")
+    changed = replace(observed, notifications=refused, queues={"FetchFailures": refused})
+
+    assert failing(check_machinery(changed)) == {
+        "the source bucket notifies the distributor": "AccessDenied: no",
+        "FetchFailures is there": "AccessDenied: no",
+    }
+
+
+def test_a_distributor_that_cannot_be_read_leaves_its_setting_unknown(observed: Observed) -> None:
+    changed = replace(observed, functions={"distributor": Unavailable("AccessDenied")})
+
+    found = failing(check_website(changed, datetime.now(UTC)))
+
+    assert found.keys() == {f"{name}: Cache-Control" for name in FILES}
+
+
+def test_a_file_that_is_not_to_be_published_is_not_missed(observed: Observed) -> None:
+    distributor = observed.functions["distributor"]
+    assert isinstance(distributor, FunctionState)
+    chosen = replace(distributor, environment=distributor.environment | {"PUBLISH_PATTERNS": "regions.json, other"})
+    gone = Unavailable("NoSuchKey")
+    changed = replace(
+        observed,
+        functions={"distributor": chosen},
+        website={name: there if name == "regions.json" else gone for name, there in observed.website.items()},
+    )
+
+    assert failing(check_website(changed, datetime.now(UTC))) == {}
+
+
+def test_a_source_without_its_main_file_cannot_be_judged_fresh_but_the_rest_is_checked(observed: Observed) -> None:
+    changed = replace(observed, source=observed.source | {"complete-data.json": Unavailable("NoSuchKey")})
+
+    found = failing(check_source(changed, datetime.now(UTC), FRESH))
+
+    assert found == {"complete-data.json is there": "NoSuchKey"}
+
+
+def test_a_stack_that_only_fetches_is_verified_without_a_website(cloud: EmbeddedCloud, feed: Feed) -> None:
+    wanted = ("SourceBucketName", "SourceKeyPrefix", "FetcherFunctionName", "FetchFailuresUrl")
+    outputs = {name: {"Value": cloud.stack.outputs[name]} for name in wanted}
+    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
+    cloud.client("cloudformation").create_stack(StackName="fetch-only", TemplateBody=json.dumps(template))
+
+    finished = feed("verify", "--stack-name", "fetch-only")
+
+    assert "left out: the stack distributes nothing" in finished.stdout
+    assert "Website bucket" in finished.stdout
+    assert "sweep" not in finished.stdout
+
+
+def test_an_older_deployment_is_asked_to_be_brought_up_to_date(cloud: EmbeddedCloud, feed: Feed) -> None:
+    outputs = {name: {"Value": value} for name, value in cloud.stack.outputs.items() if name != "WebsiteBucketName"}
+    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
+    cloud.client("cloudformation").create_stack(StackName="older", TemplateBody=json.dumps(template))
+
+    finished = feed("verify", "--stack-name", "older")
+
+    assert finished.exit_code == 2
+    assert "deploy this version of template.yaml" in finished.stderr
+
+
+# ---- readers
+
+
+@pytest.fixture
+def edge(originals: dict[str, bytes]) -> Iterator[Edge]:
+    with Edge(originals) as running:
+        yield running
+
+
+@pytest.fixture
+def seen(observed: Observed, edge: Edge) -> Red:
+    """The checks of the edge that do not hold now, and what to do about each."""
+    return lambda: {
+        check.name: check.advice
+        for check in check_readers(observed, f"{edge.url}/", datetime.now(UTC))
+        if not check.holds
+    }
+
+
+def test_readers_get_what_is_on_the_website(cloud: EmbeddedCloud, feed: Feed, edge: Edge) -> None:
+    finished = feed("verify", "--url", edge.url)
+
+    assert finished.exit_code == 0, finished.output
+    assert f"{edge.url}/" in finished.stdout
+    for name in FILES:
+        assert f"{name} has the website bucket's bytes" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "sentence", "advice"),
+    [
+        ("Content-Type", "text/html", "Content-Type", "policy"),
+        ("Content-Type", None, "Content-Type", "policy"),
+        ("Cache-Control", None, "Cache-Control", "policy"),
+        ("Cache-Control", "public, max-age=86400", "Cache-Control", "policy"),
+        ("Age", "301", "Age", "minimum TTL"),
+        ("Age", "old", "Age", "minimum TTL"),
+        ("Access-Control-Allow-Origin", None, "CORS", "SimpleCORS"),
+        ("Access-Control-Allow-Origin", "https://other.example", "CORS", "SimpleCORS"),
+    ],
+)
+def test_each_header_that_readers_need_is_red_when_it_is_wrong(  # noqa: PLR0913, PLR0917 - a row of the table
+    edge: Edge, seen: Red, header: str, value: str | None, sentence: str, advice: str
+) -> None:
+    edge.headers[header] = value
+
+    found = seen()
+
+    assert found.keys() == {f"{name}: {sentence}" for name in FILES}
+    assert advice in found[f"regions.json: {sentence}"]
+
+
+@pytest.mark.parametrize("header", [{"Age": None}, {"Access-Control-Allow-Origin": "https://reader.example"}])
+def test_a_miss_has_no_age_and_one_origin_may_be_named(edge: Edge, seen: Red, header: dict[str, str | None]) -> None:
+    edge.headers |= header
+
+    assert seen() == {}
+
+
+@pytest.mark.parametrize(("known", "holds"), [({"gzip"}, True), ({"br"}, True), (set(), False)])
+def test_either_compression_will_do_for_what_is_large_enough(
+    edge: Edge, seen: Red, known: set[str], *, holds: bool
+) -> None:
+    edge.compresses = known
+
+    found = seen()
+
+    assert (found == {}) is holds
+    assert all("automatic compression" in advice for advice in found.values())
+
+
+def test_a_page_instead_of_a_file_is_red_though_it_comes_with_200(edge: Edge, seen: Red) -> None:
+    edge.files["regions.json"] = b"<!doctype html><title>Oops</title>"
+
+    found = seen()
+
+    assert found.keys() == {"regions.json is JSON and no page"}
+    assert "custom error responses" in found["regions.json is JSON and no page"]
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "advice"),
+    [(403, None, "bucket's policy"), (301, "https://www.your.site/data/regions.json", "what it leads to")],
+)
+def test_anything_but_200_is_red(edge: Edge, seen: Red, status: int, location: str | None, advice: str) -> None:
+    edge.status, edge.headers["Location"] = status, location
+
+    found = seen()
+
+    assert found.keys() == {f"{name} answers 200" for name in FILES}
+    assert advice in found["regions.json answers 200"]
+
+
+def test_no_answer_is_red(observed: Observed) -> None:
+    with Edge({}) as stopped:
+        pass
+
+    found = failing(check_readers(observed, f"{stopped.url}/", datetime.now(UTC)))
+
+    assert found.keys() == {f"{name} answers" for name in FILES}
+
+
+def test_an_edge_may_be_behind_for_as_long_as_max_age(observed: Observed) -> None:
+    website = observed.website["regions.json"]
+    assert isinstance(website, StoredObject)
+    headers = {"content-type": "application/json", "cache-control": "public, max-age=300"}
+    headers["access-control-allow-origin"] = "*"
+    behind = EdgeAnswer("https://your.site/data/regions.json", 200, headers, b"[]", "gzip")
+
+    def at_second(second: int) -> dict[str, Check]:
+        now = website.last_modified + timedelta(seconds=second)
+        checks = check_edge("regions.json", behind, website, cache_control(observed), now)
+        return {check.name: check for check in checks}
+
+    sentence = "regions.json has the website bucket's bytes"
+    assert at_second(300)[sentence].holds
+    assert "older copy for 100 s more" in at_second(200)[sentence].found
+    assert not at_second(301)[sentence].holds
+    assert "feed invalidate regions.json" in at_second(301)[sentence].advice
+
+
+@pytest.mark.parametrize("url", ["http://your.site/data/", "your.site/data", "ftp://127.0.0.1/", "https://"])
+def test_a_url_that_no_reader_would_use_is_refused(feed: Feed, url: str) -> None:
+    finished = feed("verify", "--url", url)
+
+    assert finished.exit_code == 2
+    assert "https://" in finished.stderr

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.crawl import crawl_table
+from benchmarks.crawl import client_table, crawl_table
 from benchmarks.reliability import load_table, search_table, storm_table
 from ops.embedded.cloud import EmbeddedCloud
 from ops.embedded.environment import isolate
@@ -33,6 +33,7 @@ def main() -> None:
     subjects = {
         "zips": _zips,
         "job": _main_job,
+        "client": client_table,
         "crawl": crawl_table,
         "storm": storm_table,
         "search": search_table,

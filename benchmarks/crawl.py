@@ -15,14 +15,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import requests
 from moto.server import ThreadedMotoServer
 from rich.table import Table
 
+from fetcher.ssm import connect
 from ops.embedded.built import HERE, build, link_runtime
 from ops.embedded.launches import LaunchFeed
+from ops.embedded.parameters import ROOT as CATALOGUE
 from ops.embedded.parameters import ParameterServer, Quirks
 from ops.embedded.template import REGION
 
@@ -31,7 +34,9 @@ LATENCY = 0.04
 LAMBDA_512_MB = (
     0.29  # of a core: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html gives 1 at 1,769 MB
 )
+ACCESS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
 WHOLE = (39, 405, 9289)
+CALLS = 300
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,31 @@ def crawl_table() -> Table:
     return table
 
 
+def client_table() -> Table:
+    """What one call to SSM costs the processor, by the client that makes it; calls in turn, on one thread's clock."""
+    table = Table(
+        "client", "CPU of a call, ms", title=f"Clients of SSM, {CALLS} calls each to a stand-in without quota"
+    )
+    path = f"{CATALOGUE}/regions/us-east-1/services"
+    with ParameterServer() as ssm, patch.dict(os.environ, ACCESS), connect([("", ssm.url)], 10_000, 600) as store:
+        client = boto3.client("ssm", endpoint_url=ssm.url)
+        (endpoint,) = store._endpoints  # noqa: SLF001 - one call and not a whole listing is measured
+
+        def without_client() -> None:
+            endpoint.call("GetParametersByPath", {"Path": path}, float("inf"), lambda: False)
+
+        def with_client() -> None:
+            client.get_parameters_by_path(Path=path)
+
+        for name, call in (("boto3's client", with_client), ("signer and session alone", without_client)):
+            call()
+            before = time.thread_time()
+            for _ in range(CALLS):
+                call()
+            table.add_row(name, f"{(time.thread_time() - before) / CALLS * 1000:.2f}")
+    return table
+
+
 def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `fetch_once`
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
     with ExitStack() as stack:
@@ -96,7 +126,6 @@ def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `fe
         stack.callback(server.stop)
         requests.post("http://{}:{}/moto-api/reset".format(*server.get_host_and_port()), timeout=10)
         url = "http://{}:{}".format(*server.get_host_and_port())
-        access = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
         boto3.client(
             "s3",
             endpoint_url=url,
@@ -106,7 +135,7 @@ def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `fe
         ).create_bucket(Bucket="crawled")
         environment = {
             **os.environ,
-            **access,
+            **ACCESS,
             "AWS_ENDPOINT_URL": url,
             "SOURCE_BUCKET": "crawled",
             "SSM_REGIONS": ",".join([REGION] * scenario.endpoints),

@@ -11,7 +11,7 @@ from distributor.events import Notice, decode, is_direct
 from distributor.outcomes import Outcome
 from distributor.plan import plan
 from distributor.publish import carry_out
-from distributor.report import emit, raise_if_failed, summarize
+from distributor.report import emit, measure_freshness, raise_if_failed, summarize
 from shared.observability import logger_for, metrics_for
 
 SERVICE = "distributor"
@@ -44,4 +44,5 @@ def distribute(notices: Iterable[Notice], context: LambdaContext) -> list[Outcom
     made = dependencies()
     outcomes = carry_out(plan(notices, made.settings), made.store, context.get_remaining_time_in_millis)
     emit(outcomes, logger, metrics)
+    measure_freshness(outcomes, made.settings.website, metrics)
     return outcomes

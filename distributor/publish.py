@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from distributor.content import UnfitError, check
@@ -79,14 +80,15 @@ def publish(
     outcome: Published = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
     try:
         for passes in range(1, MAX_PASSES + 1):
-            source = _fit_source(task, store)
+            source = store.get(task)
             if source is None:
                 outcome = Gone(task)
                 break
+            data_time = _check(task, source)
             answer = store.copy(task, source.etag)
             unanswered += not answer.certain
             if answer.copied and store.head(task) in {source.etag, None}:
-                outcome = Copied(task, source.etag, len(source.body), passes, clock() - started)
+                outcome = Copied(task, source.etag, len(source.body), passes, clock() - started, data_time)
                 break
             if unanswered == MOST_UNANSWERED or not has_time():
                 outcome = Failed(task.source_key, f"not settled after {passes} pass(es)")
@@ -98,12 +100,9 @@ def publish(
     return _look_again_later(outcome) if unanswered else outcome
 
 
-def _fit_source(task: Publish, store: Requests) -> SourceObject | None:
-    source = store.get(task)
-    if source:
-        with _ONE_CHECK:
-            check(task.name, source.body)
-    return source
+def _check(task: Publish, source: SourceObject) -> datetime | None:
+    with _ONE_CHECK:
+        return check(task.name, source.body)
 
 
 def _look_again_later(outcome: Published) -> Failed:

@@ -56,7 +56,7 @@ class DistributorSettings(Settings):
 
     @property
     def website(self) -> Location:
-        """Where readers find the files."""
+        """Where readers, or the CDN in front of them, look."""
         return Location(self.distribution_bucket, self.distribution_prefix, self.distribution_bucket_owner)
 
     @property

@@ -41,7 +41,7 @@ MOST_ALARM_METRICS = 25  # $0.10 a month each: https://aws.amazon.com/cloudwatch
 
 @dataclass(frozen=True)
 class Written:
-    """What the functions write when they are run: metrics, the names of log events, the fields of any line and of all."""
+    """What the functions write when they are run: metrics, the names of log events, fields of any line and of all."""
 
     metrics: set[MetricName]
     events: set[str]

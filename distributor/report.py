@@ -19,13 +19,15 @@ class DistributionFailedError(Exception):
     """At least one object is not known to be published. Lambda retries the event, which is safe, then keeps it."""
 
 
+def count(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """How many there are of each kind, those of which there are none included."""
+    counts = Counter(type(outcome) for outcome in outcomes)
+    return {kind.__name__.lower(): counts[kind] for kind in KINDS}
+
+
 def summarize(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The answer of an invocation: counts by outcome, and a line for each object with its reason where it has one."""
-    counts = Counter(type(outcome) for outcome in outcomes)
-    return {
-        "counts": {kind.__name__.lower(): counts[kind] for kind in KINDS},
-        "objects": [describe(outcome) for outcome in outcomes],
-    }
+    return {"counts": count(outcomes), "objects": [describe(outcome) for outcome in outcomes]}
 
 
 def describe(outcome: Outcome) -> dict[str, Any]:

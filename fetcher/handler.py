@@ -15,6 +15,7 @@ from fetcher.report import emit, summarize
 from fetcher.settings import FetcherSettings
 from shared.observability import logger_for, metrics_for
 from shared.settings import read_settings
+from shared.tracing import traced
 
 logger = logger_for("fetcher")
 metrics = metrics_for("fetcher")
@@ -36,9 +37,11 @@ def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, 
     store = ssm.connect(configured.ssm_requests_per_second)
     bucket = source.connect(configured.source_bucket, configured.source_prefix)
 
-    catalogue = crawl(store)
+    with traced("crawl", run_id=context.aws_request_id):
+        catalogue = crawl(store)
     documents = build_documents(catalogue, context.aws_request_id, now)
-    written = bucket.write(documents)
+    with traced("write", run_id=context.aws_request_id):
+        written = bucket.write(documents)
 
     metadata, seconds = documents.complete_data.metadata, time.monotonic() - started
     summary = summarize(catalogue, metadata, written, ssm_calls=store.calls, seconds=seconds)

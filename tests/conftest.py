@@ -1,10 +1,12 @@
 """What every test needs: an environment in which no test can reach AWS."""
 
+import contextlib
 import json
 import logging
 import os
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from ops.embedded.environment import isolate
 
 # Before any test module is imported: Powertools reads these when it is imported.
 os.environ["POWERTOOLS_TRACE_DISABLED"] = "1"
+
+ROOT, PARENT = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +44,25 @@ def lambda_context() -> LambdaContext:
     context._aws_request_id = "7b5cf1f1-0000-4000-8000-000000000000"
     context.get_remaining_time_in_millis = lambda: 60_000  # type: ignore[method-assign]
     return context
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """A sampled invocation beside X-Ray's daemon; the documents that the daemon was sent since the last call."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.settimeout(0)
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", "{}:{}".format(*daemon.getsockname()))
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled=1;Lineage=1:a:0")
+
+        def received() -> Iterator[dict[str, Any]]:
+            with contextlib.suppress(BlockingIOError):
+                while datagram := daemon.recv(65_536):
+                    header, _, document = datagram.partition(b"\n")
+                    assert json.loads(header) == {"format": "json", "version": 1}
+                    yield json.loads(document)
+
+        yield lambda: list(received())
 
 
 class CurrentStdout:

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import io
 import json
+import logging
 import os
 import platform
 import signal
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
+from aws_lambda_powertools import Logger, Metrics
 
 from ops.embedded.template import ROOT
 
@@ -184,12 +186,22 @@ class InProcessRuntime:
                 os.environ.update(variables)
 
     def _forget_others(self) -> None:
-        """Drop what another environment in this process has cached: settings, and clients with its credentials."""
-        if InProcessRuntime._last is not self:
-            InProcessRuntime._last = self
-            for factory in vars(self._module).values():
-                if hasattr(factory, "cache_clear"):
-                    factory.cache_clear()
+        """Drop what another environment in this process has cached: settings, and clients with its credentials.
+
+        Logger and metrics may be older than this environment, so they are given what a new process would find.
+        """
+        if InProcessRuntime._last is self:
+            return
+        InProcessRuntime._last = self
+        for value in vars(self._module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+            if isinstance(value, Metrics):
+                value.namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", value.namespace)
+            if isinstance(value, Logger):
+                for handler in logging.getLogger(value.service).handlers:
+                    if isinstance(handler, logging.StreamHandler):
+                        handler.setStream(self._output)
 
 
 class _Context:

@@ -106,6 +106,16 @@ def test_the_age_of_the_complete_data_that_was_published_is_measured(
     assert age == pytest.approx((datetime.now(UTC) - stated).total_seconds(), abs=60)
 
 
+def test_an_event_is_traced_as_one_step_with_its_outcomes(
+    s3: Any, lambda_context: LambdaContext, traces: Callable[[], list[dict[str, Any]]]
+) -> None:
+    handler.lambda_handler(event(record(), record("aws-data/gone.json"), record("aws-data/%FF.json")), lambda_context)
+
+    (step,) = traces()
+    assert step["name"] == "publish"
+    assert step["annotations"] == {"copied": 1, "gone": 1, "skipped": 0, "rejected": 1, "failed": 0}
+
+
 def test_an_event_without_records_is_a_warning(s3: Any, lambda_context: LambdaContext, printed: Printed) -> None:
     summary = handler.lambda_handler({"Records": []}, lambda_context)
 

@@ -70,6 +70,17 @@ def test_complete_data_that_the_sweep_had_to_publish_is_measured_too(
     assert [line["service"] for line in printed() if "PublishedDataAge" in line] == ["sweeper"]
 
 
+def test_a_sweep_is_traced_as_one_step_with_what_it_found(
+    s3: Any, lambda_context: LambdaContext, traces: Callable[[], list[dict[str, Any]]]
+) -> None:
+    put(s3, "a.json", "b.json")
+    s3.put_object(Bucket="my-website", Key="data/a.json", Body=BODY)
+
+    sweeper.lambda_handler({}, lambda_context)
+
+    assert [(one["name"], one["annotations"]) for one in traces()] == [("sweep", {"compared": 2, "drifted": 1})]
+
+
 def test_a_second_sweep_finds_nothing_to_do(s3: Any, lambda_context: LambdaContext) -> None:
     put(s3, "a.json", "b.json")
     sweeper.lambda_handler({}, lambda_context)

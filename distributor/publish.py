@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from distributor.content import UnfitError, check
@@ -84,7 +83,8 @@ def publish(
             if source is None:
                 outcome = Gone(task)
                 break
-            data_time = _check(task, source)
+            with _ONE_CHECK:
+                data_time = check(task.name, source.body)
             answer = store.copy(task, source.etag)
             unanswered += not answer.certain
             if answer.copied and store.head(task) in {source.etag, None}:
@@ -98,11 +98,6 @@ def publish(
     except StoreError as error:
         outcome = Failed(task.source_key, str(error))
     return _look_again_later(outcome) if unanswered else outcome
-
-
-def _check(task: Publish, source: SourceObject) -> datetime | None:
-    with _ONE_CHECK:
-        return check(task.name, source.body)
 
 
 def _look_again_later(outcome: Published) -> Failed:

@@ -358,6 +358,11 @@ def test_the_alarms_cost_what_the_document_says() -> None:
     assert f"{metrics} alarm metrics" in DOCUMENT
 
 
+SOURCES = [
+    path.read_text(encoding="utf-8")
+    for name in ("fetcher", "distributor", "shared")
+    for path in Path(ROOT / name).glob("*.py")
+]
 DOCUMENT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
@@ -385,14 +390,16 @@ def test_the_document_tells_of_exactly_the_metrics_that_are_written(written: Wri
     assert told == measured
 
 
+def test_the_document_tells_of_every_metric_that_the_code_names() -> None:
+    named = {name for text in SOURCES for name in re.findall(r'add_metric\(\s*name="(\w+)"', text)}
+
+    assert named
+    assert named <= {row[0] for row in table("Metrics")}
+
+
 def test_the_document_tells_of_exactly_the_events_that_the_code_logs(written: Written) -> None:
-    sources = [
-        path.read_text(encoding="utf-8")
-        for name in ("fetcher", "distributor", "shared")
-        for path in Path(ROOT / name).glob("*.py")
-    ]
     logged = {
-        name for text in sources for name in re.findall(r'\.(?:debug|info|warning|error|exception)\(\s*"(\w+)"', text)
+        name for text in SOURCES for name in re.findall(r'\.(?:debug|info|warning|error|exception)\(\s*"(\w+)"', text)
     }
     outcomes = {f"object_{kind.__name__.lower()}" for kind in KINDS}
 

@@ -88,7 +88,8 @@ def publish(
             answer = store.copy(task, source.etag)
             unanswered += not answer.certain
             if answer.copied and store.head(task) in {source.etag, None}:
-                outcome = Copied(task, source.etag, len(source.body), passes, clock() - started, data_time)
+                seconds = clock() - started
+                outcome = Copied(task, source.etag, len(source.body), passes, seconds, data_time=data_time)
                 break
             if unanswered == MOST_UNANSWERED or not has_time():
                 outcome = Failed(task.source_key, f"not settled after {passes} pass(es)")

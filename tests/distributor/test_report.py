@@ -89,9 +89,13 @@ def test_every_outcome_is_measured_and_copies_with_latency_and_lag(metrics: Metr
 
 def test_the_age_of_complete_data_is_measured_where_readers_find_it_and_nowhere_else(metrics: Metrics) -> None:
     two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
-    published = Copied(task("complete-data.json"), '"e"', 5, 1, 0.25, two_hours_ago)
-    from_a_fast_clock = Copied(task("complete-data.json"), '"e"', 5, 1, 0.25, datetime.now(UTC) + timedelta(hours=1))
-    mirrored = Copied(Publish(SOURCE, Location("my-mirror", "data"), "complete-data.json"), '"e"', 5, 1, 0.25, LONG_AGO)
+    published = Copied(task("complete-data.json"), '"e"', 5, 1, 0.25, data_time=two_hours_ago)
+    from_a_fast_clock = Copied(
+        task("complete-data.json"), '"e"', 5, 1, 0.25, data_time=datetime.now(UTC) + timedelta(hours=1)
+    )
+    mirrored = Copied(
+        Publish(SOURCE, Location("my-mirror", "data"), "complete-data.json"), '"e"', 5, 1, 0.25, data_time=LONG_AGO
+    )
 
     measure_freshness([*EVERY_KIND, published, from_a_fast_clock, mirrored], WEBSITE, metrics)
 

@@ -116,7 +116,7 @@ def here(shared: Watched) -> Watched:
 
 
 def refuse_ssm(here: Watched) -> None:
-    here.cloud.parameters.authorize = lambda key, headers, action, arn: "eusc" not in arn
+    here.cloud.parameters.authorize = lambda key, headers, action, arn: False
     here.run("FetchSchedule")
 
 

@@ -1,13 +1,14 @@
-"""A name and its bytes in; nothing out if they are fit to publish, an UnfitError with the reason otherwise. Pure."""
+"""A name and its bytes in; how old they say they are out, or an UnfitError if they are not fit to publish. Pure."""
 
 import json
 import math
+from datetime import datetime
 from functools import partial
 from typing import NoReturn
 
 from pydantic import ValidationError
 
-from shared.contract import FILES
+from shared.contract import FILES, CompleteData
 
 MOST_NAMES = 1000  # the errors of a hostile file's hundred thousand regions would fill the memory
 
@@ -16,11 +17,12 @@ class UnfitError(ValueError):
     """The bytes must not be published. No retry helps; the message is the reason."""
 
 
-def check(name: str, body: bytes) -> None:
+def check(name: str, body: bytes) -> datetime | None:
     """Require strict JSON with an object or array at the top and, for a file of the contract, that its model holds.
 
     Strict: UTF-8 without a byte order mark, one document, no NaN or Infinity, no number beyond a double, no name
-    twice in one object, nothing nested or long beyond what a parser bears.
+    twice in one object, nothing nested or long beyond what a parser bears. The answer is when the complete data was
+    read from SSM, as these very bytes state it; None for every other file.
     """
     model = FILES.get(name)
     document = _parse(body, MOST_NAMES if model else None)
@@ -28,14 +30,15 @@ def check(name: str, body: bytes) -> None:
         msg = f"the top of the document is {json.dumps(document)[:20]}, not an object or array"
         raise UnfitError(msg)
     if model is None:
-        return
+        return None
     try:
-        model.from_bytes(body)
+        checked = model.from_bytes(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         msg = f"breaks the contract of {name} in {error.error_count()} place(s); {where}: {first['msg']}"
         raise UnfitError(msg) from error
+    return checked.metadata.timestamp if isinstance(checked, CompleteData) else None
 
 
 def _parse(body: bytes, most_names: int | None) -> object:

@@ -11,8 +11,9 @@ from distributor.events import Notice, decode, is_direct
 from distributor.outcomes import Outcome
 from distributor.plan import plan
 from distributor.publish import carry_out
-from distributor.report import emit, raise_if_failed, summarize
+from distributor.report import count, emit, measure_freshness, raise_if_failed, summarize
 from shared.observability import logger_for, metrics_for
+from shared.tracing import traced
 
 SERVICE = "distributor"
 logger = logger_for(SERVICE)
@@ -42,6 +43,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def distribute(notices: Iterable[Notice], context: LambdaContext) -> list[Outcome]:
     """Decide, carry out, and report."""
     made = dependencies()
-    outcomes = carry_out(plan(notices, made.settings), made.store, context.get_remaining_time_in_millis)
+    with traced("publish") as facts:
+        outcomes = carry_out(plan(notices, made.settings), made.store, context.get_remaining_time_in_millis)
+        facts.update(count(outcomes))
     emit(outcomes, logger, metrics)
+    measure_freshness(outcomes, made.settings.website, metrics)
     return outcomes

@@ -32,13 +32,17 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The destination held the source's bytes when last looked at. `seconds` is how long that took, all passes."""
+    """The destination held the source's bytes when last looked at. `seconds` is how long that took, all passes.
+
+    `data_time` is what the copied complete data states as its own time; None for every other file.
+    """
 
     task: Publish
     etag: str
     size: int
     passes: int
     seconds: float
+    data_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

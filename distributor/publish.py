@@ -79,14 +79,17 @@ def publish(
     outcome: Published = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
     try:
         for passes in range(1, MAX_PASSES + 1):
-            source = _fit_source(task, store)
+            source = store.get(task)
             if source is None:
                 outcome = Gone(task)
                 break
+            with _ONE_CHECK:
+                data_time = check(task.name, source.body)
             answer = store.copy(task, source.etag)
             unanswered += not answer.certain
             if answer.copied and store.head(task) in {source.etag, None}:
-                outcome = Copied(task, source.etag, len(source.body), passes, clock() - started)
+                seconds = clock() - started
+                outcome = Copied(task, source.etag, len(source.body), passes, seconds, data_time=data_time)
                 break
             if unanswered == MOST_UNANSWERED or not has_time():
                 outcome = Failed(task.source_key, f"not settled after {passes} pass(es)")
@@ -96,14 +99,6 @@ def publish(
     except StoreError as error:
         outcome = Failed(task.source_key, str(error))
     return _look_again_later(outcome) if unanswered else outcome
-
-
-def _fit_source(task: Publish, store: Requests) -> SourceObject | None:
-    source = store.get(task)
-    if source:
-        with _ONE_CHECK:
-            check(task.name, source.body)
-    return source
 
 
 def _look_again_later(outcome: Published) -> Failed:

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from distributor.outcomes import Cause, Copied, Failed, Gone, Outcome, Rejected, Skipped
+from distributor.settings import Location
 from shared.observability import printable
 
 KINDS = (Copied, Gone, Skipped, Rejected, Failed)
@@ -18,13 +19,15 @@ class DistributionFailedError(Exception):
     """At least one object is not known to be published. Lambda retries the event, which is safe, then keeps it."""
 
 
+def count(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """How many there are of each kind, those of which there are none included."""
+    counts = Counter(type(outcome) for outcome in outcomes)
+    return {kind.__name__.lower(): counts[kind] for kind in KINDS}
+
+
 def summarize(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The answer of an invocation: counts by outcome, and a line for each object with its reason where it has one."""
-    counts = Counter(type(outcome) for outcome in outcomes)
-    return {
-        "counts": {kind.__name__.lower(): counts[kind] for kind in KINDS},
-        "objects": [describe(outcome) for outcome in outcomes],
-    }
+    return {"counts": count(outcomes), "objects": [describe(outcome) for outcome in outcomes]}
 
 
 def describe(outcome: Outcome) -> dict[str, Any]:
@@ -66,6 +69,14 @@ def _measure_copy(copied: Copied, metrics: Metrics) -> None:
     if copied.task.event_time:
         lag = (datetime.now(UTC) - copied.task.event_time).total_seconds()
         metrics.add_metric(name="PublicationLag", unit=MetricUnit.Seconds, value=max(lag, 0))
+
+
+def measure_freshness(outcomes: Iterable[Outcome], website: Location, metrics: Metrics) -> None:
+    """How old the complete data was when it reached the website; a replica that got it does not make readers happy."""
+    for outcome in outcomes:
+        if isinstance(outcome, Copied) and outcome.data_time and outcome.task.destination == website:
+            age = (datetime.now(UTC) - outcome.data_time).total_seconds()
+            metrics.add_metric(name="PublishedDataAge", unit=MetricUnit.Seconds, value=max(age, 0))
 
 
 def raise_if_failed(outcomes: Iterable[Outcome]) -> None:

@@ -51,10 +51,14 @@ class DistributorSettings(Settings):
         return Location(self.source_bucket, self.source_prefix, self.source_bucket_owner)
 
     @property
+    def website(self) -> Location:
+        """Where readers, or the CDN in front of them, look."""
+        return Location(self.distribution_bucket, self.distribution_prefix, self.distribution_bucket_owner)
+
+    @property
     def destinations(self) -> tuple[Location, ...]:
         """Where each file goes, the website first."""
-        website = Location(self.distribution_bucket, self.distribution_prefix, self.distribution_bucket_owner)
-        return (website, *self.replica_destinations)
+        return (self.website, *self.replica_destinations)
 
     @model_validator(mode="after")
     def _source_and_destinations_are_apart(self) -> Self:

@@ -9,9 +9,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from distributor.dependencies import dependencies
 from distributor.listing import Drift
 from distributor.outcomes import Outcome
-from distributor.report import emit, raise_if_failed
+from distributor.report import emit, measure_freshness, raise_if_failed
 from distributor.sweep import Sweep, Swept, sweep
 from shared.observability import logger_for, metrics_for
+from shared.tracing import traced
 
 SERVICE = "sweeper"
 logger = logger_for(SERVICE)
@@ -30,9 +31,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
     def report(outcomes: list[Outcome]) -> None:
         emit(outcomes, logger, metrics)
+        measure_freshness(outcomes, made.settings.website, metrics)
         made.failures.keep(outcomes)
 
-    swept = sweep(asked, made, context.get_remaining_time_in_millis, report)
+    with traced("sweep") as facts:
+        swept = sweep(asked, made, context.get_remaining_time_in_millis, report)
+        facts.update(compared=swept.compared, drifted=swept.drift.total())
     _measure(swept)
     if swept.next and asked.follow:
         _hand_on(swept.next, context)

@@ -24,6 +24,7 @@ from fetcher.readings import Readings
 from fetcher.settings import FetcherSettings
 from fetcher.source import OvertakenError, SourceBucket, Written
 from shared import contract
+from shared.tracing import traced
 
 MARGIN_SECONDS = 30.0  # of the function's time: for the feed of launches and the writes
 MOST_TRIES = 5
@@ -98,10 +99,12 @@ def run(request: Request, given: Circumstances) -> Finished:
     if request.regions and published.complete_data is None:
         msg = "there is no complete-data.json yet of which a part could be renewed: run with {} first"
         raise RequestError(msg)
-    reading = _read(request, given)
+    with traced("crawl", run_id=given.run_id):
+        reading = _read(request, given)
     for _ in range(MOST_TRIES):
         try:
-            return _write(request, given, reading, published)
+            with traced("write", run_id=given.run_id):
+                return _write(request, given, reading, published)
         except OvertakenError as error:
             overtaken = error
             time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - so that two runs don't stay in step

@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,8 @@ def _tell(story: Story, cloud: EmbeddedCloud) -> None:
         _upload_broken(story, cloud)
     with story.chapter("6. An object vanishes from the website, and the sweep's time comes"):
         _sweep(story, cloud)
+    with story.chapter("7. The alarms are looked at now, and once more after a day on which nothing has happened"):
+        _look_at_alarms(story, cloud)
 
 
 def _show_stack(story: Story, cloud: EmbeddedCloud) -> None:
@@ -292,6 +295,24 @@ def _sweep(story: Story, cloud: EmbeddedCloud) -> None:
         holds=swept.get("drift") == {"missing": 1, "stale": 0, "unlike": 0}
         and _read(cloud, cloud.website, "data/services.json") == _source(cloud, "services.json"),
     )
+
+
+def _look_at_alarms(story: Story, cloud: EmbeddedCloud) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(hours=26)
+    now, later = _alarmed(cloud.evaluate_alarms()), _alarmed(cloud.evaluate_alarms(tomorrow))
+    for name in sorted(now | later):
+        when = "now" if name not in later else "now and tomorrow" if name in now else "tomorrow"
+        story.console.print(f"  [yellow]ALARM[/] {name}, {when}")
+    story.report["alarms"] = {"now": sorted(now), "tomorrow": sorted(later)}
+    wanted = {"DistributionFailuresKept", "DriftFound", "FileRejected"}
+    story.check("what went wrong above set off its alarm, and nothing else did", holds=now == wanted)
+    story.check(
+        "a day without new data or a sweep sets off theirs", holds=later - now == {"DataStale", "SweeperSilent"}
+    )
+
+
+def _alarmed(states: Mapping[str, str]) -> set[str]:
+    return {name for name, state in states.items() if state == "ALARM"}
 
 
 def _upload(story: Story, cloud: EmbeddedCloud, name: str, body: bytes) -> None:

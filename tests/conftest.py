@@ -1,10 +1,12 @@
 """What every test needs: an environment in which no test can reach AWS."""
 
+import contextlib
 import json
 import logging
 import os
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from ops.embedded.environment import isolate
 
 # Before any test module is imported: Powertools reads these when it is imported.
 os.environ["POWERTOOLS_TRACE_DISABLED"] = "1"
+
+ROOT, PARENT = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +46,25 @@ def lambda_context() -> LambdaContext:
     return context
 
 
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """A sampled invocation beside X-Ray's daemon; the documents that the daemon was sent since the last call."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.settimeout(0)
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", "{}:{}".format(*daemon.getsockname()))
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled=1;Lineage=1:a:0")
+
+        def received() -> Iterator[dict[str, Any]]:
+            with contextlib.suppress(BlockingIOError):
+                while datagram := daemon.recv(65_536):
+                    header, _, document = datagram.partition(b"\n")
+                    assert json.loads(header) == {"format": "json", "version": 1}
+                    yield json.loads(document)
+
+        yield lambda: list(received())
+
+
 class CurrentStdout:
     """Whatever stdout is at the time; a logger keeps the stream that it was made with, which pytest has closed."""
 
@@ -55,7 +78,7 @@ class CurrentStdout:
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
     """The JSON lines, logs and metrics, that a handler has printed since the test began."""
-    for service in ("fetcher", "distributor"):
+    for service in ("fetcher", "distributor", "sweeper"):
         for handler in logging.getLogger(service).handlers:
             handler.stream = CurrentStdout()  # type: ignore[attr-defined]
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Self
 from unittest.mock import patch
 from urllib.parse import unquote
@@ -24,6 +26,7 @@ import requests
 from moto.iam.access_control import IAMRequestBase
 from moto.server import ThreadedMotoServer
 
+from ops.embedded.cloudwatch import CloudWatch
 from ops.embedded.deploy import asynchronous_configuration, deploy, function_configuration
 from ops.embedded.iam import is_permitted
 from ops.embedded.lambdas import Function, LambdaService
@@ -123,6 +126,10 @@ class EmbeddedCloud:
         """Return when no event is under way; TimeoutError otherwise."""
         self.lambdas.settle(timeout)
 
+    def evaluate_alarms(self, now: datetime | None = None) -> dict[str, str]:
+        """The state of every alarm at this time (the present by default), by its logical id; changes are published."""
+        return self.cloudwatch.evaluate(now or datetime.now(UTC))
+
     def source_bucket(self) -> str:
         """The name of the stack's bucket."""
         (bucket,) = self.stack.of_type("AWS::S3::Bucket")
@@ -153,11 +160,12 @@ class EmbeddedCloud:
         requests.post(f"{self.url}/moto-api/reset", timeout=10)
         stack.enter_context(self.parameters)
         stack.enter_context(self.launches)
-        self.lambdas = LambdaService()
+        self.cloudwatch = CloudWatch(self.stack, self.client)
+        self.lambdas = LambdaService(record=self.cloudwatch.record)
         stack.callback(self.lambdas.close)
         stack.enter_context(_moto_invokes(self.lambdas))
         stack.enter_context(_moto_checks_empty_bodies())
-        deploy(self.stack, lambda service: self._connect(service, ROOT_CREDENTIALS))
+        deploy(self.stack, cache(lambda service: self._connect(service, ROOT_CREDENTIALS)))
         if self.website:
             self._connect("s3", ROOT_CREDENTIALS).create_bucket(Bucket=self.website)
         self._roles = {role.arn: self._assume(role) for role in self.stack.of_type("AWS::IAM::Role")}

@@ -16,6 +16,12 @@ from ops.embedded.template import ACCOUNT, Resource, Stack
 Client = Callable[[str], Any]
 
 HANDLED = {
+    "AWS::CloudWatch::Alarm": {
+        *("AlarmActions", "AlarmDescription", "AlarmName", "ComparisonOperator", "DatapointsToAlarm", "Dimensions"),
+        *("EvaluationPeriods", "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Threshold"),
+        "TreatMissingData",
+    },
+    "AWS::CloudWatch::Dashboard": {"DashboardBody", "DashboardName"},
     "AWS::IAM::Role": {"AssumeRolePolicyDocument", "Policies", "Tags", "RoleName"},
     "AWS::Lambda::EventInvokeConfig": {
         *("DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier")
@@ -26,11 +32,15 @@ HANDLED = {
     },
     "AWS::Lambda::Permission": {"Action", "FunctionName", "Principal", "SourceAccount", "SourceArn"},
     "AWS::Logs::LogGroup": {"LogGroupName", "RetentionInDays", "Tags"},
+    "AWS::Logs::QueryDefinition": {"LogGroupNames", "Name", "QueryString"},
     "AWS::S3::Bucket": {
         *("BucketEncryption", "BucketName", "LifecycleConfiguration", "NotificationConfiguration"),
         *("OwnershipControls", "PublicAccessBlockConfiguration", "Tags", "VersioningConfiguration"),
     },
     "AWS::S3::BucketPolicy": {"Bucket", "PolicyDocument"},
+    "AWS::SNS::Subscription": {"Endpoint", "Protocol", "TopicArn"},
+    "AWS::SNS::Topic": {"DisplayName", "KmsMasterKeyId", "Tags", "TopicName"},
+    "AWS::SNS::TopicPolicy": {"PolicyDocument", "Topics"},
     "AWS::SQS::Queue": {"MessageRetentionPeriod", "QueueName", "SqsManagedSseEnabled", "Tags"},
     "AWS::Scheduler::Schedule": {
         *("Description", "FlexibleTimeWindow", "Name", "ScheduleExpression", "ScheduleExpressionTimezone"),
@@ -59,11 +69,18 @@ def deploy(stack: Stack, client: Client) -> None:
         ("AWS::Scheduler::Schedule", _create_schedule),
         ("AWS::S3::Bucket", _create_bucket),
         ("AWS::S3::BucketPolicy", _put_bucket_policy),
+        ("AWS::SNS::Topic", _create_topic),
+        ("AWS::SNS::TopicPolicy", _put_topic_policy),
+        ("AWS::SNS::Subscription", _subscribe),
+        ("AWS::CloudWatch::Alarm", _put_alarm),
+        ("AWS::CloudWatch::Dashboard", _put_dashboard),
     ):
         for resource in stack.of_type(type_):
             create(resource, client)
     for bucket in stack.of_type("AWS::S3::Bucket"):
         _put_notifications(bucket, stack, client)
+    for query in stack.of_type("AWS::Logs::QueryDefinition"):
+        _require_groups(query, stack)
 
 
 def function_configuration(function: Resource, added: Mapping[str, str]) -> FunctionConfiguration:
@@ -89,7 +106,8 @@ def asynchronous_configuration(function: Resource, stack: Stack) -> AsyncConfigu
     for config in stack.of_type("AWS::Lambda::EventInvokeConfig"):
         if config.properties["FunctionName"] == function.name:
             on_failure = config.properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-            return AsyncConfiguration(int(config.properties.get("MaximumRetryAttempts", 2)), on_failure)
+            oldest = int(config.properties.get("MaximumEventAgeInSeconds", 21600))
+            return AsyncConfiguration(int(config.properties.get("MaximumRetryAttempts", 2)), on_failure, oldest)
     return AsyncConfiguration()
 
 
@@ -207,6 +225,43 @@ def _put_bucket_policy(policy: Resource, client: Client) -> None:
     if statements:
         text = json.dumps({**document, "Statement": statements})
         client("s3").put_bucket_policy(Bucket=policy.properties["Bucket"], Policy=text)
+
+
+def _create_topic(topic: Resource, client: Client) -> None:
+    names = ("DisplayName", "KmsMasterKeyId")
+    attributes = {name: topic.properties[name] for name in names if name in topic.properties}
+    client("sns").create_topic(Name=topic.name, Attributes=attributes)
+
+
+def _put_topic_policy(policy: Resource, client: Client) -> None:
+    for topic in policy.properties["Topics"]:
+        document = json.dumps(policy.properties["PolicyDocument"])
+        client("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=document)
+
+
+def _subscribe(subscription: Resource, client: Client) -> None:
+    client("sns").subscribe(**subscription.properties)
+
+
+def _put_alarm(alarm: Resource, client: Client) -> None:
+    numbers = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
+    properties = {name: int(value) if name in numbers else value for name, value in alarm.properties.items()}
+    cloudwatch = client("cloudwatch")
+    cloudwatch.put_metric_alarm(**properties | {"Threshold": float(properties["Threshold"])})
+    # moto begins with OK, CloudWatch with this.
+    cloudwatch.set_alarm_state(AlarmName=alarm.name, StateValue="INSUFFICIENT_DATA", StateReason="not yet evaluated")
+
+
+def _put_dashboard(dashboard: Resource, client: Client) -> None:
+    client("cloudwatch").put_dashboard(**dashboard.properties)
+
+
+def _require_groups(query: Resource, stack: Stack) -> None:
+    """Query definitions are unknown to moto, so all that can be seen here is that their log groups exist."""
+    unknown = set(query.properties["LogGroupNames"]) - {group.name for group in stack.of_type("AWS::Logs::LogGroup")}
+    if unknown:
+        msg = f"{query.logical_id} asks log groups that the stack does not have: {sorted(unknown)}"
+        raise DeployError(msg)
 
 
 def _put_notifications(bucket: Resource, stack: Stack, client: Client) -> None:

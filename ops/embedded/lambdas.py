@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +16,21 @@ CONCURRENCY = 2  # execution environments of one function side by side; the mach
 
 StartRuntime = Callable[[FunctionConfiguration], Runtime]
 SendFailure = Callable[[str, str], None]
+Record = Callable[[str, Mapping[str, float], str], None]
+
+AGES = (0, 60, 180)  # seconds: how old an event is at each of its tries, since Lambda waits one minute, then two
 
 
 @dataclass(frozen=True, slots=True)
 class AsyncConfiguration:
-    """EventInvokeConfig: how often a failed event is tried again, and the queue (ARN) that gets it in the end."""
+    """EventInvokeConfig: how often a failed event is tried again, and the queue (ARN) that gets it in the end.
+
+    `oldest` is the age in seconds at which Lambda gives up on an event that it could not even run.
+    """
 
     retries: int = 2
     on_failure: str | None = None
+    oldest: int = 21600
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,16 @@ class Function:
 class LambdaService:
     """All functions by name. `retry_delay` in seconds stands for Lambda's one and two minutes.
 
+    `record` gets a function's name, what Lambda measures of it, and the log, for each attempt. Events of the functions
+    that are `throttled` are never run: they get too old, as when a function's reserved concurrency stays at 0.
+
     `invocations` holds every attempt, for whoever wants to look; under load `keep_invocations` is better False.
     """
 
-    def __init__(self, retry_delay: float = 0.2) -> None:
+    def __init__(self, retry_delay: float = 0.2, record: Record = lambda *_: None) -> None:
         """An empty service."""
+        self.throttled: set[str] = set()
+        self._record = record
         self.functions: dict[str, Function] = {}
         self.invocations: list[Invocation] = []
         self.keep_invocations = True
@@ -104,6 +116,8 @@ class LambdaService:
         answer = function.run(payload)
         seconds = time.monotonic() - started
         invocation = Invocation(function.configuration.name, json.loads(payload), answer, attempt, seconds)
+        measured = {"Invocations": 1, "Errors": int(answer.is_error), "Throttles": 0, "Duration": seconds * 1000}
+        self._record(function.configuration.name, measured, answer.log)
         self.count += 1
         if self.keep_invocations:
             self.invocations.append(invocation)
@@ -135,7 +149,11 @@ class LambdaService:
     def _try_until_done(self, name: str, payload: str) -> None:
         function = self.functions[name.rpartition(":")[2]]
         attempts = 1 + function.asynchronous.retries
+        if function.configuration.name in self.throttled:
+            self._give_up(name, payload, function)
+            return
         for attempt in range(1, attempts + 1):
+            self._record(function.configuration.name, {"AsyncEventAge": AGES[attempt - 1] * 1000}, "")
             answer = self.invoke(name, payload, attempt)
             if not answer.is_error:
                 return
@@ -144,15 +162,28 @@ class LambdaService:
         if function.asynchronous.on_failure:
             record = _failure_record(name, payload, answer, attempts)
             function.send_failure(function.asynchronous.on_failure, json.dumps(record))
+        self._record(function.configuration.name, {"AsyncEventsDropped": 1}, "")
+
+    def _give_up(self, name: str, payload: str, function: Function) -> None:
+        age = function.asynchronous.oldest * 1000
+        measured = {"Throttles": 1, "AsyncEventAge": age, "AsyncEventsDropped": 1}
+        self._record(function.configuration.name, measured, "")
+        if function.asynchronous.on_failure:
+            record = _failure_record(name, payload, None, 0)
+            function.send_failure(function.asynchronous.on_failure, json.dumps(record))
 
 
-def _failure_record(name: str, payload: str, answer: Answer, attempts: int) -> dict[str, Any]:
+def _failure_record(name: str, payload: str, answer: Answer | None, attempts: int) -> dict[str, Any]:
+    """The record of an event that failed for good; without an answer, of one that was never run."""
     # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-    return {
+    condition = "RetriesExhausted" if answer else "EventAgeExceeded"
+    record = {
         "version": "1.0",
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "requestContext": {"functionArn": name, "condition": "RetriesExhausted", "approximateInvokeCount": attempts},
+        "requestContext": {"functionArn": name, "condition": condition, "approximateInvokeCount": attempts},
         "requestPayload": json.loads(payload),
-        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
-        "responsePayload": answer.content,
     }
+    if answer is None:
+        return record
+    context = {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
+    return record | {"responseContext": context, "responsePayload": answer.content}

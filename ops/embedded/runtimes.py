@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import io
 import json
+import logging
 import os
 import platform
 import signal
@@ -22,10 +23,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
+from aws_lambda_powertools import Logger, Metrics
 
 from ops.embedded.template import ROOT
 
 _STARTING_SECONDS = 20
+_LAST_LINE = "REPORT RequestId: "  # the emulator ends each invocation with it, a moment after it has answered
+_LAST_LINE_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class EmulatedRuntime:
                 body = response.read().decode()
         except (OSError, urllib.error.HTTPError) as error:
             body = json.dumps({"errorType": "Runtime.ExitError", "errorMessage": str(error)})
-        return _answer(body, self._log.take())
+        return _answer(body, self._log.take(_LAST_LINE))
 
     def close(self) -> None:
         """Stop the emulator and the handler's process with it."""
@@ -182,12 +186,22 @@ class InProcessRuntime:
                 os.environ.update(variables)
 
     def _forget_others(self) -> None:
-        """Drop what another environment in this process has cached: settings, and clients with its credentials."""
-        if InProcessRuntime._last is not self:
-            InProcessRuntime._last = self
-            for factory in vars(self._module).values():
-                if hasattr(factory, "cache_clear"):
-                    factory.cache_clear()
+        """Drop what another environment in this process has cached: settings, and clients with its credentials.
+
+        Logger and metrics may be older than this environment, so they are given what a new process would find.
+        """
+        if InProcessRuntime._last is self:
+            return
+        InProcessRuntime._last = self
+        for value in vars(self._module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+            if isinstance(value, Metrics):
+                value.namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", value.namespace)
+            if isinstance(value, Logger):
+                for handler in logging.getLogger(value.service).handlers:
+                    if isinstance(handler, logging.StreamHandler):
+                        handler.setStream(self._output)
 
 
 class _Context:
@@ -210,15 +224,17 @@ class _Log:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def follow(self, process: subprocess.Popen[bytes]) -> None:
         self._thread = threading.Thread(target=self._read, args=(process,), daemon=True)
         self._thread.start()
 
-    def take(self) -> str:
-        with self._lock:
+    def take(self, last: str = "") -> str:
+        """What was written since; waits a little for a line that begins so, which a process that died never writes."""
+        with self._changed:
+            self._changed.wait_for(lambda: not last or self._has(last), _LAST_LINE_SECONDS)
             lines, self._lines = self._lines, []
         return "".join(lines)
 
@@ -229,8 +245,12 @@ class _Log:
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         with process.stdout or contextlib.nullcontext(io.BytesIO()) as stream:
             for line in stream:
-                with self._lock:
+                with self._changed:
                     self._lines.append(line.decode(errors="replace"))
+                    self._changed.notify_all()
+
+    def _has(self, last: str) -> bool:
+        return any(line.startswith(last) for line in self._lines)
 
 
 def _answer(body: str, log: str) -> Answer:

@@ -167,15 +167,22 @@ class _Resolver:
         if name in self._parameters:
             return self._parameters[name]
         physical = self._name(name)
-        is_queue = self._template["Resources"][name]["Type"] == "AWS::SQS::Queue"
-        return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical}" if is_queue else physical
+        match self._template["Resources"][name]["Type"]:
+            case "AWS::SQS::Queue":
+                return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical}"
+            case "AWS::SNS::Topic" as topic:
+                return _arn(topic, physical)
+        return physical
 
     def _get_att(self, path: Json) -> str:
         logical_id, _, attribute = path.partition(".") if isinstance(path, str) else (path[0], "", path[1])
+        type_ = self._template["Resources"][logical_id]["Type"]
+        if (type_, attribute) == ("AWS::SQS::Queue", "QueueName"):
+            return self._name(logical_id)
         if attribute != "Arn":
             msg = f"!GetAtt {logical_id}.{attribute} is not known to the embedded cloud"
             raise TemplateError(msg)
-        return _arn(self._template["Resources"][logical_id]["Type"], self._name(logical_id))
+        return _arn(type_, self._name(logical_id))
 
     def _condition(self, name: str) -> bool:
         if name not in self._template.get("Conditions", {}):
@@ -213,13 +220,19 @@ def _with_defaults(declared: Mapping[str, Json], given: Mapping[str, str]) -> di
 
 
 _NAME_PROPERTIES = {
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::IAM::Role": "RoleName",
     "AWS::Lambda::EventInvokeConfig": "-",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::Permission": "-",
     "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::Logs::QueryDefinition": "Name",
     "AWS::S3::Bucket": "BucketName",
     "AWS::S3::BucketPolicy": "-",
+    "AWS::SNS::Subscription": "-",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SNS::TopicPolicy": "-",
     "AWS::SQS::Queue": "QueueName",
     "AWS::Scheduler::Schedule": "Name",
 }
@@ -228,10 +241,12 @@ _NAME_PROPERTIES = {
 
 def _arn(type_: str, name: str) -> str:
     forms = {
+        "AWS::CloudWatch::Alarm": f"cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
         "AWS::IAM::Role": f"iam::{ACCOUNT}:role/{name}",
         "AWS::Lambda::Function": f"lambda:{REGION}:{ACCOUNT}:function:{name}",
         "AWS::Logs::LogGroup": f"logs:{REGION}:{ACCOUNT}:log-group:{name}:*",
         "AWS::S3::Bucket": f"s3:::{name}",
+        "AWS::SNS::Topic": f"sns:{REGION}:{ACCOUNT}:{name}",
         "AWS::SQS::Queue": f"sqs:{REGION}:{ACCOUNT}:{name}",
         "AWS::Scheduler::Schedule": f"scheduler:{REGION}:{ACCOUNT}:schedule/default/{name}",
     }

@@ -1,5 +1,6 @@
 import gzip
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -27,6 +28,14 @@ def test_strict_json_with_an_object_or_array_at_the_top_is_fit(body: bytes) -> N
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_file_of_the_contract_that_satisfies_it_is_fit(name: str) -> None:
     check(name, encode(DOCUMENTS[name]))
+
+
+def test_complete_data_says_when_it_was_read_and_no_other_file_does() -> None:
+    times = {name: check(name, encode(document)) for name, document in DOCUMENTS.items()}
+
+    stated = {name: time for name, time in times.items() if time}
+    assert stated == {"complete-data.json": datetime(2026, 11, 23, 2, tzinfo=UTC)}
+    assert check("folder/complete-data.json", encode(COMPLETE)) is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -16,7 +17,7 @@ from distributor.events import EnvelopeError
 from distributor.report import DistributionFailedError
 from shared.settings import ConfigurationError
 from tests.distributor.world import ENVIRONMENT, event, record
-from tests.shared.test_contract import DOCUMENTS, encode
+from tests.shared.test_contract import COMPLETE, DOCUMENTS, encode
 
 REGIONS = encode(DOCUMENTS["regions.json"])
 EVENTS = Path(__file__).parents[1] / "events"
@@ -90,6 +91,29 @@ def test_what_failed_is_raised_after_its_siblings_were_published(s3: Any, lambda
         handler.lambda_handler(event(record("aws-data/y.json", eventVersion="3.0"), record()), lambda_context)
 
     assert published(s3) == ["data/x.json"]
+
+
+def test_the_age_of_the_complete_data_that_was_published_is_measured(
+    s3: Any, lambda_context: LambdaContext, printed: Printed
+) -> None:
+    s3.put_object(Bucket="my-source", Key="aws-data/complete-data.json", Body=encode(COMPLETE))
+
+    handler.lambda_handler(event(record("aws-data/complete-data.json"), record()), lambda_context)
+
+    (measured,) = [line for line in printed() if "PublishedDataAge" in line]
+    stated = datetime(2026, 11, 23, 2, tzinfo=UTC)
+    (age,) = measured["PublishedDataAge"]
+    assert age == pytest.approx((datetime.now(UTC) - stated).total_seconds(), abs=60)
+
+
+def test_an_event_is_traced_as_one_step_with_its_outcomes(
+    s3: Any, lambda_context: LambdaContext, traces: Callable[[], list[dict[str, Any]]]
+) -> None:
+    handler.lambda_handler(event(record(), record("aws-data/gone.json"), record("aws-data/%FF.json")), lambda_context)
+
+    (step,) = traces()
+    assert step["name"] == "publish"
+    assert step["annotations"] == {"copied": 1, "gone": 1, "skipped": 0, "rejected": 1, "failed": 0}
 
 
 def test_an_event_without_records_is_a_warning(s3: Any, lambda_context: LambdaContext, printed: Printed) -> None:

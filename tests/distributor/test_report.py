@@ -6,10 +6,19 @@ import pytest
 from aws_lambda_powertools import Metrics
 
 from distributor.outcomes import Cause, Copied, Failed, Gone, Outcome, Publish, Rejected, Skipped
-from distributor.report import DistributionFailedError, describe, emit, raise_if_failed, summarize
+from distributor.report import (
+    DistributionFailedError,
+    describe,
+    emit,
+    measure_freshness,
+    raise_if_failed,
+    summarize,
+)
+from distributor.settings import Location
 from shared.observability import logger_for, metrics_for
 from tests.distributor.world import SOURCE, WEBSITE, task
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 COPIED = Copied(task(), '"e"', 12, 1, 0.0371)
 EVERY_KIND: list[Outcome] = [COPIED, Gone(task()), Skipped("s", "why"), Rejected("r", "why"), Failed("f", "why")]
 
@@ -76,6 +85,23 @@ def test_every_outcome_is_measured_and_copies_with_latency_and_lag(metrics: Metr
     assert measured["PublishedBytes"] == [12.0, 5.0, 5.0]
     assert measured["PublicationLag"] == [pytest.approx(10, abs=5), 0.0]
     assert "ForeignBucket" not in measured
+
+
+def test_the_age_of_complete_data_is_measured_where_readers_find_it_and_nowhere_else(metrics: Metrics) -> None:
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    published = Copied(task("complete-data.json"), '"e"', 5, 1, 0.25, data_time=two_hours_ago)
+    from_a_fast_clock = Copied(
+        task("complete-data.json"), '"e"', 5, 1, 0.25, data_time=datetime.now(UTC) + timedelta(hours=1)
+    )
+    mirrored = Copied(
+        Publish(SOURCE, Location("my-mirror", "data"), "complete-data.json"), '"e"', 5, 1, 0.25, data_time=LONG_AGO
+    )
+
+    measure_freshness([*EVERY_KIND, published, from_a_fast_clock, mirrored], WEBSITE, metrics)
+
+    measured: dict[str, Any] = dict(metrics.serialize_metric_set())
+    metrics.clear_metrics()
+    assert measured["PublishedDataAge"] == [pytest.approx(7200, abs=60), 0.0]
 
 
 def test_a_record_of_another_bucket_is_measured_by_itself_too(metrics: Metrics) -> None:

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import Mock
 
@@ -14,6 +14,7 @@ from distributor import sweeper
 from distributor.dependencies import dependencies
 from distributor.report import DistributionFailedError
 from tests.distributor.world import ENVIRONMENT
+from tests.shared.test_contract import COMPLETE, encode
 
 BODY = b'{"v": 1}'
 
@@ -57,6 +58,27 @@ def test_what_is_missing_or_stale_is_published_and_the_rest_left_alone(s3: Any, 
         ("aws-data/stale.json", "stale"),
     ]
     assert answer["next"] is None
+
+
+def test_complete_data_that_the_sweep_had_to_publish_is_measured_too(
+    s3: Any, lambda_context: LambdaContext, printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    put(s3, "complete-data.json", body=encode(COMPLETE))
+
+    sweeper.lambda_handler({}, lambda_context)
+
+    assert [line["service"] for line in printed() if "PublishedDataAge" in line] == ["sweeper"]
+
+
+def test_a_sweep_is_traced_as_one_step_with_what_it_found(
+    s3: Any, lambda_context: LambdaContext, traces: Callable[[], list[dict[str, Any]]]
+) -> None:
+    put(s3, "a.json", "b.json")
+    s3.put_object(Bucket="my-website", Key="data/a.json", Body=BODY)
+
+    sweeper.lambda_handler({}, lambda_context)
+
+    assert [(one["name"], one["annotations"]) for one in traces()] == [("sweep", {"compared": 2, "drifted": 1})]
 
 
 def test_a_second_sweep_finds_nothing_to_do(s3: Any, lambda_context: LambdaContext) -> None:

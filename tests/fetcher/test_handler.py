@@ -140,6 +140,15 @@ def test_a_part_is_asked_for_in_the_event(parameters: ParameterServer, lambda_co
     assert (summary["regions"], summary["fetchedRegions"], summary["staleRegions"]) == (2, 1, [])
 
 
+def test_a_run_is_traced_as_one_crawl_and_one_write_however_many_calls_it_makes(
+    parameters: ParameterServer, lambda_context: LambdaContext, traces: Callable[[], list[dict[str, Any]]]
+) -> None:
+    handler.lambda_handler({}, lambda_context)
+
+    steps = [(one["name"], one["annotations"]["run_id"]) for one in traces()]
+    assert steps == [("crawl", lambda_context.aws_request_id), ("write", lambda_context.aws_request_id)]
+
+
 def test_an_unset_variable_stops_the_function_with_its_name(
     lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

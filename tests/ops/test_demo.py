@@ -77,6 +77,11 @@ def test_the_published_files_hold_the_contract(output: Path) -> None:
     assert "AmazonGameLiftStreams" in complete["services"]["services"]
 
 
+def test_the_alarms_told_of_what_went_wrong(report: Any) -> None:
+    assert report["alarms"]["now"] == ["DistributionFailuresKept", "DriftFound", "FileRejected"]
+    assert {"DataStale", "SweeperSilent"} <= set(report["alarms"]["tomorrow"])
+
+
 def test_help_says_what_the_command_does() -> None:
     finished = feed("demo", "--help")
 

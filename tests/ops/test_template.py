@@ -16,6 +16,7 @@ def stack_of(value: object, **template: Any) -> Any:
         ({"Ref": "AWS::Region"}, "us-east-1"),
         ({"Ref": "Queue"}, "https://sqs.us-east-1.amazonaws.com/123456789012/my-stack-Queue"),
         ({"Fn::GetAtt": ["Queue", "Arn"]}, "arn:aws:sqs:us-east-1:123456789012:my-stack-Queue"),
+        ({"Fn::GetAtt": "Queue.QueueName"}, "my-stack-Queue"),
         ({"Fn::GetAtt": "Queue.Arn"}, "arn:aws:sqs:us-east-1:123456789012:my-stack-Queue"),
         ({"Fn::Sub": "${AWS::StackName}/${!literal}/${Queue.Arn}"}, None),
         ({"Fn::Sub": ["${A}-${AWS::AccountId}", {"A": {"Ref": "AWS::Partition"}}]}, "aws-123456789012"),
@@ -47,7 +48,7 @@ def test_intrinsic_functions_are_resolved_as_cloudformation_does(value: object, 
     [
         ({"Fn::ImportValue": "x"}, "Fn::ImportValue is not known"),
         ({"Ref": "Nothing"}, "Nothing is referred to"),
-        ({"Fn::GetAtt": ["Queue", "QueueName"]}, "QueueName is not known"),
+        ({"Fn::GetAtt": ["Queue", "QueueUrl"]}, "QueueUrl is not known"),
         ({"Fn::If": ["Missing", 1, 2]}, "no condition Missing"),
     ],
 )

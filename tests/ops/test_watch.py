@@ -1,0 +1,274 @@
+"""Nothing fails in silence: each alarm of the template is set off by its cause, is heard of, and ends."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from moto.cloudwatch.models import cloudwatch_backends
+
+from ops.embedded.cloud import EmbeddedCloud
+from ops.embedded.iam import is_permitted
+from ops.embedded.parameters import ParameterServer
+from ops.embedded.template import ACCOUNT, read_template
+from tests.fetcher.small_world import PARAMETERS
+
+FETCHER, DISTRIBUTOR, SWEEPER = (f"aws-services-feed-{name}" for name in ("fetcher", "distributor", "sweeper"))
+
+
+@dataclass
+class Watched:
+    """A cloud whose alarms somebody listens to."""
+
+    cloud: EmbeddedCloud
+    listener: str
+
+    def look(self) -> dict[str, str]:
+        return self.cloud.evaluate_alarms()
+
+    def mend(self) -> None:
+        """Nothing is broken (any more), and the queues are empty."""
+        self.cloud.lambdas.throttled.clear()
+        self.cloud.parameters.authorize = is_permitted
+        for queue in self.cloud.stack.of_type("AWS::SQS::Queue"):
+            self.receive(self.cloud.queue_url(queue.logical_id))
+
+    def forget(self) -> None:
+        """Nothing was ever measured, and no alarm has a state yet."""
+        self.cloud.cloudwatch.datapoints()
+        backend = cloudwatch_backends[ACCOUNT]["us-east-1"]
+        backend.metric_data.clear()
+        for alarm in backend.alarms.values():
+            alarm.state_value = "INSUFFICIENT_DATA"
+
+    def let_pass(self, time: timedelta) -> None:
+        """Everything measured so far was measured that much earlier."""
+        self.cloud.cloudwatch.datapoints()
+        for datum in cloudwatch_backends[ACCOUNT]["us-east-1"].metric_data:
+            datum.timestamp -= time
+
+    def alarmed(self) -> set[str]:
+        return {name for name, state in self.look().items() if state == "ALARM"}
+
+    def heard(self) -> list[dict[str, Any]]:
+        """The messages since the last call, with their subjects."""
+        envelopes = [json.loads(body) for body in self.receive(self.listener)]
+        return [json.loads(one["Message"]) | {"Subject": one["Subject"]} for one in envelopes]
+
+    def receive(self, queue: str) -> list[str]:
+        """Take every message off a queue."""
+        found: list[str] = []
+        sqs = self.cloud.client("sqs")
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                found.append(message["Body"])
+        return found
+
+    def named(self, message: dict[str, Any]) -> str:
+        """The logical id of the alarm that a message is about."""
+        alarms = self.cloud.stack.of_type("AWS::CloudWatch::Alarm")
+        return next(alarm.logical_id for alarm in alarms if alarm.name == message["AlarmName"])
+
+    def run(self, *schedules: str) -> None:
+        for schedule in schedules:
+            self.cloud.fire(schedule)
+            self.cloud.settle()
+
+    def upload(self, name: str, body: bytes) -> None:
+        self.cloud.client("s3").put_object(Bucket=self.cloud.source_bucket(), Key=f"aws-data/{name}", Body=body)
+        self.cloud.settle()
+
+    def source(self, name: str) -> bytes:
+        bucket, key = self.cloud.source_bucket(), f"aws-data/{name}"
+        body: bytes = self.cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+    def lose(self, name: str) -> None:
+        self.cloud.client("s3").delete_object(Bucket=self.cloud.website, Key=f"data/{name}")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Watched]:
+    """A cloud with a queue that listens to the topic."""
+    with EmbeddedCloud(ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+        cloud.lambdas._retry_delay = 0
+        listener = cloud.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
+        (topic,) = cloud.stack.of_type("AWS::SNS::Topic")
+        endpoint = f"arn:aws:sqs:us-east-1:{ACCOUNT}:listener"
+        cloud.client("sns").subscribe(TopicArn=topic.arn, Protocol="sqs", Endpoint=endpoint)
+        yield Watched(cloud, listener)
+
+
+@pytest.fixture
+def here(shared: Watched) -> Watched:
+    """The whole job has just been done, all is in step, and what the alarms said of it has been read."""
+    shared.mend()
+    shared.run("FetchSchedule", "SweepSchedule")
+    shared.forget()
+    shared.run("SweepSchedule")
+    shared.upload("complete-data.json", shared.source("complete-data.json"))
+    shared.look()
+    shared.heard()
+    return shared
+
+
+def refuse_ssm(here: Watched) -> None:
+    here.cloud.parameters.authorize = lambda key, headers, action, arn: False
+    here.run("FetchSchedule")
+
+
+def reject_a_file(here: Watched) -> None:
+    here.upload("regions.json", b"<html>")
+
+
+def fail_an_event(here: Watched) -> None:
+    here.cloud.lambdas.invoke_async(DISTRIBUTOR, '{"odd": 1}')
+    here.cloud.settle()
+
+
+def throttle(*functions: str) -> Callable[[Watched], None]:
+    def cause(here: Watched) -> None:
+        here.cloud.lambdas.throttled |= set(functions)
+        here.upload("x.json", b"{}")
+        here.run("FetchSchedule", "SweepSchedule")
+
+    return cause
+
+
+def lose_a_file(here: Watched) -> None:
+    here.lose("services.json")
+    here.run("SweepSchedule")
+
+
+def break_the_sweep(here: Watched) -> None:
+    here.cloud.lambdas.invoke_async(SWEEPER, '{"odd": 1}')
+    here.cloud.settle()
+
+
+def let_26_hours_pass(here: Watched) -> None:
+    here.let_pass(timedelta(hours=26))
+
+
+def allow_ssm(here: Watched) -> None:
+    here.cloud.parameters.authorize = is_permitted
+    fetch(here)
+
+
+def empty(queue: str) -> Callable[[Watched], None]:
+    def cure(here: Watched) -> None:
+        here.receive(here.cloud.queue_url(queue))
+
+    return cure
+
+
+def fetch(here: Watched) -> None:
+    here.run("FetchSchedule")
+
+
+def sweep(here: Watched) -> None:
+    here.run("SweepSchedule")
+
+
+def publish_something(here: Watched) -> None:
+    here.upload("x.json", b"{}")
+
+
+def do_nothing(here: Watched) -> None:
+    """The cause is over."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What sets an alarm off, the alarms that go off with it, and what ends it an hour later."""
+
+    cause: Callable[[Watched], None]
+    cure: Callable[[Watched], None]
+    others: frozenset[str] = frozenset()
+
+
+KEPT = frozenset({"DistributionFailuresKept"})
+FETCH_FAILED = frozenset({"FetcherFailed", "FetchFailuresKept", "EventsDropped"})
+UNPUBLISHED = frozenset({"DistributorFailed", "DistributionFailuresKept", "EventsDropped"})
+DAY = frozenset({"DataStale", "SweeperSilent"})
+CASES: dict[str, Case] = {
+    "FetcherFailed": Case(refuse_ssm, allow_ssm, FETCH_FAILED),
+    "FetchFailuresKept": Case(refuse_ssm, empty("FetchFailures"), FETCH_FAILED),
+    "DataStale": Case(let_26_hours_pass, fetch, DAY),
+    "DistributorFailed": Case(fail_an_event, publish_something, UNPUBLISHED),
+    "FileRejected": Case(reject_a_file, do_nothing, KEPT),
+    "DistributionFailuresKept": Case(reject_a_file, empty("DistributionFailures"), frozenset({"FileRejected"})),
+    "EventsDropped": Case(throttle(FETCHER), do_nothing, frozenset({"Throttled", "FetchFailuresKept"})),
+    "EventsLate": Case(throttle(DISTRIBUTOR), do_nothing, KEPT | {"EventsDropped", "Throttled", "DriftFound"}),
+    "Throttled": Case(throttle(SWEEPER), do_nothing, KEPT | {"EventsDropped"}),
+    "SweeperFailed": Case(break_the_sweep, sweep, KEPT | {"EventsDropped"}),
+    "DriftFound": Case(lose_a_file, sweep),
+    "SweeperSilent": Case(let_26_hours_pass, sweep, DAY),
+}
+STAYS = {"FetcherFailed", "FetchFailuresKept", "DataStale", "DistributorFailed", "DistributionFailuresKept"}
+STAYS |= {"SweeperFailed", "DriftFound", "SweeperSilent"}
+
+
+def test_there_is_a_cause_for_every_alarm_of_the_template() -> None:
+    resources = read_template()["Resources"]
+
+    alarms = {name for name, body in resources.items() if body["Type"] == "AWS::CloudWatch::Alarm"}
+
+    assert set(CASES) | {"FetcherSilent"} == alarms
+
+
+def test_all_is_quiet_after_the_job_was_done(here: Watched) -> None:
+    states = here.look()
+
+    assert set(states.values()) <= {"OK", "INSUFFICIENT_DATA"}
+    assert here.heard() == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_cause_sets_off_its_alarm_and_is_heard_of_until_it_is_cured(name: str, here: Watched) -> None:
+    case = CASES[name]
+
+    case.cause(here)
+    raised = here.alarmed()
+    heard = [message for message in here.heard() if message["NewStateValue"] == "ALARM"]
+
+    assert raised == case.others | {name}
+    assert {here.named(message) for message in heard} == raised
+    assert all(one["Subject"] == f'ALARM: "{one["AlarmName"]}" in US East (N. Virginia)' for one in heard)
+    assert all(one["AlarmDescription"] for one in heard)
+
+    here.let_pass(timedelta(hours=1))
+    assert (name in here.alarmed()) == (name in STAYS)
+    here.let_pass(timedelta(hours=1))
+    case.cure(here)
+    assert name not in here.alarmed()
+    assert ("OK", name) in [(one["NewStateValue"], here.named(one)) for one in here.heard()]
+
+
+@pytest.mark.parametrize("hours", [1, 25])
+def test_a_day_without_a_run_is_no_alarm(hours: int, here: Watched) -> None:
+    here.let_pass(timedelta(hours=hours))
+
+    assert here.alarmed() == set()
+
+
+def test_publishing_old_data_again_does_not_hide_that_nothing_new_comes(here: Watched) -> None:
+    here.forget()
+    published = json.loads(here.source("complete-data.json"))
+    published["metadata"]["timestamp"] = f"{datetime.now(UTC) - timedelta(hours=3):%Y-%m-%dT%H:%M:%SZ}"
+
+    here.upload("complete-data.json", json.dumps(published).encode())
+
+    assert "DataStale" in here.alarmed()
+    assert "data/complete-data.json" in here.cloud.objects(here.cloud.website)
+
+
+def test_complete_data_that_only_the_sweep_could_publish_is_fresh(here: Watched) -> None:
+    here.forget()
+    here.lose("complete-data.json")
+
+    here.run("SweepSchedule")
+
+    assert "DataStale" not in here.alarmed()

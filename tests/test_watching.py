@@ -1,0 +1,423 @@
+"""Alarms, dashboard and saved queries watch what is really written, and all of it; the document names what there is."""
+
+import json
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distributor.outcomes import Skipped
+from distributor.report import KINDS
+from ops.embedded.alarms import read_alarm
+from ops.embedded.cloud import EmbeddedCloud
+from ops.embedded.metrics import MetricName
+from ops.embedded.parameters import ROOT as SSM_ROOT
+from ops.embedded.parameters import ParameterServer, catalogue
+from ops.embedded.template import ROOT, Stack, TemplateError, read_template, resolve, translate
+from tests.distributor.world import event, record
+from tests.fetcher.small_world import PARAMETERS
+
+Template = dict[str, Any]
+
+STACK = "aws-services-feed"
+OWN = f"AwsServicesFeed/{STACK}"
+OF_AWS = {
+    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    "AWS/Lambda": (
+        "FunctionName",
+        {"AsyncEventAge", "AsyncEventsDropped", "Duration", "Errors", "Invocations", "Throttles"},
+    ),
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    "AWS/SQS": ("QueueName", {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
+}
+LONGEST_SUBJECT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+LONGEST_STACK_NAME = 27  # as docs/operations.md says
+MOST_ALARM_METRICS = 25  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the functions write when they are run: metrics, the names of log events, fields of any line and of all."""
+
+    metrics: set[MetricName]
+    events: set[str]
+    fields: set[str]
+    common: set[str]
+
+
+def own(name: str, service: str) -> MetricName:
+    return MetricName(OWN, name, frozenset({("service", service)}))
+
+
+# What is written in the same way but not in the run below: the sweeper tells of outcomes through the distributor's
+# function, and of functions that share a process only the first starts cold.
+UNSEEN = {own(kind.__name__, "sweeper") for kind in KINDS if kind is not Skipped}
+UNSEEN |= {
+    MetricName(OWN, "ColdStart", frozenset({("service", name), ("function_name", f"{STACK}-{name}")}))
+    for name in ("fetcher", "distributor", "sweeper")
+}
+
+
+@pytest.fixture(scope="module")
+def written() -> Iterator[Written]:
+    """From a run, an object of each outcome, an event of a foreign bucket, a failure for good, and two sweeps."""
+    with EmbeddedCloud(stack_name=STACK, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+        cloud.lambdas._retry_delay = 0
+        cloud.fire("FetchSchedule")
+        cloud.settle()
+        source = cloud.source_bucket()
+        cloud.client("s3").put_object(Bucket=source, Key="aws-data/broken.json", Body=b"<html>")
+        cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/complete-data.json")
+        for odd in (record("aws-data/gone.json", source), record(bucket="evil"), record(eventVersion="3.0")):
+            cloud.lambdas.invoke_async(f"{STACK}-distributor", json.dumps(event(odd)))
+        cloud.lambdas.invoke_async(f"{STACK}-distributor", json.dumps({"Records": []}))
+        cloud.fire("SweepSchedule")
+        cloud.settle()
+        cloud.evaluate_alarms()
+        lines = [
+            json.loads(line)
+            for one in cloud.lambdas.invocations
+            for line in one.answer.log.splitlines()
+            if line.startswith("{")
+        ]
+        logged = [line for line in lines if "_aws" not in line]
+        yield Written(
+            {one.metric for one in cloud.cloudwatch.datapoints()} | UNSEEN,
+            {str(line["message"]) for line in logged},
+            {name for line in logged for name in line},
+            set.intersection(*(set(line) for line in logged)),
+        )
+
+
+def stack_of(template: Template, **parameters: str) -> Stack:
+    return resolve(translate(template), STACK, {"DistributionBucketName": "my-website", **parameters})
+
+
+def problems(template: Template, written: Written) -> list[str]:
+    """Everything that is wrong with how a template watches."""
+    try:
+        stack = stack_of(template)
+        body = json.loads(stack.of_type("AWS::CloudWatch::Dashboard")[0].properties["DashboardBody"])
+    except (TemplateError, ValueError) as error:
+        return [str(error)]
+    watched = [*alarm_metrics(stack), *widget_metrics(body)]
+    return [
+        *(
+            f"{where}: {metric} is written by nobody"
+            for where, metric in watched
+            if not is_written(metric, stack, written)
+        ),
+        *(
+            f"{metric} is watched by nothing"
+            for metric in written.metrics - {metric for _, metric in watched}
+            if metric.namespace == OWN
+        ),
+        *mute_alarms(stack),
+        *odd_widgets(body, stack),
+        *(problem for query in stack.of_type("AWS::Logs::QueryDefinition") for problem in odd_words(query, written)),
+    ]
+
+
+def alarm_metrics(stack: Stack) -> Iterator[tuple[str, MetricName]]:
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
+        for statistic in read_alarm(alarm.properties).statistics.values():
+            yield alarm.logical_id, statistic.metric
+
+
+def widget_metrics(body: Any) -> Iterator[tuple[str, MetricName]]:
+    for widget in body["widgets"]:
+        for line in widget["properties"].get("metrics", []):
+            if isinstance(line[0], str):
+                namespace, name, *dimensions = [part for part in line if isinstance(part, str)]
+                pairs = frozenset(zip(dimensions[::2], dimensions[1::2], strict=True))
+                yield widget["properties"]["title"], MetricName(namespace, name, pairs)
+
+
+def is_written(metric: MetricName, stack: Stack, written: Written) -> bool:
+    if metric.namespace not in OF_AWS:
+        return metric in written.metrics
+    key, names = OF_AWS[metric.namespace]
+    resources = {one.name for type_ in ("AWS::Lambda::Function", "AWS::SQS::Queue") for one in stack.of_type(type_)}
+    return metric.name in names and any(metric.dimensions == {(key, resource)} for resource in resources)
+
+
+def mute_alarms(stack: Stack) -> Iterator[str]:
+    (topic,) = stack.of_type("AWS::SNS::Topic")
+    if not [policy for policy in stack.of_type("AWS::SNS::TopicPolicy") if topic.arn in policy.properties["Topics"]]:
+        yield "the topic has no policy, so nobody may publish to it"
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
+        actions = [alarm.properties.get(name) for name in ("AlarmActions", "OKActions")]
+        if actions != [[topic.arn], [topic.arn]]:
+            yield f"{alarm.logical_id} is not heard of when it begins or ends"
+        if len(alarm.properties.get("AlarmDescription", "")) < 80:
+            yield f"{alarm.logical_id} does not say what it means and what to do"
+        if not alarm.name.startswith(f"{STACK}-"):
+            yield f"{alarm.logical_id} is named {alarm.name}, which another stack could be too"
+        period = read_alarm(alarm.properties)
+        if period.period * period.periods > (604_800 if period.period >= 3600 else 86_400):
+            yield f"{alarm.logical_id} looks further back than CloudWatch does"
+
+
+def odd_widgets(body: Any, stack: Stack) -> Iterator[str]:
+    alarms = {alarm.arn for alarm in stack.of_type("AWS::CloudWatch::Alarm")}
+    for widget in body["widgets"]:
+        properties = widget["properties"]
+        match widget["type"]:
+            case "alarm":
+                if set(properties["alarms"]) != alarms:
+                    yield f"the dashboard shows other alarms than there are: {set(properties['alarms']) ^ alarms}"
+            case "metric":
+                lines = properties["metrics"]
+                stats = [part.get("stat") for line in lines for part in line if isinstance(part, dict)]
+                if "stat" not in properties and not all(stats):
+                    yield f"{properties['title']}: no statistic"
+                if properties["region"] != "us-east-1" or properties["period"] % 60:
+                    yield f"{properties['title']}: odd region or period"
+            case "text":
+                pass
+            case other:
+                yield f"a widget of type {other}"
+
+
+WORDS = {
+    "and",
+    "as",
+    "asc",
+    "avg",
+    "bin",
+    "by",
+    "count",
+    "desc",
+    "fields",
+    "filter",
+    "in",
+    "ispresent",
+    "like",
+    "limit",
+}
+WORDS |= {"max", "or", "sort", "stats", "sum"}
+
+
+def odd_words(query: Any, written: Written) -> Iterator[str]:
+    text = re.sub(r"^#.*$", "", query.properties["QueryString"], flags=re.MULTILINE)
+    for name in re.findall(r'message = "([^"]+)"', text):
+        if name not in written.events:
+            yield f"{query.logical_id} asks for the event {name}, which nobody logs"
+    aliases = set(re.findall(r"\bas (\w+)", text))
+    bare = re.sub(r'"[^"]*"|/[^/]+/|@\w+|\b\d\w*', "", text)
+    for word in set(re.findall(r"\w+", bare)) - WORDS - aliases - written.fields - {"errorType"}:
+        yield f"{query.logical_id} asks for {word}, which no log line has"
+
+
+def test_the_template_watches_what_is_written_and_all_of_it(written: Written) -> None:
+    assert problems(read_template(), written) == []
+
+
+BODY = "Properties.DashboardBody.Fn::Sub.0"
+FIRST = "Properties.Metrics.1.MetricStat.Metric"
+MUTATIONS: list[tuple[str, str, object, str]] = [
+    ("AlarmTopicPolicy", "Type", None, "the topic has no policy"),
+    ("FetcherFailed", "Properties.AlarmActions", None, "FetcherFailed is not heard of"),
+    ("FetcherFailed", "Properties.OKActions", [], "FetcherFailed is not heard of"),
+    ("FetcherFailed", "Properties.AlarmDescription", "Failed.", "FetcherFailed does not say"),
+    ("FetcherFailed", "Properties.AlarmName", "fetcher-failed", "which another stack could be too"),
+    ("FetcherFailed", "Properties.MetricName", "Error", "FetcherFailed: .*'Error'.* is written by nobody"),
+    ("FetcherFailed", "Properties.Dimensions.0.Value", "fetcher", "FetcherFailed: .* is written by nobody"),
+    ("FetcherFailed", "Properties.Dimensions.0.Name", "Function", "FetcherFailed: .* is written by nobody"),
+    ("FileRejected", "Properties.MetricName", "Reject", "FileRejected: .*'Reject'.* is written by nobody"),
+    ("FileRejected", "Properties.Dimensions.0.Value", "fetcher", "FileRejected: .* is written by nobody"),
+    ("FileRejected", "Properties.Namespace", "AwsServicesFeed", "FileRejected: .* is written by nobody"),
+    ("DataStale", f"{FIRST}.MetricName", "DataAge", "DataStale: .*'DataAge'.* is written by nobody"),
+    ("DataStale", "Properties.Metrics.1.MetricStat.Period", 7200, "alarms with"),
+    ("FetcherFailed", "Properties.EvaluationPeriods", 289, "FetcherFailed looks further back"),
+    ("Dashboard", BODY, ("]}}", "]}"), "Expecting|delimiter"),
+    ("Dashboard", BODY, ('"SsmCalls"', '"SsmCall"'), "SSM calls: .* is written by nobody"),
+    (
+        "Dashboard",
+        BODY,
+        ('"ForeignBucket", "service", "distributor"', '"Gone", "service", "sweeper"'),
+        "ForeignBucket.* is watched by nothing",
+    ),
+    ("Dashboard", BODY, ('"${Throttled.Arn}"', '"${AWS::StackName}"'), "other alarms than there are"),
+    ("Dashboard", BODY, ('"stat": "Minimum", ', ""), "no statistic"),
+    ("Dashboard", BODY, ('"type": "text"', '"type": "words"'), "a widget of type words"),
+    ("Dashboard", BODY, ('"region": "${AWS::Region}"', '"region": "here"'), "odd region"),
+    ("RunsQuery", "Properties.QueryString", ("run_finished", "run_done"), "RunsQuery asks for the event run_done"),
+    ("RunsQuery", "Properties.QueryString", ("ssmCalls", "calls"), "RunsQuery asks for calls"),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "value", "words"), MUTATIONS)
+def test_whatever_would_watch_in_vain_is_a_problem(
+    name: str, path: str, value: object, words: str, written: Written
+) -> None:
+    template = deepcopy(read_template())
+    if path == "Type":
+        del template["Resources"][name]
+    else:
+        change(template["Resources"][name], path, value)
+
+    try:
+        found = "\n".join(problems(template, written))
+    except Exception as error:  # noqa: BLE001 - the alarm itself is refused
+        found = str(error)
+
+    assert re.search(words, found)
+
+
+def change(place: Any, path: str, value: object) -> None:
+    *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+    for step in steps:
+        place = place[step]
+    if value is None:
+        del place[last]
+    elif isinstance(value, tuple):
+        assert value[0] in place[last]
+        place[last] = place[last].replace(*value)
+    else:
+        place[last] = value
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"DistributionBucketName": ""}, {"ScheduleState": "DISABLED"}, {"AlarmEmail": "me@example.com"}]
+)
+def test_every_choice_of_parameters_shows_exactly_the_alarms_that_there_are(parameters: dict[str, str]) -> None:
+    stack = stack_of(read_template(), **parameters)
+
+    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard")
+    assert list(odd_widgets(json.loads(dashboard.properties["DashboardBody"]), stack)) == []
+    assert list(mute_alarms(stack)) == []
+
+
+def test_what_is_never_scheduled_is_not_missed() -> None:
+    stack = stack_of(read_template(), ScheduleState="DISABLED")
+
+    missing = [
+        one for one in stack.of_type("AWS::CloudWatch::Alarm") if one.properties["TreatMissingData"] == "breaching"
+    ]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("hours", ["2", "26", "168"])
+def test_freshness_may_be_as_long_as_cloudwatch_looks_back(hours: str) -> None:
+    parameter = read_template()["Parameters"]["FreshnessHours"]
+
+    stack = stack_of(read_template(), FreshnessHours=hours)
+
+    stale = next(one for one in stack.of_type("AWS::CloudWatch::Alarm") if one.logical_id == "DataStale")
+    assert read_alarm(stale.properties).periods == int(hours)
+    assert list(mute_alarms(stack)) == []
+    assert (parameter["MinValue"], parameter["Default"], parameter["MaxValue"]) == (2, 26, 168)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "alias/mine", "1234abcd-12ab-34cd-56ef-1234567890ab", "arn:aws:kms:eu-west-1:1:key/x"]
+)
+def test_the_topic_is_encrypted_with_a_key_of_ones_own_or_not_at_all(key: str) -> None:
+    (topic,) = stack_of(read_template(), AlarmTopicKmsKeyId=key).of_type("AWS::SNS::Topic")
+
+    assert topic.properties.get("KmsMasterKeyId", "") == key
+
+
+@pytest.mark.parametrize("key", ["alias/aws/sns", "arn:aws:kms:eu-west-1:123456789012:alias/aws/sns", "a key"])
+def test_the_key_that_would_mute_every_alarm_is_refused(key: str) -> None:
+    with pytest.raises(TemplateError, match="AlarmTopicKmsKeyId"):
+        stack_of(read_template(), AlarmTopicKmsKeyId=key)
+
+
+def test_mails_go_to_the_address_that_is_given_and_to_nobody_by_default() -> None:
+    (topic,) = stack_of(read_template()).of_type("AWS::SNS::Topic")
+    (mail,) = stack_of(read_template(), AlarmEmail="me@example.com").of_type("AWS::SNS::Subscription")
+
+    assert stack_of(read_template()).of_type("AWS::SNS::Subscription") == []
+    assert mail.properties == {"TopicArn": topic.arn, "Protocol": "email", "Endpoint": "me@example.com"}
+    with pytest.raises(TemplateError, match="AlarmEmail"):
+        stack_of(read_template(), AlarmEmail="me")
+
+
+def test_the_mails_subject_has_room_for_every_alarm_in_every_region() -> None:
+    regions = [value for name, value in catalogue().items() if re.fullmatch(f"{SSM_ROOT}/regions/[^/]+/longName", name)]
+    suffixes = [one.name.removeprefix(STACK) for one in stack_of(read_template()).of_type("AWS::CloudWatch::Alarm")]
+
+    longest = "x" * LONGEST_STACK_NAME + max(suffixes, key=len)
+
+    assert len(f'ALARM: "{longest}" in {max(regions, key=len)}') <= LONGEST_SUBJECT
+    samconfig = (ROOT / "samconfig.toml").read_text(encoding="utf-8")
+    assert all(len(name) <= LONGEST_STACK_NAME for name in re.findall(r'stack_name = "(.*)"', samconfig))
+
+
+def test_the_alarms_cost_what_the_document_says() -> None:
+    metrics = len(list(alarm_metrics(stack_of(read_template()))))
+
+    assert metrics <= MOST_ALARM_METRICS
+    assert f"{metrics} alarm metrics" in DOCUMENT
+
+
+SOURCES = [
+    path.read_text(encoding="utf-8")
+    for name in ("fetcher", "distributor", "shared")
+    for path in Path(ROOT / name).glob("*.py")
+]
+DOCUMENT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the first table below a heading, without the table's own head; names without their backquotes."""
+    below = DOCUMENT.split(f"\n### {heading}\n", 1)[1].split("\n### ", 1)[0]
+    rows = [line.strip("|").split("|") for line in below.splitlines() if line.startswith("|")]
+    return [[cell.strip().strip("`") for cell in row] for row in rows[2:]]
+
+
+def test_the_document_tells_of_exactly_the_alarms_that_there_are() -> None:
+    bodies = [one for one in read_template()["Resources"].values() if one["Type"] == "AWS::CloudWatch::Alarm"]
+
+    names = {body["Properties"]["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-") for body in bodies}
+
+    assert [row[0] for row in table("Alarms")] == list(dict.fromkeys(row[0] for row in table("Alarms")))
+    assert {row[0] for row in table("Alarms")} == names
+    assert all(len(row) == 3 and all(row) for row in table("Alarms"))
+
+
+def test_the_document_tells_of_exactly_the_metrics_that_are_written(written: Written) -> None:
+    told = {(row[0], service.strip()) for row in table("Metrics") for service in row[2].split(",")}
+
+    measured = {(one.name, dict(one.dimensions)["service"]) for one in written.metrics if one.namespace == OWN}
+    assert told == measured
+
+
+def test_the_document_tells_of_every_metric_that_the_code_names() -> None:
+    named = {name for text in SOURCES for name in re.findall(r'add_metric\(\s*name="(\w+)"', text)}
+
+    assert named
+    assert named <= {row[0] for row in table("Metrics")}
+
+
+def test_the_document_tells_of_exactly_the_events_that_the_code_logs(written: Written) -> None:
+    logged = {
+        name for text in SOURCES for name in re.findall(r'\.(?:debug|info|warning|error|exception)\(\s*"(\w+)"', text)
+    }
+    outcomes = {f"object_{kind.__name__.lower()}" for kind in KINDS}
+
+    told = {row[0] for row in table("Log events and their fields")}
+
+    assert told == logged | outcomes
+    assert outcomes | {"run_finished", "sweep_finished"} <= written.events
+
+
+def test_every_line_says_which_invocation_of_which_function_it_is_of_and_whether_it_was_the_first(
+    written: Written,
+) -> None:
+    assert written.common >= {"level", "message", "timestamp", "service", "function_request_id", "cold_start"}
+
+
+def test_the_document_names_every_saved_query() -> None:
+    bodies = [one for one in read_template()["Resources"].values() if one["Type"] == "AWS::Logs::QueryDefinition"]
+
+    names = {body["Properties"]["Name"]["Fn::Sub"].removeprefix("${AWS::StackName}/") for body in bodies}
+
+    assert {row[0] for row in table("Saved queries")} == names

@@ -12,12 +12,16 @@ from distributor.settings import Location
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Bring one object of a destination to the source's present state; `name` is the key below the prefixes."""
+    """Bring one object of a destination to the source's present state; `name` is the key below the prefixes.
+
+    `request_id` is of the request that wrote the source, empty if the event does not tell.
+    """
 
     source: Location
     destination: Location
     name: str
     event_time: datetime | None = field(default=None, compare=False)
+    request_id: str = field(default="", compare=False)
 
     @property
     def source_key(self) -> str:
@@ -32,13 +36,18 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The destination held the source's bytes when last looked at. `seconds` is how long that took, all passes."""
+    """The destination held the source's bytes when last looked at. `seconds` is how long that took, all passes.
+
+    `correlation_id`, here and below: the run that made the source, else the request that wrote it; empty if neither is
+    known.
+    """
 
     task: Publish
     etag: str
     size: int
     passes: int
     seconds: float
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class Gone:
     """The source has no such object (any more); what is published stays."""
 
     task: Publish
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class Rejected:
     key: str
     reason: str
     cause: Cause = Cause.OBJECT
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,7 @@ class Failed:
 
     key: str
     error: str
+    correlation_id: str = ""
 
 
 Outcome = Copied | Gone | Skipped | Rejected | Failed

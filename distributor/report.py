@@ -28,7 +28,15 @@ def summarize(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def describe(outcome: Outcome) -> dict[str, Any]:
-    """One outcome as plain fields: `source` is a key of the source bucket, times are in seconds, text is printable."""
+    """One outcome as plain fields: `source` is a key of the source bucket, times are in seconds, text is printable.
+
+    `correlation_id` is there if it is known.
+    """
+    correlation_id = "" if isinstance(outcome, Skipped) else outcome.correlation_id
+    return _describe(outcome) | ({"correlation_id": correlation_id} if correlation_id else {})
+
+
+def _describe(outcome: Outcome) -> dict[str, Any]:
     kind = type(outcome).__name__.lower()
     match outcome:
         case Copied(task, etag, size, passes, seconds):

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,14 @@ def test_the_summary_counts_every_outcome_and_tells_of_each_object() -> None:
     }
     assert summary["objects"][3] == {"outcome": "rejected", "source": "r", "reason": "why"}
     assert all("reason" in one for one in summary["objects"][1:5])
+
+
+@pytest.mark.parametrize(
+    "outcome", [replace(COPIED, correlation_id="c"), Gone(task(), "c"), Rejected("r", "y", correlation_id="c")]
+)
+def test_the_correlation_id_is_told_where_it_is_known(outcome: Outcome) -> None:
+    assert describe(outcome)["correlation_id"] == "c"
+    assert all("correlation_id" not in describe(one) for one in EVERY_KIND)
 
 
 def test_an_invocation_without_records_counts_nothing() -> None:

@@ -93,5 +93,13 @@ class Failed:
     correlation_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class NotQueued:
+    """Published, but the invalidation queue did not take it; `key` is of the source: publishing it again asks again."""
+
+    key: str
+    reason: str
+
+
 Outcome = Copied | Gone | Skipped | Rejected | Failed
 Decision = Publish | Skipped | Rejected | Failed

@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from distributor.outcomes import Cause, Copied, Failed, Gone, Outcome, Rejected, Skipped
+from distributor.outcomes import Cause, Copied, Failed, Gone, NotQueued, Outcome, Rejected, Skipped
 from shared.observability import printable
 
 KINDS = (Copied, Gone, Skipped, Rejected, Failed)
@@ -74,6 +74,14 @@ def _measure_copy(copied: Copied, metrics: Metrics) -> None:
     if copied.task.event_time:
         lag = (datetime.now(UTC) - copied.task.event_time).total_seconds()
         metrics.add_metric(name="PublicationLag", unit=MetricUnit.Seconds, value=max(lag, 0))
+
+
+def emit_not_queued(not_queued: Iterable[NotQueued], logger: Logger, metrics: Metrics) -> None:
+    """One log line and one count for each published key whose invalidation could not be asked for."""
+    for one in not_queued:
+        described = {"source": printable(one.key), "reason": printable(one.reason)}
+        logger.error("invalidation_not_queued", extra=described)
+        metrics.add_metric(name="InvalidationsNotQueued", unit=MetricUnit.Count, value=1)
 
 
 def raise_if_failed(outcomes: Iterable[Outcome]) -> None:

@@ -45,6 +45,7 @@ class DistributorSettings(Settings):
     publish_patterns: Annotated[tuple[str, ...], BeforeValidator(_comma_separated), Field(min_length=1)] = ("*.json",)
     max_object_bytes: int = Field(default=10_000_000, gt=0, le=COPY_LIMIT_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations)] = ()
+    invalidation_queue_url: QueueUrl = ""
     failure_queue_url: QueueUrl = ""
     source_bucket_owner: AccountId = ""
     distribution_bucket_owner: AccountId = ""
@@ -55,10 +56,14 @@ class DistributorSettings(Settings):
         return Location(self.source_bucket, self.source_prefix, self.source_bucket_owner)
 
     @property
+    def website(self) -> Location:
+        """Where readers, or the CDN in front of them, look."""
+        return Location(self.distribution_bucket, self.distribution_prefix, self.distribution_bucket_owner)
+
+    @property
     def destinations(self) -> tuple[Location, ...]:
         """Where each file goes, the website first."""
-        website = Location(self.distribution_bucket, self.distribution_prefix, self.distribution_bucket_owner)
-        return (website, *self.replica_destinations)
+        return (self.website, *self.replica_destinations)
 
     @model_validator(mode="after")
     def _source_and_destinations_are_apart(self) -> Self:

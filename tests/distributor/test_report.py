@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Metrics
 
-from distributor.outcomes import Cause, Copied, Failed, Gone, Outcome, Publish, Rejected, Skipped
-from distributor.report import DistributionFailedError, describe, emit, raise_if_failed, summarize
+from distributor.outcomes import Cause, Copied, Failed, Gone, NotQueued, Outcome, Publish, Rejected, Skipped
+from distributor.report import DistributionFailedError, describe, emit, emit_not_queued, raise_if_failed, summarize
 from shared.observability import logger_for, metrics_for
 from tests.distributor.world import SOURCE, WEBSITE, task
 
@@ -93,6 +93,22 @@ def test_a_record_of_another_bucket_is_measured_by_itself_too(metrics: Metrics) 
     measured: dict[str, Any] = dict(metrics.serialize_metric_set())
     metrics.clear_metrics()
     assert (measured["Rejected"], measured["ForeignBucket"]) == ([1.0], [1.0])
+
+
+def test_each_key_whose_invalidation_was_not_asked_for_is_an_error_line_and_a_count(
+    metrics: Metrics, capsys: pytest.CaptureFixture[str], printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    emit_not_queued(
+        [NotQueued("a\nb", "AccessDenied"), NotQueued("c", "AccessDenied")], logger_for("distributor"), metrics
+    )
+
+    measured: dict[str, Any] = dict(metrics.serialize_metric_set())
+    metrics.clear_metrics()
+    assert measured["InvalidationsNotQueued"] == [1.0, 1.0]
+    assert [(line["level"], line["message"], line["source"], line["reason"]) for line in printed()] == [
+        ("ERROR", "invalidation_not_queued", "a\\nb", "AccessDenied"),
+        ("ERROR", "invalidation_not_queued", "c", "AccessDenied"),
+    ]
 
 
 def test_only_failures_raise_and_they_are_named() -> None:

@@ -77,5 +77,26 @@ class DistributorSettings(Settings):
         return self
 
 
+DistributionId = Annotated[str, Field(pattern=r"^[A-Z0-9]+$")]
+
+
+def _distinct(value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_comma_separated(value)))
+
+
+class InvalidatorSettings(Settings):
+    """Which distributions show the website bucket, and how its keys become their paths.
+
+    `cloudfront_distribution_id` holds one id, or several with commas between. The origin path is theirs: with `/site`
+    the key `site/data/x.json` is shown as `/data/x.json`. More paths than the most become one wildcard.
+    """
+
+    cloudfront_distribution_id: Annotated[tuple[DistributionId, ...], BeforeValidator(_distinct), Field(min_length=1)]
+    distribution_origin_path: str = Field(default="", pattern=r"^(/[^/\s]+)*$")
+    max_invalidation_paths: int = Field(default=50, ge=1, le=3000)  # CloudFront bears 3,000 paths in progress
+    invalidation_queue_url: NonBlank
+    failure_queue_url: NonBlank
+
+
 def _nested(one: str, other: str) -> bool:
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")

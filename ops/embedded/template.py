@@ -215,6 +215,7 @@ def _with_defaults(declared: Mapping[str, Json], given: Mapping[str, str]) -> di
 _NAME_PROPERTIES = {
     "AWS::IAM::Role": "RoleName",
     "AWS::Lambda::EventInvokeConfig": "-",
+    "AWS::Lambda::EventSourceMapping": "-",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::Permission": "-",
     "AWS::Logs::LogGroup": "LogGroupName",

@@ -59,7 +59,7 @@ clean: ## Remove all that was made here.
 
 # `sam build` calls these, one for each function of template.yaml (BuildMethod: makefile).
 build-Fetcher: PACKAGE := fetcher
-build-Distributor build-Sweeper: PACKAGE := distributor
+build-Distributor build-Sweeper build-Invalidator: PACKAGE := distributor
 build-%:
 	@$(UV) export --frozen --quiet --no-header --only-group lambda --output-file $(ARTIFACTS_DIR)/requirements.txt > /dev/null
 	@$(UV) pip install --quiet --require-hashes --only-binary :all: --no-compile-bytecode \

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-from distributor import failures, store
+from distributor import failures, invalidations, store
 from distributor.settings import DistributorSettings
 from shared.settings import read_settings
 
@@ -16,6 +16,7 @@ class Dependencies:
     settings: DistributorSettings
     store: store.Store
     failures: failures.FailureQueue
+    invalidations: invalidations.Invalidations
 
 
 @cache
@@ -26,4 +27,5 @@ def dependencies() -> Dependencies:
         settings,
         store.connect(settings.cache_control, settings.max_object_bytes),
         failures.connect(settings.failure_queue_url),
+        invalidations.connect(settings.invalidation_queue_url, settings.website),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote_plus
 
+from distributor.correlation import sane
 from shared.observability import printable
 
 SUPPORTED_MAJOR_VERSION = (
@@ -25,12 +26,14 @@ class EnvelopeError(ValueError):
 class Changed:
     """The object may have been written. `bucket` is None where a person or the sweeper names only keys of the source.
 
-    `event_time` is None where the event gives none that can be read.
+    `event_time` is None, and `request_id`, of the request that wrote the object, empty where the event gives none that
+    can be read.
     """
 
     bucket: str | None
     key: str
     event_time: datetime | None = None
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +128,17 @@ def _from_s3(record: object) -> Notice:
         return Malformed(encoded or "", "eventName, s3.bucket.name or s3.object.key is missing or not text")
     if not name.startswith("ObjectCreated:"):
         return Irrelevant(encoded, f"{printable(name)} does not write an object")
-    return from_form(bucket, encoded, _time(_text(record, "eventTime")))
+    request_id = sane(_text(record, "responseElements", "x-amz-request-id"))
+    return from_form(bucket, encoded, _time(_text(record, "eventTime")), request_id)
 
 
-def from_form(bucket: str, encoded: str, event_time: datetime | None = None) -> Changed | Malformed:
+def from_form(
+    bucket: str, encoded: str, event_time: datetime | None = None, request_id: str = ""
+) -> Changed | Malformed:
     """The notice for a key that S3 encoded as in a form, + for a space."""
     try:
         # The default error mode would turn bad UTF-8 into U+FFFD, another key.
-        return Changed(bucket, unquote_plus(encoded, errors="strict"), event_time)
+        return Changed(bucket, unquote_plus(encoded, errors="strict"), event_time, request_id)
     except UnicodeDecodeError:
         return Malformed(encoded, "the key is not UTF-8")
 
@@ -143,7 +149,8 @@ def _from_eventbridge(kind: str, detail: object, time: object) -> Notice:
         return Irrelevant(key or "", f"{printable(kind)} does not write an object")
     if not bucket or not key:
         return Malformed(key or "", "detail.bucket.name or detail.object.key is missing or not text")
-    return Changed(bucket, key, _time(time))  # EventBridge gives the key as it is
+    # EventBridge gives the key as it is
+    return Changed(bucket, key, _time(time), sane(_text(detail, "request-id")))
 
 
 def _text(record: object, *path: str) -> str | None:

@@ -1,6 +1,7 @@
 """The distributor's entry: events that name keys in, the website brought to the source's present state."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -11,7 +12,7 @@ from distributor.events import Notice, decode, is_direct
 from distributor.outcomes import Outcome
 from distributor.plan import plan
 from distributor.publish import carry_out
-from distributor.report import count, emit, measure_freshness, raise_if_failed, summarize
+from distributor.report import count, emit, emit_not_queued, measure_freshness, raise_if_failed, summarize
 from shared.observability import logger_for, metrics_for
 from shared.tracing import traced
 
@@ -25,13 +26,16 @@ metrics = metrics_for(SERVICE)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish every object that the event names; what may yet be published is raised at the end, for Lambda's retry.
 
-    Whoever waits for the answer is told in it instead, and nothing goes to the failure queue: S3 Batch Operations gets
-    a result for each task, an operator's `{"keys": [...]}` the summary, failures among it.
+    Whoever waits for the answer is told in it instead, and no such object goes to the failure queue: S3 Batch
+    Operations gets a result for each task, an operator's `{"keys": [...]}` the summary, failures among it.
     """
     if batch.is_job(event):
         tasks = batch.decode_tasks(event)
-        return batch.answer(event, {task: distribute([notice], context) for task, notice in tasks.items()})
+        results = {task: distribute([notice], context) for task, notice in tasks.items()}
+        invalidate(chain.from_iterable(results.values()))
+        return batch.answer(event, results)
     outcomes = distribute(decode(event), context)
+    invalidate(outcomes)
     if not outcomes:
         logger.warning("event_without_records")
     if not is_direct(event):
@@ -49,3 +53,11 @@ def distribute(notices: Iterable[Notice], context: LambdaContext) -> list[Outcom
     emit(outcomes, logger, metrics)
     measure_freshness(outcomes, made.settings.website, metrics)
     return outcomes
+
+
+def invalidate(outcomes: Iterable[Outcome]) -> None:
+    """Ask for what was published to be invalidated; what can't be asked for is told and kept."""
+    made = dependencies()
+    not_queued = made.invalidations.send(outcomes)
+    emit_not_queued(not_queued, logger, metrics)
+    made.failures.keep_not_queued(not_queued)

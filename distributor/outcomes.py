@@ -12,12 +12,16 @@ from distributor.settings import Location
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Bring one object of a destination to the source's present state; `name` is the key below the prefixes."""
+    """Bring one object of a destination to the source's present state; `name` is the key below the prefixes.
+
+    `request_id` is of the request that wrote the source, empty if the event does not tell.
+    """
 
     source: Location
     destination: Location
     name: str
     event_time: datetime | None = field(default=None, compare=False)
+    request_id: str = field(default="", compare=False)
 
     @property
     def source_key(self) -> str:
@@ -34,7 +38,8 @@ class Publish:
 class Copied:
     """The destination held the source's bytes when last looked at. `seconds` is how long that took, all passes.
 
-    `data_time` is what the copied complete data states as its own time; None for every other file.
+    `correlation_id`, here and below: the run that made the source, else the request that wrote it; empty if neither is
+    known. `data_time` is what the copied complete data states as its own time; None for every other file.
     """
 
     task: Publish
@@ -42,6 +47,7 @@ class Copied:
     size: int
     passes: int
     seconds: float
+    correlation_id: str = ""
     data_time: datetime | None = None
 
 
@@ -50,6 +56,7 @@ class Gone:
     """The source has no such object (any more); what is published stays."""
 
     task: Publish
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class Rejected:
     key: str
     reason: str
     cause: Cause = Cause.OBJECT
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,15 @@ class Failed:
 
     key: str
     error: str
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotQueued:
+    """Published, but the invalidation queue did not take it; `key` is of the source: publishing it again asks again."""
+
+    key: str
+    reason: str
 
 
 Outcome = Copied | Gone | Skipped | Rejected | Failed

@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import cache
 
 from distributor.events import Changed, Irrelevant, Malformed, Notice, Unsupported
@@ -42,14 +41,15 @@ def _decide_on_key(notice: Changed, settings: DistributorSettings) -> Iterator[D
         yield Skipped(key, f"not below {prefix}")
     else:
         for destination in settings.destinations:
-            yield decide(key.removeprefix(prefix), destination, settings, notice.event_time)
+            yield decide(key.removeprefix(prefix), destination, settings, notice)
 
 
 def decide(
-    name: str, destination: Location, settings: DistributorSettings, event_time: datetime | None = None
+    name: str, destination: Location, settings: DistributorSettings, notice: Changed | None = None
 ) -> Publish | Skipped | Rejected:
-    """Whether the source's object of this name below the prefix goes to this destination."""
-    task = Publish(settings.source, destination, name, event_time)
+    """Whether the source's object of this name below the prefix goes to this destination; `notice` is what asks."""
+    about = (notice.event_time, notice.request_id) if notice else ()
+    task = Publish(settings.source, destination, name, *about)
     return _refusal(task) or _no_match(task, settings.publish_patterns) or task
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 from distributor.content import UnfitError, check
@@ -75,7 +76,7 @@ def publish(
     An uncertain copy ends as `Failed` even when the next pass went well: the abandoned request may still land, so one
     more look is due, later. After a second one no further pass is made: S3 is not answering.
     """
-    started, unanswered = clock(), 0
+    started, unanswered, correlation_id = clock(), 0, task.request_id
     outcome: Published = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
     try:
         for passes in range(1, MAX_PASSES + 1):
@@ -83,6 +84,7 @@ def publish(
             if source is None:
                 outcome = Gone(task)
                 break
+            correlation_id = source.run_id or correlation_id
             with _ONE_CHECK:
                 data_time = check(task.name, source.body)
             answer = store.copy(task, source.etag)
@@ -98,7 +100,7 @@ def publish(
         outcome = Rejected(task.source_key, str(error))
     except StoreError as error:
         outcome = Failed(task.source_key, str(error))
-    return _look_again_later(outcome) if unanswered else outcome
+    return replace(_look_again_later(outcome) if unanswered else outcome, correlation_id=correlation_id)
 
 
 def _look_again_later(outcome: Published) -> Failed:

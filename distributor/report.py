@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from distributor.outcomes import Cause, Copied, Failed, Gone, Outcome, Rejected, Skipped
+from distributor.outcomes import Cause, Copied, Failed, Gone, NotQueued, Outcome, Rejected, Skipped
 from distributor.settings import Location
 from shared.observability import printable
 
@@ -31,7 +31,15 @@ def summarize(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def describe(outcome: Outcome) -> dict[str, Any]:
-    """One outcome as plain fields: `source` is a key of the source bucket, times are in seconds, text is printable."""
+    """One outcome as plain fields: `source` is a key of the source bucket, times are in seconds, text is printable.
+
+    `correlation_id` is there if it is known.
+    """
+    correlation_id = "" if isinstance(outcome, Skipped) else outcome.correlation_id
+    return _describe(outcome) | ({"correlation_id": correlation_id} if correlation_id else {})
+
+
+def _describe(outcome: Outcome) -> dict[str, Any]:
     kind = type(outcome).__name__.lower()
     match outcome:
         case Copied(task, etag, size, passes, seconds):
@@ -77,6 +85,14 @@ def measure_freshness(outcomes: Iterable[Outcome], website: Location, metrics: M
         if isinstance(outcome, Copied) and outcome.data_time and outcome.task.destination == website:
             age = (datetime.now(UTC) - outcome.data_time).total_seconds()
             metrics.add_metric(name="PublishedDataAge", unit=MetricUnit.Seconds, value=max(age, 0))
+
+
+def emit_not_queued(not_queued: Iterable[NotQueued], logger: Logger, metrics: Metrics) -> None:
+    """One log line and one count for each published key whose invalidation could not be asked for."""
+    for one in not_queued:
+        described = {"source": printable(one.key), "reason": printable(one.reason)}
+        logger.error("invalidation_not_queued", extra=described)
+        metrics.add_metric(name="InvalidationsNotQueued", unit=MetricUnit.Count, value=1)
 
 
 def raise_if_failed(outcomes: Iterable[Outcome]) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from shared.settings import BucketName, CommaSeparated, KeyPrefix, NonBlank, Settings
+from shared.settings import BucketName, CommaSeparated, KeyPrefix, NonBlank, Settings, comma_separated
 
 COPY_LIMIT_BYTES = 5_000_000_000  # the most that one CopyObject takes
 
@@ -41,6 +41,7 @@ class DistributorSettings(Settings):
     publish_patterns: Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)] = ("*.json",)
     max_object_bytes: int = Field(default=10_000_000, gt=0, le=COPY_LIMIT_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
+    invalidation_queue_url: QueueUrl = ""
     failure_queue_url: QueueUrl = ""
     source_bucket_owner: AccountId = ""
     distribution_bucket_owner: AccountId = ""
@@ -70,6 +71,27 @@ class DistributorSettings(Settings):
                 )
                 raise ValueError(msg)
         return self
+
+
+DistributionId = Annotated[str, Field(pattern=r"^[A-Z0-9]+$")]
+
+
+def _distinct(value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(comma_separated(value)))
+
+
+class InvalidatorSettings(Settings):
+    """Which distributions show the website bucket, and how its keys become their paths.
+
+    `cloudfront_distribution_id` holds one id, or several with commas between. The origin path is theirs: with `/site`
+    the key `site/data/x.json` is shown as `/data/x.json`. More paths than the most become one wildcard.
+    """
+
+    cloudfront_distribution_id: Annotated[tuple[DistributionId, ...], BeforeValidator(_distinct), Field(min_length=1)]
+    distribution_origin_path: str = Field(default="", pattern=r"^(/[^/\s]+)*$")
+    max_invalidation_paths: int = Field(default=50, ge=1, le=3000)  # CloudFront bears 3,000 paths in progress
+    invalidation_queue_url: NonBlank
+    failure_queue_url: NonBlank
 
 
 def _nested(one: str, other: str) -> bool:

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
+from distributor.correlation import sane
 from distributor.outcomes import Publish
 from distributor.settings import Location
 
@@ -33,10 +34,14 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """An object's bytes and the ETag, quoted as S3 gives it, that names exactly these bytes."""
+    """An object's bytes, the ETag, quoted as S3 gives it, that names exactly these bytes, and the run that made it.
+
+    `run_id` is empty where the metadata holds none.
+    """
 
     etag: str
     body: bytes
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Store:
                 if answer["ContentLength"] > self.limit:
                     msg = f"{answer['ContentLength']} bytes, over the limit of {self.limit} (MAX_OBJECT_BYTES)"
                     raise TooLargeError(msg)
-                return SourceObject(answer["ETag"], body.read())
+                return SourceObject(answer["ETag"], body.read(), sane(answer.get("Metadata", {}).get("run-id")))
         except ClientError as error:
             if _code(error) == "NoSuchKey":
                 return None

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from distributor.dependencies import dependencies
 from distributor.listing import Drift
 from distributor.outcomes import Outcome
-from distributor.report import emit, measure_freshness, raise_if_failed
+from distributor.report import emit, emit_not_queued, measure_freshness, raise_if_failed
 from distributor.sweep import Sweep, Swept, sweep
 from shared.observability import logger_for, metrics_for
 from shared.tracing import traced
@@ -32,6 +32,10 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     def report(outcomes: list[Outcome]) -> None:
         emit(outcomes, logger, metrics)
         measure_freshness(outcomes, made.settings.website, metrics)
+        # Batch by batch and first: a sweep that breaks off and starts again finds no drift where it has already copied.
+        not_queued = made.invalidations.send(outcomes)
+        emit_not_queued(not_queued, logger, metrics)
+        made.failures.keep_not_queued(not_queued)
         made.failures.keep(outcomes)
 
     with traced("sweep") as facts:

@@ -139,9 +139,9 @@ def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:
             keys = _keys(event)
             again = {"keys": list(keys)} if keys else event
             return Failure(receipt, "failed event", keys, reason, sent, function, again)
-        case {"outcome": "rejected", "keys": list(keys), "reason": reason}:
+        case {"outcome": "rejected" | "not invalidated" as kind, "keys": list(keys), "reason": reason}:
             event = {"keys": keys} if keys else None
-            return Failure(receipt, "rejected", tuple(keys), str(reason), sent, distributor, event)
+            return Failure(receipt, kind, tuple(keys), str(reason), sent, distributor, event)
         case dict() if not body:
             sweeper = stack.output("SweeperFunctionName")
             return Failure(receipt, "schedule", (), "the schedule could not invoke the sweeper", sent, sweeper, {})

@@ -43,11 +43,12 @@ def _prefix(value: str) -> str:
     return value
 
 
-def _comma_separated(value: str) -> tuple[str, ...]:
+def comma_separated(value: str) -> tuple[str, ...]:
+    """The parts of a list as a variable holds it; empty ones are left out."""
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-CommaSeparated = BeforeValidator(_comma_separated)
+CommaSeparated = BeforeValidator(comma_separated)
 NonBlank = Annotated[str, BeforeValidator(_not_blank)]
 BucketName = Annotated[NonBlank, AfterValidator(_bucket_name)]
 KeyPrefix = Annotated[NonBlank, AfterValidator(_prefix)]

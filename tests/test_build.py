@@ -34,7 +34,8 @@ def test_sam_builds_every_function_for_lambdas_platform(tmp_path: Path) -> None:
         env={**os.environ, "SAM_CLI_TELEMETRY": "0"},
     )
 
-    for function, own in (("Fetcher", "fetcher"), ("Distributor", "distributor"), ("Sweeper", "distributor")):
+    packages = {"Fetcher": "fetcher", **dict.fromkeys(("Distributor", "Sweeper", "Invalidator"), "distributor")}
+    for function, own in packages.items():
         artifact = tmp_path / function
         found = {path.name for path in artifact.iterdir() if path.is_dir() and not path.name.endswith(".dist-info")}
         assert found == {
@@ -69,6 +70,7 @@ def ssm() -> Iterator[ParameterServer]:
     [
         ("Fetcher", "fetcher.handler.lambda_handler", "SOURCE_BUCKET: Field required"),
         ("Distributor", "distributor.handler.lambda_handler", "DISTRIBUTION_BUCKET: Field required"),
+        ("Invalidator", "distributor.invalidator.lambda_handler", "CLOUDFRONT_DISTRIBUTION_ID: Field required"),
     ],
 )
 def test_the_built_handlers_run_with_nothing_but_lambdas_own_packages(

@@ -9,9 +9,11 @@ from typing import Any
 
 import boto3
 import pytest
-from cfnlint.api import lint_all  # type: ignore[import-untyped]
+from cfnlint import ManualArgs  # type: ignore[import-untyped]
+from cfnlint.api import lint  # type: ignore[import-untyped]
 
-from distributor.settings import DistributorSettings
+from distributor.deliveries import LONGEST_DELAY
+from distributor.settings import DistributorSettings, InvalidatorSettings
 from fetcher.settings import FetcherSettings
 from ops.embedded.template import Stack, TemplateError, read_template, resolve, translate
 from shared.settings import Settings
@@ -22,13 +24,17 @@ SETTINGS: dict[str, type[Settings]] = {
     "Fetcher": FetcherSettings,
     "Distributor": DistributorSettings,
     "Sweeper": DistributorSettings,
+    "Invalidator": InvalidatorSettings,
 }
+# Variables that every function gets, whether it reads them or not.
+GLOBAL = {"POWERTOOLS_METRICS_NAMESPACE", "SOURCE_BUCKET", "SOURCE_PREFIX"}
 LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 ACCOUNT, REGION = "123456789012", "us-east-1"
 SOURCE = "arn:aws:s3:::my-source"
 QUEUE, GROUP = f"arn:aws:sqs:{REGION}:{ACCOUNT}:feed", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/feed"
 PARAMETERS = "arn:aws:ssm:*:*:parameter/aws/service/global-infrastructure"
+DISTRIBUTION = f"arn:aws:cloudfront::{ACCOUNT}:distribution"
 COPIES_ONLY = {"StringLike": {"s3:x-amz-copy-source": "my-source/aws-data/*"}}
 
 POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
@@ -51,7 +57,19 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
         ("s3:PutObject", "arn:aws:s3:::my-website/data/*", COPIES_ONLY),
         ("s3:PutObject", "arn:aws:s3:::my-mirror/x/y/*", COPIES_ONLY),
         ("sqs:SendMessage", f"{QUEUE}-DistributionFailures", None),
+        ("sqs:SendMessage", f"{QUEUE}-Invalidations", None),
         (LOGS, f"{GROUP}-distributor:*", None),
+        (TRACES, "*", None),
+    ],
+    "InvalidatorRole": [
+        ("cloudfront:CreateInvalidation", [f"{DISTRIBUTION}/E1EXAMPLE", f"{DISTRIBUTION}/E2EXAMPLE"], None),
+        (
+            ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+            f"{QUEUE}-Invalidations",
+            None,
+        ),
+        ("sqs:SendMessage", f"{QUEUE}-InvalidationFailures", None),
+        (LOGS, f"{GROUP}-invalidator:*", None),
         (TRACES, "*", None),
     ],
     "SweepScheduleRole": [
@@ -65,6 +83,7 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
         ("s3:PutObject", "arn:aws:s3:::my-mirror/x/y/*", COPIES_ONLY),
         ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-sweeper", None),
         ("sqs:SendMessage", f"{QUEUE}-DistributionFailures", None),
+        ("sqs:SendMessage", f"{QUEUE}-Invalidations", None),
         (LOGS, f"{GROUP}-sweeper:*", None),
         (TRACES, "*", None),
     ],
@@ -76,11 +95,23 @@ def stack_with(template: Template | None = None, **parameters: str) -> Stack:
     return resolve(translate(template or read_template()), "feed", given)
 
 
+def whole_stack(**parameters: str) -> Stack:
+    """The stack with everything that can be switched on."""
+    on: Any = {
+        "ReplicaBucketName": "my-mirror",
+        "ReplicaKeyPrefix": "x/y",
+        "CloudFrontDistributionId": "E1EXAMPLE",
+        "SecondCloudFrontDistributionId": "E2EXAMPLE",
+    }
+    return stack_with(**on | parameters)
+
+
 def problems(template: Template) -> list[str]:
     """Everything that is wrong with a template, as far as can be known without AWS."""
     try:
         translated = translate(template)
-        stack = resolve(translated, "feed", {"S3BucketName": "my-source", "DistributionBucketName": "my-website"})
+        given = {"S3BucketName": "my-source", "DistributionBucketName": "my-website", "CloudFrontDistributionId": "E1"}
+        stack = resolve(translated, "feed", given)
     except TemplateError as error:
         return [str(error)]
     found = [
@@ -88,8 +119,9 @@ def problems(template: Template) -> list[str]:
     ]
     if found:  # lint takes seconds
         return found
-    lint = lint_all(json.dumps(translated))
-    return [f"{one.rule.id} {one.message}" for one in lint if one.rule.severity != "informational"]
+    # For one Region: for all of them, as lint_all does it, takes fifty times as long.
+    linted = lint(json.dumps(translated), config=ManualArgs(regions=[REGION]))
+    return [f"{one.rule.id} {one.message}" for one in linted if one.rule.severity != "informational"]
 
 
 def odd_handlers(stack: Stack) -> list[str]:
@@ -107,9 +139,9 @@ def odd_handlers(stack: Stack) -> list[str]:
 def odd_variables(stack: Stack) -> list[str]:
     found = []
     for function in stack.of_type("AWS::Lambda::Function"):
-        set_ = set(function.properties["Environment"]["Variables"]) - {"POWERTOOLS_METRICS_NAMESPACE"}
+        set_ = set(function.properties["Environment"]["Variables"])
         read = {name.upper() for name in SETTINGS[function.logical_id].model_fields}
-        if set_ != read:
+        if set_ - GLOBAL != read - GLOBAL:
             found.append(f"{function.logical_id}: variables set but not read, or the reverse: {sorted(set_ ^ read)}")
     return found
 
@@ -184,6 +216,14 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
     ("FetchFailures", "Properties.MessageRetention", 5, "MessageRetention"),
     ("FetchFailures", "Properties.MessageRetentionPeriod", 1209601, "1209601"),
     ("Fetcher", "Properties.Timeout", 901, "901"),
+    ("Invalidator", "Properties.Timeout", 721, "isibility"),
+    ("Invalidator", HANDLER, "distributor.invalidator.decode", "Invalidator: handler"),
+    ("Invalidator", f"{VARIABLES}.MAX_INVALIDATION_PATHS", None, "MAX_INVALIDATION_PATHS"),
+    ("Distributor", f"{VARIABLES}.INVALIDATION_QUEUE_URL", None, "INVALIDATION_QUEUE_URL"),
+    ("InvalidatorRole", ACTION, "cloudfront:CreateInvalidations", "createinvalidations"),
+    ("InvalidatorReadsInvalidations", "Properties.BatchSize", 10001, "10001"),
+    ("InvalidatorReadsInvalidations", "Properties.ScalingConfig.MaximumConcurrency", 1, "less than the minimum"),
+    ("InvalidatorReadsInvalidations", "Properties.FunctionResponseTypes", ["ReportFailures"], "ReportFailures"),
 ]
 
 
@@ -220,7 +260,7 @@ def test_schedules_that_scheduler_takes_are_no_problem(expression: str) -> None:
 
 @pytest.mark.parametrize("role", POLICIES)
 def test_a_role_may_do_exactly_what_is_listed(role: str) -> None:
-    stack = stack_with(ReplicaBucketName="my-mirror", ReplicaKeyPrefix="x/y")
+    stack = whole_stack()
     (found,) = [one for one in stack.of_type("AWS::IAM::Role") if one.logical_id == role]
 
     assert [
@@ -233,7 +273,7 @@ def test_a_role_may_do_exactly_what_is_listed(role: str) -> None:
 
 
 def test_there_is_no_role_beside_those_listed() -> None:
-    assert {role.logical_id for role in stack_with().of_type("AWS::IAM::Role")} == set(POLICIES)
+    assert {role.logical_id for role in whole_stack().of_type("AWS::IAM::Role")} == set(POLICIES)
 
 
 def test_without_a_replica_there_is_no_right_on_one() -> None:
@@ -241,10 +281,10 @@ def test_without_a_replica_there_is_no_right_on_one() -> None:
 
 
 def test_without_a_website_nothing_of_the_distributor_is_created() -> None:
-    stack = stack_with(DistributionBucketName="")
+    stack = stack_with(DistributionBucketName="", CloudFrontDistributionId="E1EXAMPLE")
 
-    assert not [one.logical_id for one in stack.resources if re.search("Distribut|Sweep", one.logical_id)]
-    assert not [name for name in stack.outputs if re.search("Distribut|Published|Sweep|Website", name)]
+    assert not [one.logical_id for one in stack.resources if re.search("Distribut|Sweep|Invalid", one.logical_id)]
+    assert not [name for name in stack.outputs if re.search("Distribut|Published|Sweep|Invalid|Website", name)]
     (bucket,) = stack.of_type("AWS::S3::Bucket")
     assert "NotificationConfiguration" not in bucket.properties
 
@@ -284,7 +324,7 @@ def test_prefixes_come_from_the_parameters_everywhere() -> None:
 
 
 def test_functions_run_on_arm_with_python_3_13_json_logs_and_tracing() -> None:
-    for function in stack_with().of_type("AWS::Lambda::Function"):
+    for function in whole_stack().of_type("AWS::Lambda::Function"):
         properties = function.properties
         assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
         assert properties["LoggingConfig"]["LogFormat"] == "JSON"
@@ -293,18 +333,18 @@ def test_functions_run_on_arm_with_python_3_13_json_logs_and_tracing() -> None:
 
 
 def test_functions_have_the_time_that_their_work_needs() -> None:
-    timeouts = {one.logical_id: one.properties["Timeout"] for one in stack_with().of_type("AWS::Lambda::Function")}
+    timeouts = {one.logical_id: one.properties["Timeout"] for one in whole_stack().of_type("AWS::Lambda::Function")}
 
-    assert timeouts == {"Fetcher": 300, "Distributor": 120, "Sweeper": 900}
+    assert timeouts == {"Fetcher": 300, "Distributor": 120, "Sweeper": 900, "Invalidator": 120}
 
 
 def test_the_log_level_is_the_parameters() -> None:
-    for function in stack_with(LogLevel="DEBUG").of_type("AWS::Lambda::Function"):
+    for function in whole_stack(LogLevel="DEBUG").of_type("AWS::Lambda::Function"):
         assert function.properties["LoggingConfig"]["ApplicationLogLevel"] == "DEBUG"
 
 
 def test_every_stack_has_a_metrics_namespace_of_its_own() -> None:
-    for function in stack_with().of_type("AWS::Lambda::Function"):
+    for function in whole_stack().of_type("AWS::Lambda::Function"):
         assert function.properties["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "AwsServicesFeed/feed"
 
 
@@ -324,8 +364,62 @@ def test_every_new_json_object_below_the_prefix_is_notified_of_and_nothing_else(
 
 
 def test_failures_are_kept_for_fourteen_days() -> None:
-    for queue in stack_with().of_type("AWS::SQS::Queue"):
+    queues = [queue for queue in whole_stack().of_type("AWS::SQS::Queue") if queue.logical_id.endswith("Failures")]
+
+    assert [queue.logical_id for queue in queues] == ["FetchFailures", "DistributionFailures", "InvalidationFailures"]
+    for queue in queues:
         assert queue.properties["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_without_a_distribution_nothing_of_invalidations_exists() -> None:
+    stack = stack_with(SecondCloudFrontDistributionId="E2EXAMPLE", CloudFrontOriginPath="/site")
+
+    found = [(one.logical_id, one.properties) for one in stack.resources if not one.logical_id.endswith("Permission")]
+    variables = [
+        one.properties["Environment"]["Variables"].pop("INVALIDATION_QUEUE_URL", "")
+        for one in stack.of_type("AWS::Lambda::Function")
+    ]
+    assert set(variables) == {""}
+    assert not re.search("(?i)invalidat|cloudfront|E2EXAMPLE", json.dumps([found, stack.outputs]))
+
+
+def test_one_distribution_is_one_right_and_one_id() -> None:
+    stack = stack_with(CloudFrontDistributionId="E1EXAMPLE", CloudFrontOriginPath="/site", MaxInvalidationPaths="7")
+
+    (invalidator,) = [one for one in stack.of_type("AWS::Lambda::Function") if one.logical_id == "Invalidator"]
+    variables = invalidator.properties["Environment"]["Variables"]
+    assert variables["CLOUDFRONT_DISTRIBUTION_ID"] == "E1EXAMPLE"
+    assert (variables["DISTRIBUTION_ORIGIN_PATH"], variables["MAX_INVALIDATION_PATHS"]) == ("/site", "7")
+    (role,) = [one for one in stack.of_type("AWS::IAM::Role") if one.logical_id == "InvalidatorRole"]
+    assert role.properties["Policies"][0]["PolicyDocument"]["Statement"][0]["Resource"] == [f"{DISTRIBUTION}/E1EXAMPLE"]
+
+
+def test_the_invalidator_is_handed_large_batches_by_few_and_tells_which_messages_must_come_again() -> None:
+    stack = whole_stack()
+
+    (mapping,) = stack.of_type("AWS::Lambda::EventSourceMapping")
+    assert mapping.properties == {
+        "EventSourceArn": f"{QUEUE}-Invalidations",
+        "FunctionName": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-invalidator",
+        "BatchSize": 10000,
+        "MaximumBatchingWindowInSeconds": 20,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 2},
+    }
+
+
+def test_a_message_that_is_put_off_again_and_again_is_with_the_failures_before_it_expires() -> None:
+    stack = whole_stack()
+    (queue,) = [one for one in stack.of_type("AWS::SQS::Queue") if one.logical_id == "Invalidations"]
+    (function,) = [one for one in stack.of_type("AWS::Lambda::Function") if one.logical_id == "Invalidator"]
+    (mapping,) = stack.of_type("AWS::Lambda::EventSourceMapping")
+
+    redrive = queue.properties["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == f"{QUEUE}-InvalidationFailures"
+    assert queue.properties["VisibilityTimeout"] >= 6 * function.properties["Timeout"]
+    between = max(LONGEST_DELAY, queue.properties["VisibilityTimeout"])
+    longest = redrive["maxReceiveCount"] * (between + mapping.properties["MaximumBatchingWindowInSeconds"])
+    assert 2 * 24 * 3600 < longest < queue.properties["MessageRetentionPeriod"]
 
 
 @pytest.mark.parametrize(

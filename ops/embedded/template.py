@@ -224,6 +224,7 @@ _NAME_PROPERTIES = {
     "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::IAM::Role": "RoleName",
     "AWS::Lambda::EventInvokeConfig": "-",
+    "AWS::Lambda::EventSourceMapping": "-",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::Permission": "-",
     "AWS::Logs::LogGroup": "LogGroupName",

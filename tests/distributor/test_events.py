@@ -55,6 +55,17 @@ def test_a_time_that_cannot_be_read_is_no_obstacle(unreadable: dict[str, object]
     assert decode(event(one | unreadable)) == (Changed("my-source", "aws-data/x.json", None),)
 
 
+@pytest.mark.parametrize(("told", "kept"), [("EXAMPLE123", "EXAMPLE123"), ("a b", ""), (5, ""), (None, "")])
+def test_the_id_of_the_request_that_wrote_the_object_is_kept_if_it_is_one(told: object, kept: str) -> None:
+    (from_s3,) = decode(event(record(responseElements={"x-amz-request-id": told})))
+    bridged: Any = {"request-id": told}
+    (from_eventbridge,) = decode(eventbridge(**bridged))
+
+    assert isinstance(from_s3, Changed)
+    assert isinstance(from_eventbridge, Changed)
+    assert (from_s3.request_id, from_eventbridge.request_id) == (kept, kept)
+
+
 def test_etag_size_version_and_sequencer_are_not_read() -> None:
     one = record()
     one["s3"]["object"] |= {"eTag": 5, "size": "much", "versionId": [], "sequencer": {}}

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from distributor import handler
@@ -176,3 +177,65 @@ def test_an_operator_is_told_of_every_key_in_the_answer_and_nothing_is_raised_or
     assert [one["outcome"] for one in summary["objects"]] == ["rejected", "failed"]
     url = dependencies().settings.failure_queue_url
     assert "Messages" not in boto3.client("sqs").receive_message(QueueUrl=url)
+
+
+@pytest.fixture
+def invalidations(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    url = boto3.client("sqs").create_queue(QueueName="invalidations")["QueueUrl"]
+    monkeypatch.setenv("INVALIDATION_QUEUE_URL", url)
+    return url
+
+
+def messages(url: str) -> list[dict[str, Any]]:
+    received = boto3.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(message["Body"]) for message in received]
+
+
+JOB = {
+    "invocationSchemaVersion": "2.0",
+    "tasks": [{"taskId": key, "s3Key": key, "s3Bucket": "my-source"} for key in ("aws-data/x.json", "aws-data/y.json")],
+}
+
+
+@pytest.mark.parametrize(
+    "asked", [event(record(), record("aws-data/y.json")), {"keys": ["aws-data/x.json", "aws-data/y.json"]}, JOB]
+)
+def test_what_is_published_is_asked_to_be_invalidated_whoever_asked_for_it(
+    s3: Any, invalidations: str, lambda_context: LambdaContext, asked: dict[str, Any], printed: Printed
+) -> None:
+    s3.put_object(Bucket="my-source", Key="aws-data/x.json", Body=b"{}", Metadata={"run-id": "run-1"})
+    s3.put_object(Bucket="my-source", Key="aws-data/y.json", Body=b"[]")
+
+    handler.lambda_handler(asked, lambda_context)
+
+    assert [one["key"] for one in messages(invalidations)] == ["data/x.json", "data/y.json"]
+    assert {line.get("correlation_id") for line in printed() if line.get("source") == "aws-data/x.json"} == {"run-1"}
+
+
+@pytest.mark.parametrize("asked", [event(record()), {"keys": ["aws-data/x.json"]}, JOB])
+def test_an_invalidation_that_could_not_be_asked_for_is_kept_and_the_copy_is_not_repeated(
+    s3: Any,
+    invalidations: str,
+    lambda_context: LambdaContext,
+    asked: dict[str, Any],
+    printed: Printed,
+) -> None:
+    boto3.client("sqs").delete_queue(QueueUrl=invalidations)
+
+    handler.lambda_handler(asked, lambda_context)
+
+    (kept,) = messages(dependencies().settings.failure_queue_url)
+    assert kept["keys"] == ["aws-data/x.json"]
+    assert [line["InvalidationsNotQueued"] for line in printed() if "InvalidationsNotQueued" in line] == [[1.0]]
+
+
+def test_an_invalidation_that_no_queue_keeps_is_raised_so_that_the_event_is_tried_again(
+    s3: Any, invalidations: str, lambda_context: LambdaContext, printed: Printed
+) -> None:
+    for url in (invalidations, dependencies().settings.failure_queue_url):
+        boto3.client("sqs").delete_queue(QueueUrl=url)
+
+    with pytest.raises(ClientError, match="NonExistentQueue"):
+        handler.lambda_handler(event(record()), lambda_context)
+
+    assert any("InvalidationsNotQueued" in line for line in printed())

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from distributor.events import Changed, Irrelevant, Malformed, Notice, Unsupported
@@ -137,3 +139,12 @@ def test_notices_that_are_no_change_keep_their_reason(settings: DistributorSetti
         Rejected("b", "no key", Cause.MALFORMED_RECORD),
         Failed("c", "version 3"),
     )
+
+
+def test_a_task_carries_the_events_time_and_request_on() -> None:
+    notice = Changed("my-source", "aws-data/x.json", datetime(2026, 11, 23, tzinfo=UTC), "request-1")
+
+    (task,) = plan([notice], read_settings(DistributorSettings, ENVIRONMENT))
+
+    assert isinstance(task, Publish)
+    assert (task.event_time, task.request_id) == (notice.event_time, "request-1")

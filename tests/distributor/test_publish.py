@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
@@ -316,3 +317,23 @@ def test_the_first_object_is_tried_however_little_time_is_left() -> None:
 
     assert isinstance(first, Copied)
     assert isinstance(second, Failed)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "correlation_id"),
+    [({"run-id": "run-1"}, "run-1"), ({"run-id": "not an id"}, "request-1"), ({}, "request-1")],
+)
+@pytest.mark.parametrize("body", [NEW, b"<html>"])
+def test_an_outcome_names_the_run_that_made_the_source_or_else_the_request_that_wrote_it(
+    metadata: dict[str, str], correlation_id: str, body: bytes
+) -> None:
+    s3 = FakeS3({HERE: body}, {HERE: {"Metadata": metadata}})
+
+    outcome = publish(replace(task(), request_id="request-1"), store_on(s3))
+
+    assert isinstance(outcome, Copied | Rejected)
+    assert outcome.correlation_id == correlation_id
+
+
+def test_what_is_gone_is_told_with_the_request_that_wrote_it() -> None:
+    assert publish(replace(task(), request_id="request-1"), store_on(FakeS3())) == Gone(task(), "request-1")

@@ -1,15 +1,17 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from aws_lambda_powertools import Metrics
 
-from distributor.outcomes import Cause, Copied, Failed, Gone, Outcome, Publish, Rejected, Skipped
+from distributor.outcomes import Cause, Copied, Failed, Gone, NotQueued, Outcome, Publish, Rejected, Skipped
 from distributor.report import (
     DistributionFailedError,
     describe,
     emit,
+    emit_not_queued,
     measure_freshness,
     raise_if_failed,
     summarize,
@@ -38,6 +40,14 @@ def test_the_summary_counts_every_outcome_and_tells_of_each_object() -> None:
     }
     assert summary["objects"][3] == {"outcome": "rejected", "source": "r", "reason": "why"}
     assert all("reason" in one for one in summary["objects"][1:5])
+
+
+@pytest.mark.parametrize(
+    "outcome", [replace(COPIED, correlation_id="c"), Gone(task(), "c"), Rejected("r", "y", correlation_id="c")]
+)
+def test_the_correlation_id_is_told_where_it_is_known(outcome: Outcome) -> None:
+    assert describe(outcome)["correlation_id"] == "c"
+    assert all("correlation_id" not in describe(one) for one in EVERY_KIND)
 
 
 def test_an_invocation_without_records_counts_nothing() -> None:
@@ -110,6 +120,22 @@ def test_a_record_of_another_bucket_is_measured_by_itself_too(metrics: Metrics) 
     measured: dict[str, Any] = dict(metrics.serialize_metric_set())
     metrics.clear_metrics()
     assert (measured["Rejected"], measured["ForeignBucket"]) == ([1.0], [1.0])
+
+
+def test_each_key_whose_invalidation_was_not_asked_for_is_an_error_line_and_a_count(
+    metrics: Metrics, capsys: pytest.CaptureFixture[str], printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    emit_not_queued(
+        [NotQueued("a\nb", "AccessDenied"), NotQueued("c", "AccessDenied")], logger_for("distributor"), metrics
+    )
+
+    measured: dict[str, Any] = dict(metrics.serialize_metric_set())
+    metrics.clear_metrics()
+    assert measured["InvalidationsNotQueued"] == [1.0, 1.0]
+    assert [(line["level"], line["message"], line["source"], line["reason"]) for line in printed()] == [
+        ("ERROR", "invalidation_not_queued", "a\\nb", "AccessDenied"),
+        ("ERROR", "invalidation_not_queued", "c", "AccessDenied"),
+    ]
 
 
 def test_only_failures_raise_and_they_are_named() -> None:

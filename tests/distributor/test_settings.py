@@ -14,6 +14,10 @@ def test_the_defaults_publish_json_below_data_for_five_minutes() -> None:
     assert (settings.max_object_bytes, settings.failure_queue_url) == (10_000_000, "")
 
 
+def test_without_a_queues_url_there_are_no_invalidations() -> None:
+    assert read_settings(DistributorSettings, ENVIRONMENT).invalidation_queue_url == ""
+
+
 def test_replicas_are_destinations_after_the_website() -> None:
     settings = read_settings(DistributorSettings, ENVIRONMENT | {"REPLICA_DESTINATIONS": "mirror-a/data, mirror-b/x/y"})
 
@@ -37,6 +41,7 @@ def test_replicas_are_destinations_after_the_website() -> None:
         ("CACHE_CONTROL", "fünf Minuten"),
         ("FAILURE_QUEUE_URL", "nonsense"),
         ("FAILURE_QUEUE_URL", " "),
+        ("INVALIDATION_QUEUE_URL", "nonsense"),
         ("SOURCE_BUCKET", "my..bucket"),
         ("SOURCE_BUCKET_OWNER", "me"),
         ("PUBLISH_PATTERNS", ""),

@@ -198,3 +198,32 @@ def test_memory_does_not_grow_with_what_is_found(
     answer = sweeper.lambda_handler({}, lambda_context)
 
     assert (answer["drift"]["missing"], len(answer["objects"]), len(held(s3))) == (7, 3, 7)
+
+
+def test_what_is_mended_on_the_website_is_asked_to_be_invalidated_batch_by_batch(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = boto3.client("sqs").create_queue(QueueName="invalidations")["QueueUrl"]
+    monkeypatch.setenv("INVALIDATION_QUEUE_URL", url)
+    monkeypatch.setenv("REPLICA_DESTINATIONS", "my-mirror/copies")
+    monkeypatch.setattr(sweeping, "BATCH", 1)
+    put(s3, "a.json", "b.json")
+
+    sweeper.lambda_handler({}, lambda_context)
+
+    received = boto3.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert [json.loads(message["Body"])["key"] for message in received] == ["data/a.json", "data/b.json"]
+
+
+def test_an_invalidation_that_a_sweep_cannot_ask_for_is_kept(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = boto3.client("sqs").create_queue(QueueName="failures")["QueueUrl"]
+    monkeypatch.setenv("FAILURE_QUEUE_URL", url)
+    monkeypatch.setenv("INVALIDATION_QUEUE_URL", f"{url}-none")
+    put(s3, "a.json")
+
+    sweeper.lambda_handler({}, lambda_context)
+
+    (message,) = boto3.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(message["Body"])["keys"] == ["aws-data/a.json"]

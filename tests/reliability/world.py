@@ -16,6 +16,7 @@ from botocore.exceptions import ReadTimeoutError
 from distributor.content import UnfitError, check
 from distributor.dependencies import Dependencies
 from distributor.events import decode
+from distributor.invalidations import NoInvalidations
 from distributor.outcomes import Copied, Failed
 from distributor.plan import plan
 from distributor.publish import carry_out
@@ -61,7 +62,7 @@ class World:
     def __post_init__(self) -> None:
         self.settings = read_settings(DistributorSettings, ENVIRONMENT)
         self.store = Store(self.s3, "public, max-age=300", 1000)  # type: ignore[arg-type]
-        self.made = Dependencies(self.settings, self.store, Mock())
+        self.made = Dependencies(self.settings, self.store, Mock(), NoInvalidations())
 
     def put(self, name: str, body: bytes, *, heard: bool = True) -> None:
         """Write to the source; S3 sends an event, which may be lost."""

@@ -1,0 +1,104 @@
+"""An event of the invalidation queue in, its deliveries out, and the delay before the next one. Pure."""
+
+from dataclasses import dataclass
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic.alias_generators import to_camel
+
+from distributor.correlation import sane
+
+FIRST_DELAY, LONGEST_DELAY = 20, 900  # seconds
+
+
+class _Attributes(BaseModel):
+    approximate_receive_count: PositiveInt = Field(alias="ApproximateReceiveCount")
+
+
+class _Record(BaseModel):
+    """What is needed of a record that Lambda hands on from SQS."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    attributes: _Attributes
+
+
+class _Event(BaseModel):
+    records: list[_Record] = Field(alias="Records")
+
+
+class _Body(BaseModel):
+    """What the distributor writes; `key` is of the website bucket, `time` when it was sent, after the copy."""
+
+    key: str = Field(min_length=1)
+    etag: str = ""
+    correlation_id: str = ""
+    time: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as it was received, for the `receives`th time."""
+
+    message_id: str
+    receipt: str
+    body: str
+    receives: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A delivery that names a key of the website bucket."""
+
+    delivery: Delivery
+    key: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A delivery that no retry helps, and why."""
+
+    delivery: Delivery
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The deliveries of one invocation."""
+
+    published: tuple[Published, ...]
+    malformed: tuple[Refusal, ...]
+
+
+def decode(event: object) -> Batch:
+    """The deliveries of an event of SQS; pydantic's ValidationError if it is none.
+
+    A message that can't be understood is set aside and touches no other.
+    """
+    deliveries = [
+        Delivery(one.message_id, one.receipt_handle, one.body, one.attributes.approximate_receive_count)
+        for one in _Event.model_validate(event).records
+    ]
+    decoded = [_decode(delivery) for delivery in deliveries]
+    return Batch(
+        tuple(one for one in decoded if isinstance(one, Published)),
+        tuple(one for one in decoded if isinstance(one, Refusal)),
+    )
+
+
+def _decode(delivery: Delivery) -> Published | Refusal:
+    try:
+        body = _Body.model_validate_json(delivery.body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the message"
+        return Refusal(delivery, f"not a message of the distributor: {where}: {first['msg']}")
+    return Published(delivery, body.key, sane(body.correlation_id))
+
+
+def delay(receives: int, jitter: float) -> int:
+    """Seconds before the next try: 20, doubled with each up to 15 minutes; a jitter of 0 to 1 takes off up to half."""
+    return round(min(FIRST_DELAY << min(receives - 1, 10), LONGEST_DELAY) * (1 - jitter / 2))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 
 from distributor.outcomes import Skipped
 from distributor.report import KINDS
-from ops.embedded.alarms import read_alarm
+from ops.embedded.alarms import evaluate, read_alarm
 from ops.embedded.cloud import EmbeddedCloud
-from ops.embedded.metrics import MetricName
+from ops.embedded.metrics import Datapoint, MetricName
 from ops.embedded.parameters import ROOT as SSM_ROOT
 from ops.embedded.parameters import ParameterServer, catalogue
 from ops.embedded.template import ROOT, Stack, TemplateError, read_template, resolve, translate
@@ -25,6 +26,7 @@ Template = dict[str, Any]
 
 STACK = "aws-services-feed"
 OWN = f"AwsServicesFeed/{STACK}"
+DISTRIBUTION = "E1EXAMPLE"
 OF_AWS = {
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     "AWS/Lambda": (
@@ -32,8 +34,14 @@ OF_AWS = {
         {"AsyncEventAge", "AsyncEventsDropped", "Duration", "Errors", "Invocations", "Throttles"},
     ),
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/programming-cloudwatch-metrics.html
+    "AWS/CloudFront": (
+        "DistributionId",
+        {"4xxErrorRate", "5xxErrorRate", "BytesDownloaded", "CacheHitRate", "Requests"},
+    ),
     "AWS/SQS": ("QueueName", {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
 }
+EVERYTHING = {"DistributionBucketName": "my-website", "CloudFrontDistributionId": DISTRIBUTION}
 LONGEST_SUBJECT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 LONGEST_STACK_NAME = 27  # as docs/operations.md says
 MOST_ALARM_METRICS = 25  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
@@ -58,7 +66,12 @@ def own(name: str, service: str) -> MetricName:
 UNSEEN = {own(kind.__name__, "sweeper") for kind in KINDS if kind is not Skipped}
 UNSEEN |= {
     MetricName(OWN, "ColdStart", frozenset({("service", name), ("function_name", f"{STACK}-{name}")}))
-    for name in ("fetcher", "distributor", "sweeper")
+    for name in ("fetcher", "distributor", "sweeper", "invalidator")
+}
+UNSEEN |= {own("InvalidationsNotQueued", service) for service in ("distributor", "sweeper")}
+UNSEEN |= {
+    own(name, "invalidator")
+    for name in ("InvalidationsCreated", "InvalidatedPaths", "InvalidationsDeferred", "InvalidationsRefused")
 }
 
 
@@ -94,7 +107,7 @@ def written() -> Iterator[Written]:
 
 
 def stack_of(template: Template, **parameters: str) -> Stack:
-    return resolve(translate(template), STACK, {"DistributionBucketName": "my-website", **parameters})
+    return resolve(translate(template), STACK, {**EVERYTHING, **parameters})
 
 
 def problems(template: Template, written: Written) -> list[str]:
@@ -142,6 +155,8 @@ def is_written(metric: MetricName, stack: Stack, written: Written) -> bool:
         return metric in written.metrics
     key, names = OF_AWS[metric.namespace]
     resources = {one.name for type_ in ("AWS::Lambda::Function", "AWS::SQS::Queue") for one in stack.of_type(type_)}
+    if metric.namespace == "AWS/CloudFront":
+        return metric.name in names and metric.dimensions == {(key, DISTRIBUTION), ("Region", "Global")}
     return metric.name in names and any(metric.dimensions == {(key, resource)} for resource in resources)
 
 
@@ -283,7 +298,13 @@ def change(place: Any, path: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"DistributionBucketName": ""}, {"ScheduleState": "DISABLED"}, {"AlarmEmail": "me@example.com"}]
+    "parameters",
+    [
+        {"DistributionBucketName": ""},
+        {"CloudFrontDistributionId": ""},
+        {"ScheduleState": "DISABLED"},
+        {"AlarmEmail": "me@example.com"},
+    ],
 )
 def test_every_choice_of_parameters_shows_exactly_the_alarms_that_there_are(parameters: dict[str, str]) -> None:
     stack = stack_of(read_template(), **parameters)
@@ -301,6 +322,26 @@ def test_what_is_never_scheduled_is_not_missed() -> None:
     ]
 
     assert missing == []
+
+
+BY_HAND = {
+    "InvalidationsStuck": (1800, 1801),
+    "InvalidationFailuresKept": (0, 1),
+    "InvalidationsLost": (0, 1),
+    "InvalidatorFailed": (0, 1),
+}
+
+
+@pytest.mark.parametrize(("name", "values"), BY_HAND.items())
+def test_an_alarm_whose_cause_is_not_brought_about_here_goes_off_at_its_threshold(
+    name: str, values: tuple[float, float]
+) -> None:
+    (resource,) = [one for one in stack_of(read_template()).of_type("AWS::CloudWatch::Alarm") if one.logical_id == name]
+    alarm, now = read_alarm(resource.properties), datetime.now(UTC)
+
+    for statistic in alarm.statistics.values():
+        states = [evaluate(alarm, [Datapoint(statistic.metric, now, value)], now, "OK") for value in values]
+        assert states == ["OK", "ALARM"]
 
 
 @pytest.mark.parametrize("hours", ["2", "26", "168"])

@@ -11,7 +11,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 
 from ops.embedded.cloud import EmbeddedCloud
 from ops.embedded.iam import is_permitted
-from ops.embedded.parameters import ParameterServer
+from ops.embedded.parameters import ParameterServer, Quirks
 from ops.embedded.template import ACCOUNT, read_template
 from tests.fetcher.small_world import PARAMETERS
 from tests.test_watching import BY_HAND
@@ -33,6 +33,7 @@ class Watched:
         """Nothing is broken (any more), and the queues are empty."""
         self.cloud.lambdas.throttled.clear()
         self.cloud.parameters.authorize = is_permitted
+        self.cloud.parameters.quirks = Quirks()
         for queue in self.cloud.stack.of_type("AWS::SQS::Queue"):
             self.receive(self.cloud.queue_url(queue.logical_id))
 
@@ -94,7 +95,9 @@ class Watched:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Watched]:
     """A cloud with a queue that listens to the topic."""
-    with EmbeddedCloud(ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+    # One region of two is more than the template lets last good readings stand in for.
+    parameters = {"MaxStalePercent": "50"}
+    with EmbeddedCloud(parameters, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
         cloud.lambdas._retry_delay = 0
         listener = cloud.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
         (topic,) = cloud.stack.of_type("AWS::SNS::Topic")
@@ -118,6 +121,11 @@ def here(shared: Watched) -> Watched:
 
 def refuse_ssm(here: Watched) -> None:
     here.cloud.parameters.authorize = lambda key, headers, action, arn: False
+    here.run("FetchSchedule")
+
+
+def lose_a_region(here: Watched) -> None:
+    here.cloud.parameters.quirks = Quirks(failing=("regions/eusc-de-east-1/services",))
     here.run("FetchSchedule")
 
 
@@ -156,6 +164,11 @@ def let_26_hours_pass(here: Watched) -> None:
 def allow_ssm(here: Watched) -> None:
     here.cloud.parameters.authorize = is_permitted
     fetch(here)
+
+
+def find_the_region(here: Watched) -> None:
+    here.cloud.parameters.quirks = Quirks()
+    here.run("FetchSchedule")
 
 
 def empty(queue: str) -> Callable[[Watched], None]:
@@ -198,6 +211,7 @@ CASES: dict[str, Case] = {
     "FetcherFailed": Case(refuse_ssm, allow_ssm, FETCH_FAILED),
     "FetchFailuresKept": Case(refuse_ssm, empty("FetchFailures"), FETCH_FAILED),
     "DataStale": Case(let_26_hours_pass, fetch, DAY),
+    "RegionsStale": Case(lose_a_region, find_the_region),
     "DistributorFailed": Case(fail_an_event, publish_something, UNPUBLISHED),
     "FileRejected": Case(reject_a_file, do_nothing, KEPT),
     "DistributionFailuresKept": Case(reject_a_file, empty("DistributionFailures"), frozenset({"FileRejected"})),
@@ -208,7 +222,14 @@ CASES: dict[str, Case] = {
     "DriftFound": Case(lose_a_file, sweep),
     "SweeperSilent": Case(let_26_hours_pass, sweep, DAY),
 }
-STAYS = {"FetcherFailed", "FetchFailuresKept", "DataStale", "DistributorFailed", "DistributionFailuresKept"}
+STAYS = {
+    "RegionsStale",
+    "FetcherFailed",
+    "FetchFailuresKept",
+    "DataStale",
+    "DistributorFailed",
+    "DistributionFailuresKept",
+}
 STAYS |= {"SweeperFailed", "DriftFound", "SweeperSilent"}
 
 

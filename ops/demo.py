@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -80,6 +81,7 @@ def _tell(story: Story, cloud: EmbeddedCloud) -> None:
             cloud.settle()
     _show_fetch(story, cloud)
     _show_distribution(story, cloud)
+    _show_invalidations(story, cloud)
     if not story.ok:
         story.console.print("\nThe rest needs what has just failed, and is not tried.")
         return
@@ -92,6 +94,7 @@ def _tell(story: Story, cloud: EmbeddedCloud) -> None:
         _upload_broken(story, cloud)
     with story.chapter("6. An object vanishes from the website, and the sweep's time comes"):
         _sweep(story, cloud)
+    _check_invalidations(story, cloud)
 
 
 def _show_stack(story: Story, cloud: EmbeddedCloud) -> None:
@@ -99,7 +102,8 @@ def _show_stack(story: Story, cloud: EmbeddedCloud) -> None:
     quota = "no limit here; 40 a second on AWS"
     story.console.print(
         f"  {len(cloud.stack.resources)} resources; functions are run {how}; IAM is enforced, role by role\n"
-        f"  SSM is a stand-in over the catalogue that moto ships ({quota}); all else is moto on {cloud.url}"
+        f"  SSM is a stand-in over the catalogue that moto ships ({quota}), CloudFront one that\n"
+        f"  accepts invalidations; all else is moto on {cloud.url}"
     )
     story.report |= {"fetch": {}, "published": [], "skipped": [], "invalidations": []}
 
@@ -181,6 +185,41 @@ def _show_distribution(story: Story, cloud: EmbeddedCloud) -> None:
     others = [one for one in outcomes if one["outcome"] not in {"copied", "skipped"}]
     kept = cloud.messages("FetchFailures") + cloud.messages("DistributionFailures")
     story.check("nothing failed or was rejected, and the failure queues are empty", holds=not others and not kept)
+
+
+def _show_invalidations(story: Story, cloud: EmbeddedCloud) -> None:
+    accepted = cloud.edge.cloudfront.accepted
+    _print_table(
+        story.console,
+        "Invalidated in CloudFront (a stand-in)",
+        ["distribution", "paths", "caller reference"],
+        [[one.distribution, "\n".join(one.paths), f"{one.caller_reference[:16]}…"] for one in accepted],
+    )
+    paths = {path for one in accepted for path in one.paths}
+    story.check(
+        f"the invalidations cover exactly what was published, and are fewer than the files or as many: {len(accepted)}",
+        holds=paths == {f"/data/{name}" for name in WANTED_FILES} and len(accepted) <= len(WANTED_FILES),
+    )
+
+
+def _check_invalidations(story: Story, cloud: EmbeddedCloud) -> None:
+    accepted = cloud.edge.cloudfront.accepted
+    story.report["invalidations"] = [
+        {
+            "distribution": one.distribution,
+            "paths": list(one.paths),
+            "caller_reference": one.caller_reference,
+            "status": cloud.edge.cloudfront.status(one),
+        }
+        for one in accepted
+    ]
+    # Chapter 2 publishes each file; after it services.json twice, and regions.json changed, rolled back and mended.
+    later = Counter(path for one in accepted for path in one.paths)
+    story.check(
+        f"each file was invalidated each time that it was published again ({len(accepted)} invalidations in all)",
+        holds=later == {"/data/complete-data.json": 1, "/data/services.json": 3, "/data/regions.json": 4}
+        and not cloud.messages("InvalidationFailures"),
+    )
 
 
 def _published(cloud: EmbeddedCloud, outcome: dict[str, Any]) -> dict[str, Any]:
@@ -280,7 +319,7 @@ def _sweep(story: Story, cloud: EmbeddedCloud) -> None:
     cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/services.json")
     cloud.fire("SweepSchedule")
     cloud.settle()
-    swept = cloud.lambdas.invocations[-1].answer.content
+    swept = next(one for one in reversed(cloud.lambdas.invocations) if one.function.endswith("-sweeper")).answer.content
     for one in swept.get("objects", []):
         story.console.print(f"  {one['source']}: {one['drift']} on the website, {one['outcome']}")
     story.check(
@@ -303,7 +342,7 @@ def _outcomes(cloud: EmbeddedCloud) -> list[dict[str, Any]]:
     return [
         outcome
         for one in cloud.lambdas.invocations
-        if "Records" in (one.event or {})
+        if one.function.endswith("-distributor")
         for outcome in one.answer.content.get("objects")
         or [{"outcome": "failed", "source": "?", "reason": one.answer.content.get("errorMessage", "")}]
     ]

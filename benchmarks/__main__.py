@@ -78,7 +78,7 @@ def _main_job() -> Table:
                 cloud.fire("FetchSchedule")
                 cloud.settle()
             fetches += [one for one in cloud.lambdas.invocations if one.event == {}]
-            copies += [one for one in cloud.lambdas.invocations if "Records" in one.event]
+            copies += [one for one in cloud.lambdas.invocations if one.function.endswith("-distributor")]
         logs = "".join(one.answer.log for one in [*fetches, *copies])
         starts = [float(found) for found in re.findall(r"INIT REPORT\(durationMs: ([\d.]+)", logs)]
     outcomes = [outcome for one in copies for outcome in one.answer.content["objects"]]

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -82,6 +83,7 @@ def _tell(story: Story, cloud: EmbeddedCloud) -> None:
             cloud.settle()
     _show_fetch(story, cloud)
     _show_distribution(story, cloud)
+    _show_invalidations(story, cloud)
     if not story.ok:
         story.console.print("\nThe rest needs what has just failed, and is not tried.")
         return
@@ -94,6 +96,7 @@ def _tell(story: Story, cloud: EmbeddedCloud) -> None:
         _upload_broken(story, cloud)
     with story.chapter("6. An object vanishes from the website, and the sweep's time comes"):
         _sweep(story, cloud)
+    _check_invalidations(story, cloud)
     with story.chapter("7. The alarms are looked at now, and once more after a day on which nothing has happened"):
         _look_at_alarms(story, cloud)
 
@@ -103,7 +106,8 @@ def _show_stack(story: Story, cloud: EmbeddedCloud) -> None:
     quota = "no limit here; 40 a second on AWS"
     story.console.print(
         f"  {len(cloud.stack.resources)} resources; functions are run {how}; IAM is enforced, role by role\n"
-        f"  SSM is a stand-in over the catalogue that moto ships ({quota}); all else is moto on {cloud.url}"
+        f"  SSM is a stand-in over the catalogue that moto ships ({quota}), CloudFront one that\n"
+        f"  accepts invalidations; all else is moto on {cloud.url}"
     )
     story.report |= {"fetch": {}, "published": [], "skipped": [], "invalidations": []}
 
@@ -190,6 +194,42 @@ def _show_distribution(story: Story, cloud: EmbeddedCloud) -> None:
     story.check("nothing failed or was rejected, and the failure queues are empty", holds=not others and not kept)
 
 
+def _show_invalidations(story: Story, cloud: EmbeddedCloud) -> None:
+    accepted = cloud.edge.cloudfront.accepted
+    _print_table(
+        story.console,
+        "Invalidated in CloudFront (a stand-in)",
+        ["distribution", "paths", "caller reference"],
+        [[one.distribution, "\n".join(one.paths), f"{one.caller_reference[:16]}…"] for one in accepted],
+    )
+    paths = {path for one in accepted for path in one.paths}
+    story.check(
+        f"the invalidations cover exactly what was published, and are fewer than the files or as many: {len(accepted)}",
+        holds=paths == {f"/data/{name}" for name in WANTED_FILES} and len(accepted) <= len(WANTED_FILES),
+    )
+
+
+def _check_invalidations(story: Story, cloud: EmbeddedCloud) -> None:
+    accepted = cloud.edge.cloudfront.accepted
+    story.report["invalidations"] = [
+        {
+            "distribution": one.distribution,
+            "paths": list(one.paths),
+            "caller_reference": one.caller_reference,
+            "status": cloud.edge.cloudfront.status(one),
+        }
+        for one in accepted
+    ]
+    # Chapter 2 publishes each file; after it services.json twice, and regions.json changed, rolled back and mended.
+    again = ["services.json"] * 2 + ["regions.json"] * 3
+    later = Counter(path for one in accepted for path in one.paths)
+    story.check(
+        f"each file was invalidated each time that it was published again ({len(accepted)} invalidations in all)",
+        holds=later == Counter(f"/data/{name}" for name in [*WANTED_FILES, *again])
+        and not cloud.messages("InvalidationFailures"),
+    )
+
+
 def _published(cloud: EmbeddedCloud, outcome: dict[str, Any]) -> dict[str, Any]:
     bucket, _, key = outcome["destination"].removeprefix("s3://").partition("/")
     head = cloud.client("s3").head_object(Bucket=bucket, Key=key)
@@ -210,14 +250,14 @@ def _show_website(story: Story, cloud: EmbeddedCloud) -> None:
     _print_table(
         story.console,
         f"On the website bucket s3://{cloud.website}",
-        ["key", "bytes", "Content-Type", "Cache-Control", "metadata"],
+        ["key", "bytes", "Content-Type", "Cache-Control", "distributed-at"],
         [
             [
                 one["destination_key"],
                 f"{one['bytes']:,}",
                 one["content_type"],
                 str(one["cache_control"]),
-                "\n".join(f"{name}: {value}" for name, value in sorted(one["metadata"].items())),
+                one["metadata"].get("distributed-at", ""),
             ]
             for one in published
         ],
@@ -287,7 +327,7 @@ def _sweep(story: Story, cloud: EmbeddedCloud) -> None:
     cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/services.json")
     cloud.fire("SweepSchedule")
     cloud.settle()
-    swept = cloud.lambdas.invocations[-1].answer.content
+    swept = next(one for one in reversed(cloud.lambdas.invocations) if one.function.endswith("-sweeper")).answer.content
     for one in swept.get("objects", []):
         story.console.print(f"  {one['source']}: {one['drift']} on the website, {one['outcome']}")
     story.check(
@@ -328,7 +368,7 @@ def _outcomes(cloud: EmbeddedCloud) -> list[dict[str, Any]]:
     return [
         outcome
         for one in cloud.lambdas.invocations
-        if "Records" in (one.event or {})
+        if one.function.endswith("-distributor")
         for outcome in one.answer.content.get("objects")
         or [{"outcome": "failed", "source": "?", "reason": one.answer.content.get("errorMessage", "")}]
     ]

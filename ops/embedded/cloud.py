@@ -10,6 +10,7 @@ Everything listens on 127.0.0.1 only. moto keeps one global state, so one cloud 
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,19 +24,31 @@ import boto3
 import moto.awslambda.models
 import moto.s3.notifications
 import requests
+from botocore.exceptions import ClientError
 from moto.iam.access_control import IAMRequestBase
 from moto.server import ThreadedMotoServer
+from moto.sqs.models import SQSBackend, sqs_backends
 
+from ops.embedded.cloudfront import CloudFront, CloudFrontServer
 from ops.embedded.cloudwatch import CloudWatch
-from ops.embedded.deploy import asynchronous_configuration, deploy, function_configuration
+from ops.embedded.deploy import (
+    DeployError,
+    asynchronous_configuration,
+    deploy,
+    function_configuration,
+    mapping_configuration,
+)
 from ops.embedded.iam import is_permitted
 from ops.embedded.lambdas import Function, LambdaService
 from ops.embedded.launches import LaunchFeed
+from ops.embedded.mappings import SCALE
+from ops.embedded.mappings import Mapping as QueueMapping
 from ops.embedded.parameters import ParameterServer
 from ops.embedded.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRuntime, Runtime, emulator
 from ops.embedded.template import ACCOUNT, PARTITION, REGION, Resource, Stack, read_template, resolve, translate
 
 WEBSITE = "example-website"
+DISTRIBUTION = "E1EXAMPLE"
 OPERATOR = "operator"
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -79,12 +92,16 @@ class EmbeddedCloud:
         `ssm` is a stand-in not yet started, by default one over the catalogue that moto ships. `in_process` runs the
         functions in this process instead of under AWS's emulator.
         """
-        given = {"DistributionBucketName": WEBSITE, "SsmRequestsPerSecond": "10000", **(parameters or {})}
+        defaults = {"DistributionBucketName": WEBSITE, "SsmRequestsPerSecond": "10000"}
+        given = {**defaults, "CloudFrontDistributionId": DISTRIBUTION, **(parameters or {})}
         self.stack: Stack = resolve(translate(template or read_template()), stack_name, given)
         self.website = given["DistributionBucketName"]
         self.parameters = ssm or ParameterServer()
         self.parameters.authorize = is_permitted
         self.launches = LaunchFeed()
+        distributions = {given["CloudFrontDistributionId"], given.get("SecondCloudFrontDistributionId", "")} - {""}
+        self.edge = CloudFrontServer(CloudFront(distributions), is_permitted)
+        self.mappings: list[QueueMapping] = []
         self._emulator = None if in_process else emulator()
         self._session = boto3.Session(region_name=REGION)
         self._exit = ExitStack()
@@ -123,8 +140,11 @@ class EmbeddedCloud:
             self._send(role, target["DeadLetterConfig"]["Arn"], target["Input"])
 
     def settle(self, timeout: float = 120) -> None:
-        """Return when no event is under way; TimeoutError otherwise."""
+        """Return when no event is under way and no mapped queue holds a message; TimeoutError otherwise."""
+        give_up = time.monotonic() + timeout
         self.lambdas.settle(timeout)
+        for mapping in self.mappings:
+            mapping.drain(give_up)
 
     def evaluate_alarms(self, now: datetime | None = None) -> dict[str, str]:
         """The state of every alarm at this time (the present by default), by its logical id; changes are published."""
@@ -143,8 +163,12 @@ class EmbeddedCloud:
     def messages(self, logical_id: str) -> list[Any]:
         """What a queue of the stack holds, parsed; the messages stay in it."""
         sqs, url = self.client("sqs"), self.queue_url(logical_id)
-        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
-        return [json.loads(message["Body"]) for message in received]
+        held: list[Any] = []
+        while some := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60).get("Messages"):
+            held += some
+        for message in held:
+            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+        return [json.loads(message["Body"]) for message in held]
 
     def queue_url(self, logical_id: str) -> str:
         """The URL of a queue of the stack."""
@@ -160,6 +184,8 @@ class EmbeddedCloud:
         requests.post(f"{self.url}/moto-api/reset", timeout=10)
         stack.enter_context(self.parameters)
         stack.enter_context(self.launches)
+        stack.enter_context(self.edge)
+        stack.enter_context(_hurried_redelivery())
         self.cloudwatch = CloudWatch(self.stack, self.client)
         self.lambdas = LambdaService(record=self.cloudwatch.record)
         stack.callback(self.lambdas.close)
@@ -174,6 +200,8 @@ class EmbeddedCloud:
             self.lambdas.functions[function.name] = self._function(function)
         self._register()
         self._enforce_iam(stack)
+        for resource in self.stack.of_type("AWS::Lambda::EventSourceMapping"):
+            self._start_mapping(resource, stack)
 
     def environment(self) -> dict[str, str]:
         """The variables with which any AWS tool works on this cloud, with the operator's rights."""
@@ -220,7 +248,11 @@ class EmbeddedCloud:
 
     def _function(self, function: Resource) -> Function:
         role = self._roles[function.properties["Role"]]
-        endpoints = {"AWS_ENDPOINT_URL": self.url, "AWS_ENDPOINT_URL_SSM": self.parameters.url}
+        endpoints = {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ENDPOINT_URL_SSM": self.parameters.url,
+            "AWS_ENDPOINT_URL_CLOUDFRONT": self.edge.url,
+        }
         if function.properties["Environment"]["Variables"].get("LAUNCH_FEED_URL"):
             endpoints["LAUNCH_FEED_URL"] = self.launches.url
         return Function(
@@ -229,6 +261,20 @@ class EmbeddedCloud:
             self._start_runtime,
             lambda queue_arn, body: self._send(role, queue_arn, body),
         )
+
+    def _start_mapping(self, resource: Resource, stack: ExitStack) -> None:
+        configuration = mapping_configuration(resource, self.stack, self.url)
+        (function,) = (one for one in self.stack.of_type("AWS::Lambda::Function") if one.name == configuration.function)
+        queue = sqs_backends[ACCOUNT][REGION].queues[configuration.queue_arn.rpartition(":")[2]]
+        sqs = self._connect("sqs", self._roles[function.properties["Role"]])
+        mapping = QueueMapping(configuration, sqs, self.lambdas.invoke, lambda: len(queue.messages))
+        try:
+            mapping.start()
+        except ClientError as error:
+            msg = f"AWS refuses {resource.logical_id}: {error}"
+            raise DeployError(msg) from error
+        stack.callback(mapping.close)
+        self.mappings.append(mapping)
 
     def _start_runtime(self, configuration: FunctionConfiguration) -> Runtime:
         if self._emulator:
@@ -248,6 +294,18 @@ def _stop(server: ThreadedMotoServer) -> None:
     server.stop()
     if server._server:  # noqa: SLF001 - moto leaves the socket open
         server._server.server_close()  # noqa: SLF001
+
+
+@contextmanager
+def _hurried_redelivery() -> Iterator[None]:
+    """Let a message that a function puts off come again a hundred times as fast."""
+
+    def change(backend: SQSBackend, queue_name: str, receipt_handle: str, visibility_timeout: float) -> None:
+        changed(backend, queue_name, receipt_handle, round(int(visibility_timeout) * SCALE))
+
+    changed = SQSBackend.change_message_visibility
+    with patch.object(SQSBackend, "change_message_visibility", change):
+        yield
 
 
 @contextmanager
@@ -272,6 +330,8 @@ def _moto_invokes(lambdas: LambdaService) -> Iterator[None]:
             request._action = "lambda:InvokeFunction"  # noqa: SLF001
             name = unquote(request._path.split("/")[3]).rpartition(":")[2]  # noqa: SLF001
             resource = f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
+        if request._action.startswith("sqs:"):  # noqa: SLF001 - the right to a batch is that to its single action
+            request._action = request._action.removesuffix("Batch")  # noqa: SLF001
         checked(request, resource)
 
     checked = IAMRequestBase.check_action_permitted

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ops.embedded.lambdas import AsyncConfiguration
+from ops.embedded.mappings import MappingConfiguration
 from ops.embedded.runtimes import FunctionConfiguration
 from ops.embedded.template import ACCOUNT, Resource, Stack
 
@@ -26,6 +27,10 @@ HANDLED = {
     "AWS::Lambda::EventInvokeConfig": {
         *("DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier")
     },
+    "AWS::Lambda::EventSourceMapping": {
+        *("BatchSize", "EventSourceArn", "FunctionName", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds"),
+        "ScalingConfig",
+    },
     "AWS::Lambda::Function": {
         *("Architectures", "Code", "Description", "Environment", "FunctionName", "Handler", "LoggingConfig"),
         *("MemorySize", "RecursiveLoop", "Role", "Runtime", "Tags", "Timeout", "TracingConfig"),
@@ -41,7 +46,9 @@ HANDLED = {
     "AWS::SNS::Subscription": {"Endpoint", "Protocol", "TopicArn"},
     "AWS::SNS::Topic": {"DisplayName", "KmsMasterKeyId", "Tags", "TopicName"},
     "AWS::SNS::TopicPolicy": {"PolicyDocument", "Topics"},
-    "AWS::SQS::Queue": {"MessageRetentionPeriod", "QueueName", "SqsManagedSseEnabled", "Tags"},
+    "AWS::SQS::Queue": {
+        *("MessageRetentionPeriod", "QueueName", "RedrivePolicy", "SqsManagedSseEnabled", "Tags", "VisibilityTimeout")
+    },
     "AWS::Scheduler::Schedule": {
         *("Description", "FlexibleTimeWindow", "Name", "ScheduleExpression", "ScheduleExpressionTimezone"),
         *("State", "Target"),
@@ -64,6 +71,7 @@ def deploy(stack: Stack, client: Client) -> None:
     for type_, create in (
         ("AWS::IAM::Role", _create_role),
         ("AWS::SQS::Queue", _create_queue),
+        ("AWS::SQS::Queue", _set_redrive_policy),  # after its dead-letter queue
         ("AWS::Logs::LogGroup", _create_log_group),
         ("AWS::Lambda::Function", _create_function),
         ("AWS::Scheduler::Schedule", _create_schedule),
@@ -111,6 +119,26 @@ def asynchronous_configuration(function: Resource, stack: Stack) -> AsyncConfigu
     return AsyncConfiguration()
 
 
+def mapping_configuration(mapping: Resource, stack: Stack, endpoint: str) -> MappingConfiguration:
+    """What an AWS::Lambda::EventSourceMapping of a queue says; DeployError where AWS would refuse it."""
+    properties = mapping.properties
+    (queue,) = (one for one in stack.of_type("AWS::SQS::Queue") if one.arn == properties["EventSourceArn"])
+    (function,) = (one for one in stack.of_type("AWS::Lambda::Function") if one.arn == properties["FunctionName"])
+    visibility = int(queue.properties.get("VisibilityTimeout", 30))
+    if visibility < int(function.properties["Timeout"]):
+        msg = f"{mapping.logical_id}: the queue's visibility time-out is less than the function's time-out"
+        raise DeployError(msg)
+    return MappingConfiguration(
+        queue_arn=queue.arn,
+        queue_url=f"{endpoint}/{ACCOUNT}/{queue.name}",
+        function=function.name,
+        batch_size=int(properties.get("BatchSize", 10)),
+        window=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
+        visibility=visibility,
+        reports_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+    )
+
+
 def _require_trust(role: Resource, service: str) -> None:
     """DeployError if the role does not let the service assume it."""
     trusted = [
@@ -143,10 +171,18 @@ def _create_role(role: Resource, client: Client) -> None:
 def _create_queue(queue: Resource, client: Client) -> None:
     attributes = {
         name: str(queue.properties[name]).lower()
-        for name in ("MessageRetentionPeriod", "SqsManagedSseEnabled")
+        for name in ("MessageRetentionPeriod", "SqsManagedSseEnabled", "VisibilityTimeout")
         if name in queue.properties
     }
     client("sqs").create_queue(QueueName=queue.name, Attributes=attributes)
+
+
+def _set_redrive_policy(queue: Resource, client: Client) -> None:
+    if "RedrivePolicy" in queue.properties:
+        sqs = client("sqs")
+        url = sqs.get_queue_url(QueueName=queue.name)["QueueUrl"]
+        policy = json.dumps(queue.properties["RedrivePolicy"])
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
 
 
 def _create_log_group(group: Resource, client: Client) -> None:

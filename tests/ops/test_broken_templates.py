@@ -148,7 +148,9 @@ def test_a_permission_for_another_bucket_is_none() -> None:
         run(widen)
 
 
-@pytest.mark.parametrize("role", ["FetcherRole", "FetchScheduleRole", "DistributorRole", "SweeperRole"])
+@pytest.mark.parametrize(
+    "role", ["FetcherRole", "FetchScheduleRole", "DistributorRole", "SweeperRole", "InvalidatorRole"]
+)
 def test_a_role_that_its_service_may_not_assume_is_refused(role: str) -> None:
     def distrust(template: Template) -> None:
         document = template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]
@@ -169,3 +171,54 @@ def test_a_property_that_is_not_known_is_refused() -> None:
 
     with pytest.raises(DeployError, match="FetchFailures .*FifoQueue"):
         run(add)
+
+
+def test_a_mapping_whose_role_may_not_receive_is_refused() -> None:
+    with pytest.raises(DeployError, match="AWS refuses InvalidatorReadsInvalidations"):
+        run(without_statement("InvalidatorRole", "TakeMessages"))
+
+
+def test_a_mapping_whose_queue_gives_less_time_than_the_function_takes_is_refused() -> None:
+    def shorten(template: Template) -> None:
+        template["Resources"]["Invalidations"]["Properties"]["VisibilityTimeout"] = 119
+
+    with pytest.raises(DeployError, match="visibility time-out is less"):
+        run(shorten)
+
+
+@pytest.mark.parametrize(
+    ("role", "sid", "queue"),
+    [
+        ("InvalidatorRole", "Invalidate", "InvalidationFailures"),
+        ("DistributorRole", "AskForInvalidations", "DistributionFailures"),
+    ],
+)
+def test_a_stack_that_may_not_invalidate_publishes_all_the_same_and_keeps_every_key(
+    role: str, sid: str, queue: str
+) -> None:
+    template = deepcopy(read_template())
+    for policy in template["Resources"][role]["Properties"]["Policies"]:
+        found = policy["PolicyDocument"]["Statement"]
+        found[:] = [one for one in found if sid not in str(one)]
+    with EmbeddedCloud(template=template, ssm=ParameterServer(PARAMETERS), in_process=True) as changed:
+        changed.fire("FetchSchedule")
+        changed.settle()
+
+        assert len(changed.objects(changed.website)) == len(changed.messages(queue)) == len(PUBLISHED)
+        assert changed.edge.cloudfront.accepted == []
+
+
+def test_an_invalidator_that_cannot_work_loses_no_message() -> None:
+    def misplace(template: Template) -> None:
+        template["Resources"]["Invalidator"]["Properties"]["Environment"]["Variables"]["MAX_INVALIDATION_PATHS"] = "0"
+        template["Resources"]["Invalidations"]["Properties"]["VisibilityTimeout"] = 120
+        template["Resources"]["Invalidations"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] = 2
+
+    template = deepcopy(read_template())
+    misplace(template)
+    with EmbeddedCloud(template=template, ssm=ParameterServer(PARAMETERS), in_process=True) as changed:
+        changed.fire("FetchSchedule")
+        changed.settle()
+
+        kept = {one["key"] for one in changed.messages("InvalidationFailures")}
+        assert sorted(kept) == changed.objects(changed.website) == [f"data/{name}" for name in PUBLISHED]

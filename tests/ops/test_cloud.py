@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops.embedded.cloud import EmbeddedCloud
+from ops.embedded.cloudfront import EdgeQuirks
 from ops.embedded.parameters import ParameterServer
 from ops.embedded.runtimes import emulator
 from shared import contract
@@ -29,7 +30,12 @@ def upload(cloud: EmbeddedCloud, key: str, body: bytes = b"[]") -> None:
 
 
 def outcomes(cloud: EmbeddedCloud) -> list[str]:
-    return [one["outcome"] for one in cloud.lambdas.invocations[-1].answer.content["objects"]]
+    last = next(one for one in reversed(cloud.lambdas.invocations) if one.function.endswith("-distributor"))
+    return [one["outcome"] for one in last.answer.content["objects"]]
+
+
+def paths(cloud: EmbeddedCloud) -> list[tuple[str, ...]]:
+    return [one.paths for one in cloud.edge.cloudfront.accepted]
 
 
 def test_the_schedule_ends_with_the_files_on_the_website(cloud: EmbeddedCloud) -> None:
@@ -53,6 +59,22 @@ def test_requests_without_a_body_are_signed_like_all_others(cloud: EmbeddedCloud
     assert (found["Handler"], schedule["State"]) == ("fetcher.handler.lambda_handler", "ENABLED")
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
         stranger.get_schedule(Name="aws-services-feed-fetch")
+
+
+def test_what_was_published_is_invalidated_in_few_requests(cloud: EmbeddedCloud) -> None:
+    asked = [path for some in paths(cloud) for path in some]
+
+    assert {"/data/complete-data.json", "/data/regions.json", "/data/services.json"} <= set(asked)
+    assert cloud.edge.cloudfront.traffic.answers.keys() == {"Created"}
+
+
+def test_what_cloudfront_defers_comes_again_by_itself(cloud: EmbeddedCloud) -> None:
+    cloud.edge.cloudfront.quirks = EdgeQuirks(throttle_next=1, too_many_next=1)
+
+    upload(cloud, "aws-data/deferred.json")
+
+    assert paths(cloud)[-1] == ("/data/deferred.json",)
+    assert cloud.messages("InvalidationFailures") == []
 
 
 @pytest.mark.parametrize("key", ["aws-data/x.txt", "elsewhere/x.json"])

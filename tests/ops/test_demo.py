@@ -63,7 +63,14 @@ def test_the_snapshot_was_skipped_with_its_reason(report: Any) -> None:
 
     assert skipped["source_key"].startswith("aws-data/history/complete-data-")
     assert "PUBLISH_PATTERNS" in skipped["reason"]
-    assert report["invalidations"] == []
+
+
+def test_cloudfront_accepted_an_invalidation_of_every_publication(report: Any) -> None:
+    invalidations = report["invalidations"]
+
+    assert {path for one in invalidations for path in one["paths"]} == {f"/data/{name}" for name in WANTED_FILES}
+    assert {(one["distribution"], one["status"]) for one in invalidations} == {("E1EXAMPLE", "Completed")}
+    assert len({one["caller_reference"] for one in invalidations}) == len(invalidations) >= 6
 
 
 def test_the_published_files_hold_the_contract(output: Path) -> None:

@@ -15,6 +15,11 @@ PUBLISH, REPORT, FAILURES, LISTING, SWEEP, HANDLER = (
     *("publish.py", "report.py", "failures.py"),
     *("listing.py", "sweep.py", "handler.py"),
 )
+ASK, DELIVERIES, INVALIDATION, EDGE, REDELIVERY, INVALIDATOR = (
+    *("invalidations.py", "deliveries.py", "invalidation.py"),
+    *("edge.py", "redelivery.py", "invalidator.py"),
+)
+STORM = "../reliability/test_invalidation_storm"
 
 MUTATIONS: list[tuple[str, str, str, str]] = [
     (EVENTS, "unquote_plus(encoded", "__import__('urllib.parse').parse.unquote(encoded", "test_events"),
@@ -60,6 +65,32 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (SWEEP, "if not isinstance(task, Publish):\n                continue", "assert isinstance(task, Publish)", "test_sweeper"),
     (SWEEP, "[] if asked.dry_run else ", "", "test_sweeper"),
     (SWEEP, '"after": after}', '"after": ""}', "test_sweeper"),
+    ("sweeper.py", "        made.failures.keep_not_queued(not_queued)\n", "", "test_sweeper"),
+    (HANDLER, "    made.failures.keep_not_queued(not_queued)\n", "", "test_handler"),
+    (HANDLER, "    invalidate(outcomes)\n", "", "test_handler"),
+    (FAILURES, "if not_queued and not self.url", "if False", "test_failures"),
+    (PUBLISH, "source.run_id or correlation_id", "correlation_id", "test_publish"),
+    (ASK, " and one.task.destination == self.website", "", "test_invalidations"),
+    (ASK, "one.task.destination_key: one", "one: one", "test_invalidations"),
+    (ASK, 'if number in taken else refused.get(number, "SQS', 'if number not in refused else refused.get(number, "SQS', "test_invalidations"),
+    (ASK, "reasons += [f", "[] or [f", "test_invalidations"),
+    (DELIVERIES, "except ValidationError as error", "except ZeroDivisionError as error", "test_deliveries"),
+    (DELIVERIES, "min(FIRST_DELAY <<", "max(FIRST_DELAY <<", "test_deliveries"),
+    (INVALIDATION, "paths, ids]", "paths]", "test_invalidation"),
+    (INVALIDATION, "paths, ids]", "ids]", "test_invalidation"),
+    (INVALIDATION, "sorted({one.delivery.message_id for one in published})", "[one.delivery.message_id for one in published]", "test_invalidation"),
+    (INVALIDATION, 'startswith(f"{origin_path}/")', "startswith(origin_path)", "test_invalidation"),
+    (INVALIDATION, "takewhile(_PLAIN.fullmatch, folders)", "folders", "test_invalidation"),
+    (INVALIDATION, "len(wanted) <= most", "True", "test_invalidation"),
+    (INVALIDATION, "not any(path.startswith(one[:-1]) for one in covering)", "path not in odd", "test_invalidation"),
+    (INVALIDATION, "isinstance(answer, Deferred) for", "False for", STORM),
+    (EDGE, "status >= HTTPStatus.INTERNAL_SERVER_ERROR", "False", STORM),
+    (EDGE, '"Throttling", ', "", STORM),
+    (EDGE, "            if answers:\n                self.sleep(PAUSE)\n", "", "test_edge"),
+    (REDELIVERY, "delay(one.receives, jitter)", "delay(1, jitter)", STORM),
+    (REDELIVERY, "one.delivery.body, one.reason", "one.reason, one.delivery.body", "test_redelivery"),
+    (REDELIVERY, "strict=True) if reason]", "strict=True)]", "test_redelivery"),
+    (INVALIDATOR, "[*fate.again, *kept]", "[*fate.again]", "test_invalidator"),
 ]  # fmt: skip
 
 

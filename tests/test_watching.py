@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ import pytest
 
 from distributor.outcomes import Skipped
 from distributor.report import KINDS
-from ops.embedded.alarms import evaluate, read_alarm
+from ops.embedded.alarms import read_alarm
 from ops.embedded.cloud import EmbeddedCloud
-from ops.embedded.metrics import Datapoint, MetricName
+from ops.embedded.metrics import MetricName
 from ops.embedded.parameters import ROOT as SSM_ROOT
 from ops.embedded.parameters import ParameterServer, catalogue
 from ops.embedded.template import ROOT, Stack, TemplateError, read_template, resolve, translate
@@ -322,26 +321,6 @@ def test_what_is_never_scheduled_is_not_missed() -> None:
     ]
 
     assert missing == []
-
-
-BY_HAND = {
-    "InvalidationsStuck": (1800, 1801),
-    "InvalidationFailuresKept": (0, 1),
-    "InvalidationsLost": (0, 1),
-    "InvalidatorFailed": (0, 1),
-}
-
-
-@pytest.mark.parametrize(("name", "values"), BY_HAND.items())
-def test_an_alarm_whose_cause_is_not_brought_about_here_goes_off_at_its_threshold(
-    name: str, values: tuple[float, float]
-) -> None:
-    (resource,) = [one for one in stack_of(read_template()).of_type("AWS::CloudWatch::Alarm") if one.logical_id == name]
-    alarm, now = read_alarm(resource.properties), datetime.now(UTC)
-
-    for statistic in alarm.statistics.values():
-        states = [evaluate(alarm, [Datapoint(statistic.metric, now, value)], now, "OK") for value in values]
-        assert states == ["OK", "ALARM"]
 
 
 @pytest.mark.parametrize("hours", ["2", "26", "168"])

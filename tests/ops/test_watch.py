@@ -5,18 +5,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.sqs.models import sqs_backends
 
 from ops.embedded.cloud import EmbeddedCloud
+from ops.embedded.cloudfront import EdgeQuirks
 from ops.embedded.iam import is_permitted
 from ops.embedded.parameters import ParameterServer, Quirks
 from ops.embedded.template import ACCOUNT, read_template
 from tests.fetcher.small_world import PARAMETERS
-from tests.test_watching import BY_HAND
 
-FETCHER, DISTRIBUTOR, SWEEPER = (f"aws-services-feed-{name}" for name in ("fetcher", "distributor", "sweeper"))
+FETCHER, DISTRIBUTOR, SWEEPER, INVALIDATOR = (
+    f"aws-services-feed-{name}" for name in ("fetcher", "distributor", "sweeper", "invalidator")
+)
 
 
 @dataclass
@@ -34,6 +38,7 @@ class Watched:
         self.cloud.lambdas.throttled.clear()
         self.cloud.parameters.authorize = is_permitted
         self.cloud.parameters.quirks = Quirks()
+        self.cloud.edge.cloudfront.quirks = EdgeQuirks()
         for queue in self.cloud.stack.of_type("AWS::SQS::Queue"):
             self.receive(self.cloud.queue_url(queue.logical_id))
 
@@ -161,6 +166,45 @@ def let_26_hours_pass(here: Watched) -> None:
     here.let_pass(timedelta(hours=26))
 
 
+def lose_the_distribution(here: Watched) -> None:
+    with patch.object(here.cloud.edge.cloudfront, "_distributions", set()):
+        here.upload("x.json", b"{}")
+
+
+def break_the_invalidator(here: Watched) -> None:
+    here.cloud.lambdas.invoke_async(INVALIDATOR, '{"odd": 1}')
+    here.cloud.settle()
+
+
+def defer_for_half_an_hour(here: Watched) -> None:
+    here.cloud.edge.cloudfront.quirks = EdgeQuirks(throttle_next=1_000_000)
+    here.cloud.lambdas.invoke_async(DISTRIBUTOR, '{"keys": ["aws-data/regions.json"]}')
+    here.cloud.lambdas.settle()
+    queue = sqs_backends[ACCOUNT]["us-east-1"].queues["aws-services-feed-Invalidations"]
+    for message in queue._messages:
+        message.sent_timestamp = (message.sent_timestamp or 0) - 31 * 60 * 1000
+
+
+def let_cloudfront_answer(here: Watched) -> None:
+    here.cloud.edge.cloudfront.quirks = EdgeQuirks()
+    here.cloud.settle()
+
+
+def forbid_to_ask_for_invalidations(here: Watched) -> None:
+    iam, role = here.cloud.client("iam"), "aws-services-feed-DistributorRole"
+    policies = {
+        name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    }
+    for name, document in policies.items():
+        rest = [one for one in document["Statement"] if one["Sid"] != "AskForInvalidations"]
+        if rest != document["Statement"]:
+            less = json.dumps({**document, "Statement": rest or [{**document["Statement"][0], "Effect": "Deny"}]})
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=less)
+            here.upload("x.json", b"{}")
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+
 def allow_ssm(here: Watched) -> None:
     here.cloud.parameters.authorize = is_permitted
     fetch(here)
@@ -221,6 +265,10 @@ CASES: dict[str, Case] = {
     "SweeperFailed": Case(break_the_sweep, sweep, KEPT | {"EventsDropped"}),
     "DriftFound": Case(lose_a_file, sweep),
     "SweeperSilent": Case(let_26_hours_pass, sweep, DAY),
+    "InvalidationsStuck": Case(defer_for_half_an_hour, let_cloudfront_answer),
+    "InvalidationFailuresKept": Case(lose_the_distribution, empty("InvalidationFailures")),
+    "InvalidationsLost": Case(forbid_to_ask_for_invalidations, do_nothing, KEPT),
+    "InvalidatorFailed": Case(break_the_invalidator, publish_something),
 }
 STAYS = {
     "RegionsStale",
@@ -231,6 +279,7 @@ STAYS = {
     "DistributionFailuresKept",
 }
 STAYS |= {"SweeperFailed", "DriftFound", "SweeperSilent"}
+STAYS |= {"InvalidationsStuck", "InvalidationFailuresKept", "InvalidatorFailed"}
 
 
 def test_there_is_a_cause_for_every_alarm_of_the_template() -> None:
@@ -238,8 +287,8 @@ def test_there_is_a_cause_for_every_alarm_of_the_template() -> None:
 
     alarms = {name for name, body in resources.items() if body["Type"] == "AWS::CloudWatch::Alarm"}
 
-    # The first is raised in test_cloudwatch.py, the others are evaluated over values made up in test_watching.py.
-    assert set(CASES) | {"FetcherSilent"} | set(BY_HAND) == alarms
+    # That one is raised in test_cloudwatch.py.
+    assert set(CASES) | {"FetcherSilent"} == alarms
 
 
 def test_all_is_quiet_after_the_job_was_done(here: Watched) -> None:

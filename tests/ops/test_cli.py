@@ -18,7 +18,10 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function"
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[EmbeddedCloud]:
-    with EmbeddedCloud(ssm=ParameterServer(PARAMETERS), in_process=True) as started:
+    # A function that runs in this process has its stdout to itself, and so has a command under typer's runner; an
+    # invalidation would run beside the command.
+    quiet = {"CloudFrontDistributionId": ""}
+    with EmbeddedCloud(quiet, ssm=ParameterServer(PARAMETERS), in_process=True) as started:
         started.lambdas._retry_delay = 0
         started.fire("FetchSchedule")
         started.settle()
@@ -217,3 +220,16 @@ def test_a_profile_that_does_not_exist_is_said_in_one_line() -> None:
 
     assert finished.exit_code == 2
     assert "nobody" in finished.stderr
+
+
+def test_a_key_whose_invalidation_could_not_be_asked_for_is_shown_and_published_again(cloud: EmbeddedCloud) -> None:
+    before = distributed_at(cloud, "regions.json")
+    kept = {"outcome": "not invalidated", "reason": "AccessDenied", "keys": ["aws-data/regions.json"]}
+    cloud.client("sqs").send_message(QueueUrl=cloud.queue_url("DistributionFailures"), MessageBody=json.dumps(kept))
+
+    shown = json.loads(feed("failures", "--json").stdout)
+    tried = json.loads(feed("redrive", "--yes", "--json").stdout)
+
+    assert [one["keys"] for one in shown if one["kind"] == "not invalidated"] == [["aws-data/regions.json"]]
+    assert [one["done"] for one in tried if one["keys"] == ["aws-data/regions.json"]] == [True]
+    assert distributed_at(cloud, "regions.json") > before

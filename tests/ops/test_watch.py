@@ -181,7 +181,8 @@ def defer_for_half_an_hour(here: Watched) -> None:
     here.cloud.lambdas.invoke_async(DISTRIBUTOR, '{"keys": ["aws-data/regions.json"]}')
     here.cloud.lambdas.settle()
     queue = sqs_backends[ACCOUNT]["us-east-1"].queues["aws-services-feed-Invalidations"]
-    for message in queue._messages:
+    waiting: list[Any] = queue._messages
+    for message in waiting:
         message.sent_timestamp = (message.sent_timestamp or 0) - 31 * 60 * 1000
 
 

@@ -125,12 +125,13 @@ def through_cloudfront(traffic: Traffic, prices: PriceList, *, free: bool = True
 class Day:
     """What the feed does in a day without an incident, from the calls that its code makes.
 
-    The fetcher puts each file and a snapshot; each file is read, copied and looked at once more; the snapshot's event
-    is skipped; the sweeper lists both buckets. SSM's standard calls for public parameters cost nothing.
+    The fetcher looks at each file and its schema, and puts each file and a snapshot; each file is read, copied and
+    looked at once more; the snapshot's event is skipped; the sweeper lists both buckets. SSM's standard calls for public
+    parameters cost nothing.
     """
 
     files: int
-    fetch_seconds: Decimal = Decimal(35)  # 1,141 calls at 38 a second, and the writing
+    fetch_seconds: Decimal = Decimal(10)  # 1,141 calls to four endpoints at 38 a second each, and the writing
     copy_seconds: Decimal = Decimal(1)  # an invocation for each object, a cold start among them
     sweep_seconds: Decimal = Decimal(3)
     memory_gb: Decimal = Decimal("0.5")
@@ -154,8 +155,8 @@ class Day:
 
     @property
     def gets(self) -> int:
-        """The GET before each copy and the HEAD after it."""
-        return 2 * self.files
+        """The fetcher's look at each file and schema, the GET before each copy and the HEAD after it."""
+        return 4 * self.files
 
 
 HOURS_A_MONTH = 730
@@ -174,6 +175,7 @@ def upkeep(day: Day, *, days: int, alarm_metrics: int, invalidated_paths: int = 
             # Sent, received, deleted.
             _line("SQS", Decimal(3 * invalidated_paths), "requests", prices.sqs_request, free=free),
             _line("CloudWatch metrics", month * day.metric_hours / HOURS_A_MONTH, "months", prices.metric, free=free),
+            _line("CloudWatch dashboard", Decimal(1), "month", prices.dashboard, free=free),
             _line("CloudWatch alarms", Decimal(alarm_metrics), "months", prices.alarm, free=free),
         ),
     )

@@ -6,7 +6,7 @@ us-east-1 for S3, Lambda, SQS and CloudWatch, edges in North America and Europe 
 from dataclasses import dataclass
 from decimal import Decimal
 
-READ_ON = "2026-11-23"  # in stored copies of these pages: compare them before you decide anything by a cent
+READ_ON = "2026-11-23"  # compare the pages before you decide anything by a cent
 GB_PER_TB = Decimal(1024)
 
 
@@ -50,6 +50,7 @@ class UpkeepPrices:
     sqs_request: Price
     alarm: Price
     metric: Price
+    dashboard: Price
 
 
 def flat(price: str, per: int = 1, free: int = 0) -> Price:
@@ -72,7 +73,7 @@ DESIGN = PriceList(
 
 TODAY = PriceList(
     source="AWS's list prices: https://aws.amazon.com/s3/pricing/, https://aws.amazon.com/ec2/pricing/on-demand/ "
-    f"(data transfer), https://aws.amazon.com/cloudfront/pricing/; read on {READ_ON}",
+    f"(data transfer), https://aws.amazon.com/cloudfront/pricing/; from copies of these pages, {READ_ON}",
     s3_get=flat("0.0004", per=1_000),
     internet_gb=Price(
         (
@@ -101,7 +102,7 @@ TODAY = PriceList(
 
 UPKEEP = UpkeepPrices(
     source="https://aws.amazon.com/lambda/pricing/ (arm64), https://aws.amazon.com/sqs/pricing/, "
-    f"https://aws.amazon.com/cloudwatch/pricing/; read on {READ_ON}",
+    f"https://aws.amazon.com/cloudwatch/pricing/; from copies of these pages, {READ_ON}",
     lambda_request=flat("0.20", per=1_000_000, free=1_000_000),
     lambda_gb_second=flat("0.0000133334", free=400_000),
     s3_get=flat("0.0004", per=1_000),
@@ -109,4 +110,5 @@ UPKEEP = UpkeepPrices(
     sqs_request=flat("0.40", per=1_000_000, free=1_000_000),
     alarm=flat("0.10", free=10),
     metric=flat("0.30", free=10),
+    dashboard=flat("3", free=3),
 )

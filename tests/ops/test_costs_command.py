@@ -27,7 +27,7 @@ def test_three_sizes_stand_side_by_side_with_what_is_assumed() -> None:
     finished = feed_costs()
 
     assert finished.exit_code == 0, finished.output
-    for words in ("641.10", "617.25", "A month has 30 days", "1,000,000,000 B", "1,073,741,824 B", "read on 20"):
+    for words in ("641.10", "617.25", "A month has 30 days", "1,000,000,000 B", "1,073,741,824 B", "from copies of these pages, 20"):
         assert words in finished.output
 
 
@@ -82,4 +82,4 @@ def test_the_feed_itself_has_its_own_bill() -> None:
     answer: Any = json.loads(feed_costs("--json", "--alarm-metrics", "12").stdout)
 
     assert answer["upkeep"]["withFreeAmounts"]["dollars"] == "0.20"
-    assert answer["upkeep"]["withoutFreeAmounts"]["dollars"] == "1.95"
+    assert answer["upkeep"]["withoutFreeAmounts"]["dollars"] == "4.95"

@@ -126,8 +126,8 @@ class Day:
     """What the feed does in a day without an incident, from the calls that its code makes.
 
     The fetcher looks at each file and its schema, and puts each file and a snapshot; each file is read, copied and
-    looked at once more; the snapshot's event is skipped; the sweeper lists both buckets. SSM's standard calls for public
-    parameters cost nothing.
+    looked at once more; the snapshot's event is skipped; the sweeper lists both buckets. SSM's standard calls for
+    public parameters cost nothing.
     """
 
     files: int

@@ -1,7 +1,7 @@
 """A step's name and facts in, a subsegment of the invocation's X-Ray trace out. The only module that talks to X-Ray.
 
 Lambda itself makes the segment of an invocation and runs X-Ray's daemon beside the function. X-Ray's SDK would add
-some 40 ms to each cold start and, through its dependencies, all of botocore to the zip, and has got no fixes but for
+to each cold start and, through its dependencies, all of botocore to the zip, and has got no fixes but for
 security since February 2026. A subsegment is one datagram:
 https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-daemon
 """

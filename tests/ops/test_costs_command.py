@@ -27,7 +27,8 @@ def test_three_sizes_stand_side_by_side_with_what_is_assumed() -> None:
     finished = feed_costs()
 
     assert finished.exit_code == 0, finished.output
-    for words in ("641.10", "617.25", "A month has 30 days", "1,000,000,000 B", "1,073,741,824 B", "from copies of these pages, 20"):
+    units = ("A month has 30 days", "1,000,000,000 B", "1,073,741,824 B")
+    for words in ("641.10", "617.25", *units, "from copies of these pages, 20"):
         assert words in finished.output
 
 

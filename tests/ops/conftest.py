@@ -15,7 +15,9 @@ Feed = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def operated() -> Iterator[EmbeddedCloud]:
-    with EmbeddedCloud(ssm=ParameterServer(PARAMETERS), in_process=True) as started:
+    # Functions that run in the background in this process would write into what the command prints.
+    without_invalidator = {"CloudFrontDistributionId": ""}
+    with EmbeddedCloud(without_invalidator, ssm=ParameterServer(PARAMETERS), in_process=True) as started:
         started.lambdas._retry_delay = 0
         started.fire("FetchSchedule")
         started.settle()

@@ -68,7 +68,8 @@ def cloud(
         until = time.monotonic() + seconds if seconds is not None else float("inf")
         try:
             while time.monotonic() < until:
-                time.sleep(0.2)
+                running.evaluate_alarms()
+                time.sleep(1)
         except KeyboardInterrupt:
             typer.echo("stopped", err=True)
 

@@ -1,0 +1,255 @@
+"""The operating manual does what it says: its command blocks are run on the embedded cloud, in the manual's order."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops.embedded.cloud import EmbeddedCloud
+from ops.embedded.parameters import ParameterServer
+from ops.embedded.template import ROOT
+from shared import contract
+from tests.fetcher.small_world import PARAMETERS
+
+TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r"<!-- run: ([^\n]+) -->\n```sh\n(.+?)```", TEXT, re.DOTALL))
+PUBLISHED = len(contract.FILES) + len(contract.schemas())
+DISTRIBUTOR = "aws-services-feed-distributor"
+
+
+@dataclass
+class Operated:
+    """A cloud, a folder to be in, and what a test has put down for the next step."""
+
+    cloud: EmbeddedCloud
+    folder: Path
+    version: str = ""
+
+    def shell(self, commands: str, *, ok: bool = True) -> str:
+        """What the commands print, run as a person would in a checkout, and whether they ended as expected."""
+        environment = {
+            **self.cloud.environment(),
+            "PATH": f"{self.folder}:/usr/bin:/bin",
+            "PYTHONPATH": str(ROOT),
+            "NO_PROXY": "127.0.0.1",
+            "COLUMNS": "140",
+        }
+        commands = commands.replace("SOURCE", self.cloud.source_bucket()).replace("VERSION", self.version)
+        finished = subprocess.run(
+            ["/usr/bin/env", "bash", "-euo", "pipefail", "-c", commands],
+            cwd=self.folder,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        self.cloud.settle()
+        assert (finished.returncode == 0) == ok, finished.stdout + finished.stderr
+        return finished.stdout + finished.stderr
+
+    def read(self, bucket: str, key: str) -> bytes:
+        body: bytes = self.cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+    def source(self, name: str) -> bytes:
+        return self.read(self.cloud.source_bucket(), f"aws-data/{name}")
+
+    def website(self, name: str) -> bytes:
+        return self.read(self.cloud.website, f"data/{name}")
+
+    def upload(self, name: str, body: bytes) -> None:
+        self.cloud.client("s3").put_object(Bucket=self.cloud.source_bucket(), Key=f"aws-data/{name}", Body=body)
+        self.cloud.settle()
+
+    def distributed_at(self, name: str) -> str:
+        head = self.cloud.client("s3").head_object(Bucket=self.cloud.website, Key=f"data/{name}")
+        return str(head["Metadata"]["distributed-at"])
+
+    def versions(self) -> list[Any]:
+        found: list[Any] = self.cloud.client("s3").list_object_versions(Bucket=self.cloud.source_bucket())["Versions"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    aws = folder / "aws"
+    aws.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.aws_cli "$@"\n', encoding="utf-8")
+    aws.chmod(0o755)
+    with EmbeddedCloud(ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+        cloud.lambdas._retry_delay = 0
+        yield Operated(cloud, folder)
+
+
+def first_run(operated: Operated) -> None:
+    said = operated.shell(BLOCKS["first run"])
+
+    assert "Every check holds" in said
+    assert len(operated.cloud.objects(operated.cloud.website)) == PUBLISHED
+
+
+def verify(operated: Operated) -> None:
+    said = operated.shell(BLOCKS["verify"])
+
+    assert f"{PUBLISHED} of {PUBLISHED} files are in step" in said
+
+
+def publish_again(operated: Operated) -> None:
+    before = operated.distributed_at("regions.schema.json")
+
+    said = operated.shell(BLOCKS["publish again"])
+
+    assert operated.distributed_at("regions.schema.json") > before
+    assert said.count("s3://example-website/data/regions.json") == 2
+
+
+def fetch_a_part(operated: Operated) -> None:
+    operated.shell(BLOCKS["fetch a part"])
+
+    summary = json.loads(operated.website("complete-data.json"))["servicesByRegion"]["summary"]
+    assert (summary["fetchedRegions"], summary["cachedRegions"]) == (1, 1)
+
+
+def redrive(operated: Operated) -> None:
+    good = operated.source("regions.json")
+    operated.upload("regions.json", b"<html>")
+    bucket = operated.cloud.source_bucket()
+    operated.cloud.client("s3").put_object(Bucket=bucket, Key="aws-data/regions.json", Body=good)
+
+    said = operated.shell(BLOCKS["redrive"])
+
+    assert "1 message(s); feed redrive tries them again" in said
+    assert "0 message(s)" in said
+    assert operated.website("regions.json") == good
+
+
+def list_versions(operated: Operated) -> None:
+    versions = json.loads(operated.shell(BLOCKS["list versions"]))["Versions"]
+
+    operated.version = next(one["VersionId"] for one in versions if not one["IsLatest"] and one["Size"] > 10)
+
+
+def restore(operated: Operated) -> None:
+    bucket, key = operated.cloud.source_bucket(), "aws-data/regions.json"
+    versioned = {"Bucket": bucket, "Key": key, "VersionId": operated.version}
+    wanted = operated.cloud.client("s3").get_object(**versioned)["Body"].read()
+    operated.upload("regions.json", operated.source("regions.json").replace(b"Virginia", b"Elsewhere"))
+
+    operated.shell(BLOCKS["restore"])
+
+    assert operated.website("regions.json") == wanted
+
+
+def new_history(operated: Operated) -> None:
+    operated.upload("change-history.json", b"{}")
+    assert "is left as it is" in operated.shell(".venv/bin/feed fetch", ok=False)
+
+    operated.shell(BLOCKS["new history"])
+
+    (baseline,) = json.loads(operated.website("change-history.json"))["changeLog"]
+    assert baseline["summary"].startswith("Baseline")
+
+
+def accept(operated: Operated) -> None:
+    less = {name: value for name, value in PARAMETERS.items() if "AmazonGameLift" not in name}
+    operated.cloud.parameters.replace(less)
+    assert "have vanished, more than 10 %" in operated.shell(".venv/bin/feed fetch", ok=False)
+
+    operated.shell(BLOCKS["accept"])
+
+    assert json.loads(operated.website("services.json"))["count"] == 3
+
+
+def pause(operated: Operated) -> None:
+    operated.shell(BLOCKS["pause"])
+
+    assert "✗ the distributor is not paused" in operated.shell(".venv/bin/feed verify", ok=False)
+
+
+def resume(operated: Operated) -> None:
+    operated.shell(BLOCKS["resume"])
+
+    found = operated.cloud.client("lambda").get_function_concurrency(FunctionName=DISTRIBUTOR)
+    assert "ReservedConcurrentExecutions" not in found
+
+
+def invalidate(operated: Operated) -> None:
+    before = len(operated.cloud.edge.cloudfront.accepted)
+
+    operated.shell(BLOCKS["invalidate"])
+
+    asked = {path for one in operated.cloud.edge.cloudfront.accepted[before:] for path in one.paths}
+    assert "/data/*" in asked
+
+
+def count_versions(operated: Operated) -> None:
+    said = operated.shell(BLOCKS["count versions"])
+
+    assert "aws-data/" in said
+    assert operated.versions()
+
+
+def delete_versions(operated: Operated) -> None:
+    bucket = operated.cloud.source_bucket()
+
+    operated.shell(BLOCKS["delete versions"])
+
+    assert bucket not in [one["Name"] for one in operated.cloud.client("s3").list_buckets()["Buckets"]]
+
+
+def costs(operated: Operated) -> None:
+    assert "25,000" in operated.shell(BLOCKS["costs"])
+
+
+TRIALS: dict[str, Callable[[Operated], None]] = {
+    name.replace("_", " "): trial
+    for name, trial in list(globals().items())
+    if name.replace("_", " ") in BLOCKS and callable(trial)
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_procedure_of_the_manual_does_what_it_is_for(name: str, operated: Operated) -> None:
+    TRIALS[name](operated)
+
+
+def test_every_block_of_commands_is_run_or_says_why_not() -> None:
+    marked = re.findall(r"<!-- (run|not run): .+ -->\n```sh\n", TEXT)
+
+    assert len(marked) == TEXT.count("```sh\n")
+    assert len(BLOCKS) == marked.count("run") == len(TRIALS)
+
+
+def test_every_place_that_the_manual_links_to_is_there() -> None:
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", one.lower()).replace(" ", "-")
+        for one in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+    }
+    links = re.findall(r"\]\(([^)]+)\)", TEXT)
+
+    assert [link for link in links if link.startswith("#") and link[1:] not in headings] == []
+    assert [
+        link for link in links if "://" not in link and link[0] != "#" and not (ROOT / "docs" / link).exists()
+    ] == []
+
+
+def test_the_example_of_a_deployment_keeps_no_key_and_deploys_only_what_was_tested() -> None:
+    workflow = yaml.safe_load((ROOT / "docs" / "deploy-with-github-actions.yml").read_text(encoding="utf-8"))
+    steps = workflow["jobs"]["deploy"]["steps"]
+    runs = [step["run"] for step in steps if "run" in step]
+
+    assert workflow["permissions"] == {"id-token": "write", "contents": "read"}
+    assert "secrets." not in str(workflow)
+    assert runs[0] == "make check test"
+    assert [run.split()[0] for run in runs[1:]] == ["make", ".venv/bin/sam", ".venv/bin/feed", ".venv/bin/feed"]
+    assert all(re.fullmatch(r"[\w/-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+    (credentials,) = [step["with"] for step in steps if "configure-aws-credentials" in step.get("uses", "")]
+    assert set(credentials) == {"role-to-assume", "aws-region"}

@@ -81,7 +81,7 @@ class Endpoint:
         """
         answer = _Answer(None, "DeadlineExceeded", "no time was left to ask")
         for attempt in range(ATTEMPTS):
-            self.pacer.wait()
+            self.pacer.wait(deadline)
             if time.monotonic() >= deadline:
                 break
             answer = self._try(operation, request)

@@ -1,5 +1,6 @@
 """A rate in, slots out: when the next request may go, at a rate that finds the quota by itself."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -40,16 +41,20 @@ class Pacer:
         self._calm_from = self._risen_at + self._calm
         self._soon = 0.0
 
-    def wait(self) -> None:
-        """Return when the caller's slot has come. One waits at a time, so that nobody holds a slot of an old rate."""
+    def wait(self, deadline: float = math.inf) -> None:
+        """Return when the caller's slot has come, or the deadline (of `clock`): slow slots keep nobody past it.
+
+        One waits at a time, so that nobody holds a slot of an old rate.
+        """
         with self._turn:
             now = self._clock()
             with self._state:
                 self._rise(now)
                 slot = max(now - BURST_SECONDS, self._next_slot)
                 self._next_slot = slot + 1 / self.per_second
-            if slot > now:
-                self._sleep(slot - now)
+            until = min(slot, deadline)
+            if until > now:
+                self._sleep(until - now)
 
     def slow_down(self) -> None:
         """Heed a throttle."""

@@ -95,12 +95,13 @@ def run(request: Request, given: Circumstances) -> Finished:
 
     Whatever is raised, no partial file was written, and another run makes all files belong together again.
     """
+    deadline = time.monotonic() + given.seconds - MARGIN_SECONDS
     published = read_published(given.bucket)
     if request.regions and published.complete_data is None:
         msg = "there is no complete-data.json yet of which a part could be renewed: run with {} first"
         raise RequestError(msg)
     with traced("crawl", run_id=given.run_id):
-        reading = _read(request, given)
+        reading = _read(request, given, deadline)
     for _ in range(MOST_TRIES):
         try:
             with traced("write", run_id=given.run_id):
@@ -112,9 +113,9 @@ def run(request: Request, given: Circumstances) -> Finished:
     raise overtaken
 
 
-def _read(request: Request, given: Circumstances) -> Reading:
-    settings, seconds, started = given.settings, given.seconds - MARGIN_SECONDS, time.monotonic()
-    with ssm.connect(settings.ssm_places, settings.ssm_requests_per_second, seconds) as store:
+def _read(request: Request, given: Circumstances, deadline: float) -> Reading:
+    settings, started = given.settings, time.monotonic()
+    with ssm.connect(settings.ssm_places, settings.ssm_requests_per_second, deadline - started) as store:
         readings = crawl(store, request.regions)
         traffic, took = store.traffic, time.monotonic() - started
     regions = readings.listings["regions"].codes if "regions" in readings.listings else request.regions

@@ -117,6 +117,7 @@ def connect(places: Sequence[tuple[str, str]], per_second: float, seconds: float
     An empty region is the Lambda's own, an empty URL what boto3 makes of the region, of AWS_ENDPOINT_URL_SSM and the
     like.
     """
+    deadline = time.monotonic() + seconds
     session = boto3.Session()
     credentials = session.get_credentials()
     if credentials is None:
@@ -136,6 +137,6 @@ def connect(places: Sequence[tuple[str, str]], per_second: float, seconds: float
 
     endpoints = [endpoint(region, url) for region, url in places]
     try:
-        yield ParameterStore(endpoints, time.monotonic() + seconds)
+        yield ParameterStore(endpoints, deadline)
     finally:
         http.close()

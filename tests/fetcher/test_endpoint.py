@@ -118,6 +118,18 @@ def test_nothing_is_asked_past_the_deadline(http: URLLib3Session) -> None:
     assert server.traffic.calls == 0
 
 
+def test_whoever_is_too_late_does_not_wait_for_a_slot(http: URLLib3Session) -> None:
+    sleep = Mock()
+    signer = SigV4Auth(Credentials("key", "secret"), "ssm", "eu-west-1")
+    one = Endpoint("http://127.0.0.1:9", signer, Pacer(1, sleep=sleep), http)
+
+    for _ in range(3):
+        with pytest.raises(EndpointError, match="no time was left"):
+            call(one, seconds=0)
+
+    sleep.assert_not_called()
+
+
 def test_an_endpoint_is_down_after_many_failures_in_a_row_and_up_after_a_success(http: URLLib3Session) -> None:
     with ParameterServer(PARAMETERS, Quirks(throttle_next=10)) as server:
         one = endpoint_at(server.url, http)

@@ -73,6 +73,16 @@ def test_time_that_passed_unused_is_not_saved_up_beyond_a_moment() -> None:
     assert sum(time.slept) == pytest.approx(29 / 100 - BURST_SECONDS)
 
 
+def test_nobody_waits_past_the_deadline_however_slow_the_slots() -> None:
+    pacer, time = pacer_at(1)
+    start = time.now
+
+    for _ in range(200):
+        pacer.wait(start + 2.5)
+
+    assert time.now == start + 2.5
+
+
 @pytest.mark.parametrize("quota", [10, 20, 30])
 def test_a_lower_quota_is_found_and_nearly_used_up(quota: float) -> None:
     pacer, time = pacer_at(38)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -223,6 +224,22 @@ def test_no_time_is_an_error_and_nothing_is_written(world: World, monkeypatch: p
         world.run("late")
 
     assert world.keys() == []
+
+
+def test_time_that_the_bucket_took_is_gone_for_ssm(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monotonic, late, read = time.monotonic, [0.0], run_module.read_published
+
+    def slowly(bucket: SourceBucket) -> Any:
+        late[0] += 100
+        return read(bucket)
+
+    monkeypatch.setattr(run_module, "read_published", slowly)
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + late[0])
+
+    with pytest.raises(IncompleteCatalogueError, match="no time was left"):
+        world.run("late")
+
+    assert world.ssm.traffic.calls == 0
 
 
 def test_a_catalogue_that_shrank_is_refused_until_a_person_agrees(world: World) -> None:

@@ -71,7 +71,7 @@ class Pacer:
             self._calm *= LONGER_CALM
         else:
             self._soon = self.per_second * NEARLY
-            self.per_second = max(self.per_second * BACK_OFF, SLOWEST)
+            self.per_second = max(self.per_second * BACK_OFF, min(SLOWEST, self._given))
 
     def _rise(self, now: float) -> None:
         calm_for = now - max(self._risen_at, self._calm_from)

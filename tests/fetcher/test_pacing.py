@@ -140,3 +140,11 @@ def test_however_many_throttles_there_are_it_goes_on_asking() -> None:
         time.pass_(1)
 
     assert pacer.per_second == 1
+
+
+def test_a_throttle_never_speeds_up() -> None:
+    pacer, _ = pacer_at(0.5)
+
+    pacer.slow_down()
+
+    assert pacer.per_second == 0.5

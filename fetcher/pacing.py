@@ -71,11 +71,12 @@ class Pacer:
             self._calm *= LONGER_CALM
         else:
             self._soon = self.per_second * NEARLY
-            self.per_second = max(self.per_second * BACK_OFF, SLOWEST)
+            self.per_second = max(self.per_second * BACK_OFF, min(SLOWEST, self._given))
 
     def _rise(self, now: float) -> None:
         calm_for = now - max(self._risen_at, self._calm_from)
-        if calm_for > 0:
+        is_the_limit = self._next_slot > now - BURST_SECONDS  # else calm says nothing: less was sent than allowed
+        if calm_for > 0 and is_the_limit:
             self.per_second *= GROWTH**calm_for
         elif self.per_second < self._soon:
             self.per_second = min(self.per_second * RECOVERY ** (now - self._risen_at), self._soon)

@@ -112,6 +112,17 @@ def test_a_raised_quota_is_found() -> None:
     assert throttled <= 0.01 * accepted
 
 
+@pytest.mark.parametrize("gap", [0.5, 10_000])
+def test_calm_while_less_is_sent_than_allowed_is_no_reason_to_send_more(gap: float) -> None:
+    pacer, time = pacer_at(38)
+
+    for _ in range(200):
+        time.pass_(gap)
+        pacer.wait()
+
+    assert pacer.per_second == 38
+
+
 def test_throttles_that_come_together_slow_down_once() -> None:
     pacer, _ = pacer_at(38)
 
@@ -129,3 +140,11 @@ def test_however_many_throttles_there_are_it_goes_on_asking() -> None:
         time.pass_(1)
 
     assert pacer.per_second == 1
+
+
+def test_a_throttle_never_speeds_up() -> None:
+    pacer, _ = pacer_at(0.5)
+
+    pacer.slow_down()
+
+    assert pacer.per_second == 0.5

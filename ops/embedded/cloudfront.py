@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
 from xml.etree import ElementTree as ET
 
+from ops.embedded.loopback import LoopbackServer, Reply, Request
 from ops.embedded.template import ACCOUNT, PARTITION
 
 NAMESPACE = "http://cloudfront.amazonaws.com/doc/2020-05-31/"
@@ -148,32 +147,25 @@ def _require_valid(paths: tuple[str, ...]) -> None:
         raise EdgeError(413, "BatchTooLarge")
 
 
-class CloudFrontServer:
+class CloudFrontServer(LoopbackServer):
     """CloudFront's XML protocol on a loopback port that the system chooses; `with` starts and stops it at `url`."""
 
     def __init__(self, cloudfront: CloudFront, authorize: Authorize | None = None) -> None:
         """Answer for `cloudfront`; without `authorize` everyone may create."""
         self.cloudfront = cloudfront
         self.authorize = authorize
-        self.url = ""
 
-    def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), _handler_for(self))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
+    def reply(self, request: Request) -> Reply:
+        """CloudFront's answer in XML."""
+        status, body = self._answer(request)
+        return Reply(status, "text/xml", body)
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def answer(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """Status and body for one request."""
-        match method, path.split("/"):
+    def _answer(self, request: Request) -> tuple[int, bytes]:
+        match request.method, request.path.split("/"):
             case "POST", ["", "2020-05-31", "distribution", distribution, "invalidation"]:
                 try:
-                    self._require_right(distribution, headers)
-                    batch = ET.fromstring(body)  # noqa: S314 - of our own function
+                    self._require_right(distribution, request.headers)
+                    batch = ET.fromstring(request.body)  # noqa: S314 - of our own function
                     paths = [item.text or "" for item in batch.iter(f"{{{NAMESPACE}}}Path")]
                     reference = batch.findtext(f"{{{NAMESPACE}}}CallerReference", "")
                     return 201, _described(self.cloudfront.create(distribution, paths, reference))
@@ -187,37 +179,6 @@ class CloudFrontServer:
         arn = f"arn:{PARTITION}:cloudfront::{ACCOUNT}:distribution/{distribution}"
         if self.authorize and not self.authorize(key, headers, "cloudfront:CreateInvalidation", arn):
             raise EdgeError(403, "AccessDenied")
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-
-def _handler_for(server: CloudFrontServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-        disable_nagle_algorithm = True
-
-        def do_POST(self) -> None:
-            self._answer()
-
-        def do_GET(self) -> None:
-            self._answer()
-
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, content = server.answer(self.command, self.path, body, dict(self.headers))
-            self.send_response(status)
-            self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    return Handler
 
 
 def _described(one: Accepted) -> bytes:

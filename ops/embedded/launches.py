@@ -1,9 +1,8 @@
 """A stand-in for AWS's RSS feed of region launches, with a handful of launches from AWS's own announcements."""
 
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+
+from ops.embedded.loopback import LoopbackServer, Reply, Request
 
 LAUNCHES = {
     "il-central-1": (
@@ -31,33 +30,13 @@ def rss(launches: Mapping[str, tuple[str, str]]) -> bytes:
     return f'<?xml version="1.0"?><rss version="2.0"><channel><title>Regions</title>{items}</channel></rss>'.encode()
 
 
-class LaunchFeed:
-    """The feed on a loopback port that the system chooses; `with` starts and stops it at `url`."""
+class LaunchFeed(LoopbackServer):
+    """The feed, at any path of `url`; `with` starts and stops it."""
 
     def __init__(self, launches: Mapping[str, tuple[str, str]] = LAUNCHES) -> None:
         """Serve these until `body` is set to something else."""
         self.body = rss(launches)
-        self.url = ""
 
-    def __enter__(self) -> Self:
-        feed = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "application/rss+xml")
-                self.send_header("Content-Length", str(len(feed.body)))
-                self.end_headers()
-                self.wfile.write(feed.body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/regions.rss"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def reply(self, request: Request) -> Reply:  # noqa: ARG002 - whatever is asked
+        """The feed."""
+        return Reply(200, "application/rss+xml", self.body)

@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
+
+from ops.embedded.loopback import LoopbackServer, Reply, Request
 
 ROOT = "/aws/service/global-infrastructure"
 PAGE = 10
@@ -81,7 +82,7 @@ class Traffic:
     by_operation: dict[str, int] = field(default_factory=dict)
 
 
-class ParameterServer:
+class ParameterServer(LoopbackServer):
     """SSM's JSON protocol on a loopback port that the system chooses; `with` starts and stops it at `url`."""
 
     def __init__(
@@ -98,7 +99,6 @@ class ParameterServer:
         self._lock = threading.Lock()
         self._allowance, self._refilled = self._most_allowed, time.monotonic()
         self.replace(catalogue() if parameters is None else parameters)
-        self.url = ""
 
     def replace(self, parameters: Mapping[str, str]) -> None:
         """Let the world change: serve other parameters from now on."""
@@ -107,15 +107,11 @@ class ParameterServer:
             children.setdefault(name.rpartition("/")[0], []).append(name)
         self._parameters, self._children = dict(parameters), children
 
-    def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), _handler_for(self))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def reply(self, request: Request) -> Reply:
+        """SSM's answer in JSON; an error of its own to whatever is not SSM's protocol."""
+        operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        status, content = self.answer(operation, json.loads(request.body or b"{}"), request.headers)
+        return Reply(status, "application/x-amz-json-1.1", json.dumps(content).encode())
 
     def answer(self, operation: str, request: dict[str, Any], headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         """Status and body for one request."""
@@ -196,34 +192,6 @@ class ParameterServer:
         return all(
             self.authorize(key, headers, f"ssm:{operation}", f"arn:aws:ssm:{region}::parameter{name}") for name in names
         )
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-
-def _handler_for(server: ParameterServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # headers and body in one packet: two would wait for each other's acknowledgement
-        disable_nagle_algorithm = True
-
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-            status, content = server.answer(operation, request, dict(self.headers))
-            body = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing: a crawl is a thousand requests."""
-
-    return Handler
 
 
 def _error(code: str, message: str) -> dict[str, str]:

@@ -116,7 +116,7 @@ def test_what_is_not_as_it_should_be_is_counted_and_said(
     said = {line["message"]: line for line in lines if "message" in line}
     assert said["last_good_readings_used"]["regions"] == [EU]
     assert said["last_good_readings_used"]["readings"][0].startswith(f"regions/{EU}/services: {ROOT}/regions/{EU}")
-    assert "501" in said["launch_feed_failed"]["reason"]
+    assert "status 400" in said["launch_feed_failed"]["reason"]
 
 
 def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(

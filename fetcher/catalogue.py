@@ -92,7 +92,7 @@ def assemble(fresh: Readings, last_good: LastGood, terms: Terms) -> Catalogue:
     regions = merging.regions()
     offered = {code for region in regions.values() for code in region.services}
     services = {code: merging.service(code) for code in sorted(offered.union(merging.codes("services")))}
-    merging.require_few_stale(len(terms.only) or len(regions))
+    merging.require_few_stale(len(set(terms.only)) or len(regions))
     return Catalogue(
         regions=regions,
         services=services,

@@ -164,9 +164,10 @@ def test_a_part_is_renewed_and_the_rest_kept_with_its_date() -> None:
     assert (found.stale_regions, found.stale) == ((), {})
 
 
-def test_a_part_that_could_not_be_renewed_fails() -> None:
+@pytest.mark.parametrize("only", [(EU,), (EU, EU)], ids=["named once", "named twice"])
+def test_a_part_that_could_not_be_renewed_fails(only: tuple[str, ...]) -> None:
     with pytest.raises(IncompleteCatalogueError, match="1 of 1 regions"):
-        assemble(read(PARAMETERS, f"regions/{EU}/services", only=(EU,)), LAST_GOOD, Terms(99, only=(EU,)))
+        assemble(read(PARAMETERS, f"regions/{EU}/services", only=only), LAST_GOOD, Terms(99, only=only))
 
 
 def test_a_stale_region_stays_stale_until_it_is_read() -> None:

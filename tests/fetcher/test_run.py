@@ -17,6 +17,7 @@ from fetcher import run as run_module
 from fetcher import source
 from fetcher.catalogue import IncompleteCatalogueError
 from fetcher.guard import ShrunkCatalogueError
+from fetcher.published import read_published
 from fetcher.run import Circumstances, Finished, Request, RequestError, read_request, run
 from fetcher.settings import FetcherSettings
 from fetcher.source import OvertakenError, SourceBucket, Written
@@ -227,7 +228,7 @@ def test_no_time_is_an_error_and_nothing_is_written(world: World, monkeypatch: p
 
 
 def test_time_that_the_bucket_took_is_gone_for_ssm(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monotonic, late, read = time.monotonic, [0.0], run_module.read_published
+    monotonic, late, read = time.monotonic, [0.0], read_published
 
     def slowly(bucket: SourceBucket) -> Any:
         late[0] += 100

@@ -5,9 +5,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from fetcher.readings import ZONE_ROOTS, Listing, Readings
+from fetcher.readings import SERVICE_ATTRIBUTES, ZONE_ROOTS, Listing, Readings
 
 Codes = tuple[str, ...]
+
+MOST_LOST = 0.5  # of a list at once
 
 
 class IncompleteCatalogueError(Exception):
@@ -74,13 +76,13 @@ class Terms:
     """What a catalogue has to satisfy.
 
     `only`: the regions that were asked for, empty for all; the others are carried over. `most_stale_percent`: how much
-    of what was asked for the last good readings may stand in for. `accept_empty`: believe SSM if a region that had
-    services suddenly lists none.
+    of what was asked for the last good readings may stand in for. `accept_loss`: believe SSM if more than half of a
+    list has vanished.
     """
 
     most_stale_percent: float
     only: Codes = ()
-    accept_empty: bool = False
+    accept_loss: bool = False
 
 
 def assemble(fresh: Readings, last_good: LastGood, terms: Terms) -> Catalogue:
@@ -92,7 +94,7 @@ def assemble(fresh: Readings, last_good: LastGood, terms: Terms) -> Catalogue:
     regions = merging.regions()
     offered = {code for region in regions.values() for code in region.services}
     services = {code: merging.service(code) for code in sorted(offered.union(merging.codes("services")))}
-    merging.require_few_stale(len(terms.only) or len(regions))
+    merging.require_few_stale(len(set(terms.only)) or len(regions))
     return Catalogue(
         regions=regions,
         services=services,
@@ -120,7 +122,8 @@ class _Merging:
         return {code: self._region(code, local[code], wavelength[code]) for code in sorted(listed)}
 
     def service(self, code: str) -> ServiceFacts:
-        name, home_url = self._value(f"services/{code}/longName"), self._value(f"services/{code}/marketingHomeURL")
+        """Whoever lists a service is asked for its name in the same run, so one that nobody knows was lost."""
+        name, home_url = (self._known_value(f"services/{code}/{attribute}") for attribute in SERVICE_ATTRIBUTES)
         return ServiceFacts(code, name, home_url)
 
     def codes(self, path: str) -> Codes:
@@ -159,27 +162,33 @@ class _Merging:
         )
 
     def _offer(self, region: str) -> Listing:
-        """The region's services: the later reading, unless it is suspiciously empty."""
+        """The region's services; those that an overlapping run read later than this one are kept."""
         path = f"regions/{region}/services"
         fresh, known = self._fresh.listings.get(path), self._known.listings.get(path)
-        if fresh and known and known.codes and not fresh.codes and not self._terms.accept_empty:
-            self.stale[path] = "SSM listed no service where there were some"
-            self.stale_regions.add(region)
+        if fresh and known and known.read_at > fresh.read_at:
             return known
-        if fresh and known and known.read_at > fresh.read_at:  # by a run that overlaps with this one
-            return known
-        if not fresh and (path in self._fresh.errors or region in self._stale_before):
+        offer = self._listing(path)
+        if path in self.stale or (not fresh and region in self._stale_before):
             self.stale_regions.add(region)
-        return self._listing(path)
+        return offer
 
     def _listing(self, path: str) -> Listing:
-        if path in self._fresh.listings:
-            return self._fresh.listings[path]
-        if path not in self._known.listings:
+        """This run's list, unless there is none or it can't be believed."""
+        fresh, known = self._fresh.listings.get(path), self._known.listings.get(path)
+        if fresh and not (known and self._is_doubtful(known, fresh)):
+            return fresh
+        if not known:
             msg = f"nothing is written: no run has read {path} yet: {self._fresh.errors.get(path, 'not asked for')}"
             raise IncompleteCatalogueError(msg)
+        if fresh:
+            self.stale[path] = f"SSM listed {len(fresh.codes)} codes where there were {len(known.codes)}"
         self._note(path)
-        return self._known.listings[path]
+        return known
+
+    def _is_doubtful(self, known: Listing, fresh: Listing) -> bool:
+        """A page that ends a list too early looks like its end."""
+        lost = set(known.codes).difference(fresh.codes)
+        return len(lost) > len(known.codes) * MOST_LOST and not self._terms.accept_loss
 
     def _value(self, name: str) -> str | None:
         if name in self._fresh.values:
@@ -189,6 +198,12 @@ class _Merging:
             raise IncompleteCatalogueError(msg)
         self._note(name)
         return self._known.values.get(name)
+
+    def _known_value(self, name: str) -> str | None:
+        if name not in self._fresh.values and name not in self._known.values:
+            msg = f"nothing is written: no run has read {name} yet: {self._fresh.errors.get(name, 'not asked for')}"
+            raise IncompleteCatalogueError(msg)
+        return self._value(name)
 
     def _note(self, path: str) -> None:
         if path in self._fresh.errors:

@@ -25,7 +25,7 @@ ATTEMPTS = 8
 LONGEST_PAUSE = 2.0
 STRIKES = 10  # attempts in a row without a success, whoever made them: then an endpoint is down
 THROTTLES = ("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded")
-GOOD, FIRST_SERVER_ERROR = 200, 500
+GOOD, TOO_MANY, FIRST_SERVER_ERROR = 200, 429, 500
 
 
 class EndpointError(Exception):
@@ -114,10 +114,17 @@ class Endpoint:
         return _read(response.status_code, content)
 
 
+def _is_answer(stated: dict[str, Any]) -> bool:
+    found = stated.get("Parameters")
+    return isinstance(found, list) and all(isinstance(one, dict) and {"Name", "Value"} <= one.keys() for one in found)
+
+
 def _read(status: int, content: object) -> _Answer:
     stated = content if isinstance(content, dict) else {}
-    if status == GOOD and "Parameters" in stated:
+    if status == GOOD and _is_answer(stated):
         return _Answer(stated)
     code = str(stated.get("__type", f"HTTP {status}")).rpartition("#")[2]
     message = str(stated.get("message", stated.get("Message", "not an answer of SSM")))
-    return _Answer(None, code, message, may_pass=code in THROTTLES or status >= FIRST_SERVER_ERROR or status == GOOD)
+    return _Answer(
+        None, code, message, may_pass=code in THROTTLES or status >= FIRST_SERVER_ERROR or status in (GOOD, TOO_MANY)
+    )

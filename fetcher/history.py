@@ -45,7 +45,7 @@ def _news(said: Said, so_far: Steps, previous: State, current: State) -> Steps:
     names = current.service_names
     stale = set(current.complete_data.metadata.stale_regions)  # nothing new was learned about these
     before: dict[Item, str | None] = {
-        **facts_of(previous.complete_data, previous.service_names or names, _announced(said)),
+        **facts_of(previous.complete_data, {**names, **previous.service_names}, _announced(said)),
         **{item: name for item, name in said.items() if item.region not in stale},
     }
     known = {item: name for item, name in before.items() if name is not None}

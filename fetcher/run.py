@@ -29,6 +29,9 @@ from shared.tracing import traced
 MARGIN_SECONDS = 30.0  # of the function's time: for the feed of launches and the writes
 MOST_TRIES = 5
 LONGEST_PAUSE = 1.0
+OF_EVERY_RUN = frozenset(
+    {contract.REGIONS_FILE, contract.SERVICES_FILE, contract.SERVICE_REGIONS_FILE, contract.COMPLETE_DATA_FILE}
+)
 
 
 class RequestError(ValueError):
@@ -153,12 +156,16 @@ def _write(request: Request, given: Circumstances, reading: Reading, published: 
         require_no_shrink(published.complete_data, documents.complete_data, settings.max_shrink_percent)
     files = _files(documents, published)
     about = _about(documents, reading)
-    written = [bucket.replace(name, body, published.found[name], about) for name, body in files.items()]
+    written = [
+        bucket.replace(name, body, published.found[name], about)
+        for name, body in files.items()
+        if name in OF_EVERY_RUN or not published.found[name].holds(body)
+    ]
     snapshot = (
         f"{contract.HISTORY_FOLDER}/complete-data-{documents.complete_data.metadata.timestamp:%Y%m%dT%H%M%SZ}.json"
     )
     written.append(bucket.put(snapshot, files[contract.COMPLETE_DATA_FILE], about))
-    return Finished(reading, catalogue, documents, published, [one for one in written if one])
+    return Finished(reading, catalogue, documents, published, written)
 
 
 def _files(documents: Documents, published: Published) -> dict[str, bytes]:

@@ -3,6 +3,8 @@
 Two runs may overlap. So a run reads the ETag of every file before it writes the first, and writes each on condition
 that the file is still the one that was read. Whoever is overtaken begins anew from what it finds then. So the files of
 the run that finishes last all stand: of two runs that both wrote, one had read the other's files before it began.
+That holds for files that every run writes, also where they hold its bytes already: a file that is passed over is not
+known to be still the one that was read.
 """
 
 import hashlib
@@ -40,6 +42,12 @@ class Found:
     etag: str = ""
     body: bytes = b""
 
+    def holds(self, body: bytes) -> bool:
+        """Whether these are its bytes; False also where that can't be told."""
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html: only with SSE-S3 the ETag is the bytes' MD5;
+        # with a KMS key the same bytes are written again, which is no harm.
+        return self.etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class SourceBucket:
@@ -65,15 +73,8 @@ class SourceBucket:
             return _require_missing(error)
         return Found(answer["ETag"])
 
-    def replace(self, name: str, body: bytes, found: Found, metadata: Mapping[str, str]) -> Written | None:
-        """Write the file over the one that was found; None if that holds the same bytes already.
-
-        OvertakenError if it is another by now.
-        """
-        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html: only with SSE-S3 the ETag is the bytes' MD5;
-        # with a KMS key the same bytes are written again, which is no harm.
-        if found.etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest():
-            return None
+    def replace(self, name: str, body: bytes, found: Found, metadata: Mapping[str, str]) -> Written:
+        """Write the file over the one that was found; OvertakenError if it is another by now."""
         condition = {"IfMatch": found.etag} if found.etag else {"IfNoneMatch": "*"}
         try:
             return self.put(name, body, metadata, **condition)

@@ -125,13 +125,13 @@ def test_a_region_that_suddenly_lists_nothing_is_not_believed() -> None:
 
     assert found.regions[EU].services == ("s3",)
     assert found.stale_regions == (EU,)
-    assert found.stale[f"regions/{EU}/services"] == "SSM listed no service where there were some"
+    assert found.stale[f"regions/{EU}/services"] == "SSM listed 0 codes where there were 1"
 
 
 def test_unless_a_person_says_so() -> None:
     emptied = read(without(f"regions/{EU}/services/s3"))
 
-    found = assemble(emptied, LAST_GOOD, Terms(50, accept_empty=True))
+    found = assemble(emptied, LAST_GOOD, Terms(50, accept_loss=True))
 
     assert found.regions[EU].services == ()
     assert found.stale_regions == ()
@@ -164,9 +164,10 @@ def test_a_part_is_renewed_and_the_rest_kept_with_its_date() -> None:
     assert (found.stale_regions, found.stale) == ((), {})
 
 
-def test_a_part_that_could_not_be_renewed_fails() -> None:
+@pytest.mark.parametrize("only", [(EU,), (EU, EU)], ids=["named once", "named twice"])
+def test_a_part_that_could_not_be_renewed_fails(only: tuple[str, ...]) -> None:
     with pytest.raises(IncompleteCatalogueError, match="1 of 1 regions"):
-        assemble(read(PARAMETERS, f"regions/{EU}/services", only=(EU,)), LAST_GOOD, Terms(99, only=(EU,)))
+        assemble(read(PARAMETERS, f"regions/{EU}/services", only=only), LAST_GOOD, Terms(99, only=only))
 
 
 def test_a_stale_region_stays_stale_until_it_is_read() -> None:
@@ -184,3 +185,38 @@ def test_a_part_leaves_out_a_region_that_nobody_has_read_yet() -> None:
     found = assemble(read(PARAMETERS, only=(EU,)), before, Terms(0, only=(EU,)))
 
     assert set(found.regions) == {EU}
+
+
+@pytest.mark.parametrize(
+    ("path", "lost"),
+    [
+        (f"regions/{US}/services", ("AmazonGameLiftStreams", "only-below-regions")),
+        (f"regions/{EU}/availability-zones", ("eusc-az1",)),
+        ("services", ("s3", "AmazonGameLiftStreams")),
+    ],
+)
+def test_a_list_that_lost_more_than_half_is_not_believed(path: str, lost: tuple[str, ...]) -> None:
+    shortened = read(without(*(f"{path}/{code}" for code in lost)))
+
+    found = assemble(shortened, LAST_GOOD, HALF)
+
+    assert (found.services, found.stale_regions) == (catalogue().services, (US,) if US in path else ())
+    assert [region.availability_zones for region in found.regions.values()] == [
+        region.availability_zones for region in catalogue().regions.values()
+    ]
+    assert path in found.stale
+
+
+def test_a_list_that_lost_half_may_have() -> None:
+    shortened = read(without(f"regions/{US}/availability-zones/use1-az1"))
+
+    assert assemble(shortened, LAST_GOOD, Terms(0)).regions[US].availability_zones == ("use1-az2",)
+
+
+def test_a_service_whose_name_was_lost_with_two_things_at_once_is_not_shown_without() -> None:
+    known = LastGood(Readings(LAST_GOOD.readings.listings))
+
+    with pytest.raises(
+        IncompleteCatalogueError, match="no run has read services/offered-nowhere/longName yet: not asked"
+    ):
+        catalogue("services", known=known)

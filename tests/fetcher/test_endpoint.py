@@ -151,6 +151,9 @@ def test_an_endpoint_is_down_after_many_failures_in_a_row_and_up_after_a_success
     [
         (200, [], "HTTP 200: not an answer of SSM"),
         (200, {"Odd": 1}, "HTTP 200: not an answer of SSM"),
+        (200, {"Parameters": None}, "HTTP 200: not an answer of SSM"),
+        (200, {"Parameters": [{"Name": "/a"}]}, "HTTP 200: not an answer of SSM"),
+        (429, {"reason": "slow"}, "HTTP 429: not an answer of SSM"),
         (502, "<html>", "HTTP 502: not an answer of SSM"),
         (400, {"__type": "com.amazonaws.ssm#ThrottlingException", "Message": "Rate"}, "ThrottlingException: Rate"),
     ],

@@ -384,6 +384,15 @@ def test_where_the_previous_names_are_lost_nothing_is_renamed_and_codes_stand_fo
     assert said(newest) == {"removedServices": [{"code": "gone", "name": "gone"}]}
 
 
+def test_where_one_previous_name_is_lost_its_return_is_no_renaming() -> None:
+    history = run((0, WORLD))
+    services_of_another_run = state({"us": ["ec2"]}).services
+
+    history = merge(history, State(WORLD.complete_data, services_of_another_run), WORLD, DAY + timedelta(days=1))
+
+    assert len(history.change_log) == 1
+
+
 def test_a_history_that_knows_no_removals_is_gone_on_with() -> None:
     older = ChangeHistory.from_bytes(
         b"""{"metadata": {"created": "2025-01-01", "lastUpdated": "2026-11-22", "totalRegions": 1, "totalServices": 2,

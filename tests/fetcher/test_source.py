@@ -59,11 +59,12 @@ def test_a_file_that_has_vanished_since_it_was_read_was_overtaken_too(bucket: So
         bucket.replace("a.json", b"{}", Found('"0123456789"'), {})
 
 
-def test_the_same_bytes_are_not_written_again(bucket: SourceBucket) -> None:
+def test_a_file_knows_the_bytes_that_it_holds() -> None:
     found = Found(f'"{hashlib.md5(b"{}").hexdigest()}"')
 
-    assert bucket.replace("a.json", b"{}", found, {}) is None
-    assert bucket.look("a.json") == Found()
+    assert found.holds(b"{}")
+    assert not found.holds(b"[]")
+    assert not Found().holds(b"")
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict", "AccessDenied", "SlowDown"])

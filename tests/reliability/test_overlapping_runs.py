@@ -1,0 +1,197 @@
+"""Fetcher runs side by side, step by step in any order, on a bucket that honours conditions; some die on the way."""
+
+import hashlib
+import io
+import itertools
+import random
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fetcher import run as run_module
+from fetcher.crawl import crawl
+from fetcher.endpoint import Traffic
+from fetcher.feed import build_feed
+from fetcher.run import Circumstances, Reading, Request, run
+from fetcher.settings import FetcherSettings
+from fetcher.source import OvertakenError, SourceBucket
+from shared import contract
+from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
+
+START = datetime(2026, 11, 23, 2, tzinfo=UTC)
+EU = "eusc-de-east-1"
+NEWS = {"new": {f"{ROOT}/regions/{EU}/services/AmazonGameLiftStreams": "x"}, "old": {}}
+SETTINGS = FetcherSettings(SOURCE_BUCKET="my-source", MAX_SHRINK_PERCENT="100")
+TOGETHER = (contract.REGIONS_FILE, contract.SERVICES_FILE, contract.COMPLETE_DATA_FILE)
+
+
+class DeadError(Exception):
+    """The function was stopped."""
+
+
+class Bucket:
+    """S3 as one run sees it: each request waits for its turn. What is `lost` is done, but never answered."""
+
+    def __init__(self, objects: dict[str, bytes], turn: Callable[[], str]) -> None:
+        self.objects, self._turn = objects, turn
+
+    def get_object(self, *, Key: str, **_: object) -> Any:  # noqa: N803 - as boto3 has it
+        self._take_turn()
+        if Key not in self.objects:
+            raise _refusal("NoSuchKey")
+        return {"ETag": _etag(self.objects[Key]), "Body": io.BytesIO(self.objects[Key])}
+
+    head_object = get_object
+
+    def put_object(self, *, Key: str, Body: bytes, **asked: Any) -> None:  # noqa: N803 - as boto3 has it
+        turn = self._take_turn()
+        self._put(Key, Body, asked)
+        if turn == "lost":  # the SDK asks again, and meets what it has written itself
+            self._put(Key, Body, asked)
+        if turn == "dies after":
+            raise DeadError
+
+    def _take_turn(self) -> str:
+        turn = self._turn()
+        if turn == "dies":
+            raise DeadError
+        return turn
+
+    def _put(self, key: str, body: bytes, asked: dict[str, Any]) -> None:
+        there = _etag(self.objects[key]) if key in self.objects else None
+        if ("IfMatch" in asked and asked["IfMatch"] != there) or ("IfNoneMatch" in asked and there):
+            raise _refusal("PreconditionFailed")
+        self.objects[key] = body
+
+
+def _refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code}}, "any")
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+def read(world: str) -> Reading:
+    readings = crawl(MemoryStore(PARAMETERS | NEWS[world]), clock=lambda: START)
+    return Reading(readings, Traffic(), 0, "")
+
+
+READINGS = {world: read(world) for world in NEWS}
+
+
+class Races:
+    """Runs over one bucket, one request of one of them at a time, in the order that the random numbers say."""
+
+    def __init__(self, seed: int, seconds: float) -> None:
+        self._random, self._seconds = random.Random(seed), seconds  # noqa: S311 - reproducible choices, no secrets
+        self.objects: dict[str, bytes] = {}
+        self._tick, self._last = itertools.count(), ""
+        self.ended: dict[str, BaseException | None] = {}
+
+    def clock(self) -> datetime:
+        return START + timedelta(seconds=int(next(self._tick) * self._seconds))
+
+    def run(self, name: str, turn: Callable[[], str] = lambda: "") -> None:
+        bucket = SourceBucket(cast("Any", Bucket(self.objects, turn)), "my-source", "aws-data")
+        run(Request(), Circumstances(SETTINGS, bucket, name, 60, self.clock))
+
+    def race(self, names: Sequence[str], faults: int) -> None:
+        """One thread for each run; only the one whose turn it is moves."""
+        gates = {name: threading.Semaphore(0) for name in names}
+        moved, turns = threading.Semaphore(0), dict.fromkeys(names, "")
+
+        def turn_of(name: str) -> Callable[[], str]:
+            def turn() -> str:
+                moved.release()
+                gates[name].acquire()
+                return turns[name]
+
+            return turn
+
+        def work(name: str) -> None:
+            try:
+                self.run(name, turn_of(name))
+                self.ended[name] = None
+            except (DeadError, OvertakenError) as error:
+                self.ended[name] = error
+            finally:
+                moved.release()
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+            moved.acquire()
+        at = {self._random.randrange(45) for _ in range(faults)}
+        for step in itertools.count():
+            waiting = [name for name in names if name not in self.ended]
+            if not waiting:
+                break
+            name = self._last = self._next(waiting)
+            turns[name] = self._random.choice(["dies", "dies after", "lost"]) if step in at else ""
+            gates[name].release()
+            moved.acquire()
+        for thread in threads:
+            thread.join()
+
+    def _next(self, waiting: Sequence[str]) -> str:
+        """Often the same run goes on for a while, as it does in life."""
+        if self._last in waiting and self._random.random() < 0.5:
+            return self._last
+        return self._random.choice(waiting)
+
+    def file(self, name: str) -> Any:
+        return contract.FILES[name].from_bytes(self.objects[f"aws-data/{name}"])
+
+
+def require_together(races: Races) -> None:
+    regions, services, data = (races.file(name) for name in TOGETHER)
+    assert races.file(contract.SERVICE_REGIONS_FILE).metadata == data.metadata
+    assert data.regions == regions
+    assert services.timestamp == data.metadata.timestamp
+    assert tuple(one.code for one in services.services) == data.services.services
+    assert build_feed(races.file(contract.CHANGE_HISTORY_FILE)) == races.file(contract.CHANGE_FEED_FILE)
+
+
+def require_said_once(races: Races) -> None:
+    log = races.file(contract.CHANGE_HISTORY_FILE).change_log
+    said = [one.service for entry in log for one in entry.changes.new_regional_services]
+    assert said == ["AmazonGameLiftStreams"]
+    assert not [one for entry in log for one in entry.changes.removed_regional_services]
+
+
+@pytest.fixture(autouse=True)
+def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run reads is the end of its name; one schema stands for all, so that steps are few."""
+    schema = dict([*contract.schemas().items()][:1])
+    monkeypatch.setattr(run_module, "LONGEST_PAUSE", 0)
+    monkeypatch.setattr(run_module, "_read", lambda _request, given, *_: READINGS[given.run_id.rpartition(" ")[2]])
+    monkeypatch.setattr(contract, "schemas", lambda: schema)
+
+
+# One starts from what the other has not seen; three; and two of one mind.
+WORLDS = [("1 new", "2 old"), ("1 new", "2 old", "3 new"), ("1 new", "2 new")]
+
+
+@pytest.mark.parametrize("names", WORLDS, ids=", ".join)
+@pytest.mark.parametrize("faults", range(3))
+@pytest.mark.parametrize("seconds", [1, 0.02], ids=["a second each", "all in a second"])
+def test_whatever_overlaps_and_dies_files_belong_together_and_news_is_said_once(
+    names: Sequence[str], faults: int, seconds: float
+) -> None:
+    # With two of the seeds, files that held their bytes already were once passed over, and stayed those of another run.
+    for seed in (*range(10), 75, 114, 210):
+        races = Races(seed, seconds)
+        races.run("0 old")
+
+        races.race(names, faults)
+
+        if not any(races.ended.values()):
+            require_together(races)
+        races.run("9 new")
+        require_together(races)
+        require_said_once(races)

@@ -1,7 +1,7 @@
 """One request in, SSM's answer out: signed, paced, tried again. The only module that calls SSM.
 
-Requests are signed and sent by botocore, without its client on top, which doubles the processor time of each: a Lambda
-of 512 MB has 0.29 of a core (`make bench SUBJECTS=client` compares).
+Requests are signed and sent by botocore, without its client on top, which costs the processor half as much again or
+more: a Lambda of 512 MB has 0.29 of a core (`make bench SUBJECTS=client` compares).
 """
 
 import json

@@ -15,12 +15,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from distributor import edge, redelivery
 from distributor.deliveries import Batch, decode
-from distributor.invalidation import Answer, Created, Deferred, decide, invalidations, is_reachable
+from distributor.invalidation import Answer, Created, Deferred, Refused, decide, invalidations, is_reachable
 from distributor.settings import InvalidatorSettings
 from shared.observability import logger_for, metrics_for, printable
 from shared.settings import read_settings
+from shared.tracing import traced
 
 SERVICE = "invalidator"
+KINDS = (Created, Deferred, Refused)
 MOST_NAMED = 20
 logger = logger_for(SERVICE)
 metrics = metrics_for(SERVICE)
@@ -50,7 +52,9 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     made = connections()
     batch = decode(event)
     _correlate(batch, made.settings)
-    answers = made.edge.create(invalidations(batch.published, made.settings))
+    with traced("invalidate") as facts:
+        answers = made.edge.create(invalidations(batch.published, made.settings))
+        facts.update({kind.__name__.lower(): sum(isinstance(one, kind) for one in answers) for kind in KINDS})
     fate = decide(batch, answers)
 
     kept = made.redelivery.give_up(fate.refused)

@@ -85,6 +85,15 @@ def test_many_messages_become_one_invalidation(
     assert created["caller_reference"] == cloudfront.accepted[0].caller_reference
 
 
+def test_a_batch_is_traced_as_one_step_with_cloudfronts_answers(
+    cloudfront: CloudFront, lambda_context: LambdaContext, traces: Callable[[], list[dict[str, Any]]]
+) -> None:
+    lambda_handler(deliver(body("data/a.json")), lambda_context)
+
+    steps = [(one["name"], one["annotations"]) for one in traces()]
+    assert steps == [("invalidate", {"created": 1, "deferred": 0, "refused": 0})]
+
+
 def test_the_same_delivery_again_creates_no_second_invalidation(
     cloudfront: CloudFront, lambda_context: LambdaContext
 ) -> None:

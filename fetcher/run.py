@@ -100,9 +100,7 @@ def run(request: Request, given: Circumstances) -> Finished:
     """
     deadline = time.monotonic() + given.seconds - MARGIN_SECONDS
     published = read_published(given.bucket)
-    if request.regions and published.complete_data is None:
-        msg = "there is no complete-data.json yet of which a part could be renewed: run with {} first"
-        raise RequestError(msg)
+    _require_whole(request, published)
     with traced("crawl", run_id=given.run_id):
         reading = _read(request, given, deadline)
     for _ in range(MOST_TRIES):
@@ -114,6 +112,12 @@ def run(request: Request, given: Circumstances) -> Finished:
             time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - so that two runs don't stay in step
             published = read_published(given.bucket)
     raise overtaken
+
+
+def _require_whole(request: Request, published: Published) -> None:
+    if request.regions and published.complete_data is None:
+        msg = "there is no complete-data.json of which a part could be renewed: run with {} first"
+        raise RequestError(msg)
 
 
 def _read(request: Request, given: Circumstances, deadline: float) -> Reading:
@@ -147,6 +151,7 @@ def _launch_values(launches: Mapping[str, Launch]) -> Iterator[tuple[str, str]]:
 
 
 def _write(request: Request, given: Circumstances, reading: Reading, published: Published) -> Finished:
+    _require_whole(request, published)
     settings, bucket = given.settings, given.bucket
     known = last_good(published.complete_data, published.services) if published.complete_data else LastGood()
     terms = Terms(settings.max_stale_percent, request.regions, request.accept_shrink)

@@ -271,13 +271,27 @@ def test_a_part_is_renewed_within_the_whole(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "words"), [(Request(regions=(EU,)), "no complete-data.json yet"), (Request(regions=("x",)), "no comp")]
+    ("request_", "words"), [(Request(regions=(EU,)), "no complete-data.json of"), (Request(regions=("x",)), "no comp")]
 )
 def test_a_part_of_nothing_is_refused(world: World, request_: Request, words: str) -> None:
     with pytest.raises(RequestError, match=words):
         world.run("part", request_)
 
     assert (world.keys(), world.ssm.traffic.calls) == ([], 0)
+
+
+def test_a_part_of_what_vanished_meanwhile_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.run("whole")
+
+    def overtaken(self: SourceBucket, *_: object) -> None:
+        self.client.delete_object(Bucket="my-source", Key="aws-data/complete-data.json")
+        msg = "a.json was written by another run meanwhile"
+        raise OvertakenError(msg)
+
+    monkeypatch.setattr(SourceBucket, "replace", overtaken)
+
+    with pytest.raises(RequestError, match="no complete-data.json of"):
+        world.run("part", Request(regions=(EU,)))
 
 
 def test_a_region_that_ssm_does_not_list_cannot_be_renewed(world: World) -> None:

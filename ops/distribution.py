@@ -132,10 +132,11 @@ def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:
     with suppress(ValueError):
         body = json.loads(message["Body"])
     match body:
-        case {"requestPayload": event, "requestContext": {"functionArn": str(arn)}}:
+        case {"requestPayload": event, "requestContext": {"functionArn": str(arn)} as context}:
             # arn:aws:lambda:<region>:<account>:function:<name>[:<version>]
             function = arn.split(":")[6] if arn.count(":") > 5 else arn  # noqa: PLR2004
-            reason = str((body.get("responsePayload") or {}).get("errorMessage", "no reason given"))
+            # Without an answer Lambda never ran the function, and its condition says why.
+            reason = str((body.get("responsePayload") or context).get("errorMessage", context.get("condition", "?")))
             keys = _keys(event)
             again = {"keys": list(keys)} if keys else event
             return Failure(receipt, "failed event", keys, reason, sent, function, again)

@@ -8,6 +8,13 @@ from ops.observation import Observed, QueueState, Unavailable
 from shared.contract import FILES
 
 DEPLOY_AGAIN = "deploy it again, under another name if CloudFormation does not see that it is gone"
+# Events of a function with a reserved concurrency of 0 go to its failure queue at once; messages stay on their queue.
+AFTER_PAUSE = {
+    "fetcher": "then feed fetch",
+    "distributor": "then feed redrive --yes",
+    "sweeper": "then feed redrive --yes",
+    "invalidator": "what waits on its queue is then invalidated",
+}
 DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 
 
@@ -49,7 +56,7 @@ def _check_functions(observed: Observed) -> Iterator[Check]:
             f"the {role} is not paused",
             not paused,
             "its reserved concurrency is 0" if paused else "not limited to 0",
-            f"aws lambda delete-function-concurrency --function-name {function.name}; events wait for 6 hours",
+            f"aws lambda delete-function-concurrency --function-name {function.name}; {AFTER_PAUSE[role]}",
         )
 
 

@@ -25,6 +25,8 @@ import moto.awslambda.models
 import moto.s3.notifications
 import requests
 from botocore.exceptions import ClientError
+from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.models import lambda_backends
 from moto.iam.access_control import IAMRequestBase
 from moto.server import ThreadedMotoServer
 from moto.sqs.models import SQSBackend, sqs_backends
@@ -39,7 +41,7 @@ from ops.embedded.deploy import (
     mapping_configuration,
 )
 from ops.embedded.iam import is_permitted
-from ops.embedded.lambdas import Function, LambdaService
+from ops.embedded.lambdas import Function, LambdaService, PausedError
 from ops.embedded.launches import LaunchFeed
 from ops.embedded.mappings import SCALE
 from ops.embedded.mappings import Mapping as QueueMapping
@@ -187,7 +189,7 @@ class EmbeddedCloud:
         stack.enter_context(self.edge)
         stack.enter_context(_hurried_redelivery())
         self.cloudwatch = CloudWatch(self.stack, self.client)
-        self.lambdas = LambdaService(record=self.cloudwatch.record)
+        self.lambdas = LambdaService(record=self.cloudwatch.record, is_paused=_is_paused)
         stack.callback(self.lambdas.close)
         stack.enter_context(_moto_invokes(self.lambdas))
         stack.enter_context(_moto_checks_empty_bodies())
@@ -308,6 +310,20 @@ def _hurried_redelivery() -> Iterator[None]:
         yield
 
 
+def _is_paused(function: str) -> bool:
+    configured = lambda_backends[ACCOUNT][REGION].get_function(function).reserved_concurrency
+    return configured is not None and int(configured) == 0
+
+
+class _TooManyRequestsError(LambdaClientError):
+    """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors."""
+
+    code = 429
+
+    def __init__(self) -> None:
+        super().__init__("TooManyRequestsException", "Rate Exceeded.")
+
+
 @contextmanager
 def _moto_invokes(lambdas: LambdaService) -> Iterator[None]:
     """Hand moto's invocations to our Lambda service: moto itself would start containers."""
@@ -317,7 +333,10 @@ def _moto_invokes(lambdas: LambdaService) -> Iterator[None]:
         if request_headers.get("X-Amz-Invocation-Type") == "Event":
             lambdas.invoke_async(function.function_name, payload)
             return b""
-        answer = lambdas.invoke(function.function_name, payload)
+        try:
+            answer = lambdas.invoke(function.function_name, payload)
+        except PausedError as error:
+            raise _TooManyRequestsError from error
         if answer.is_error:
             response_headers["x-amz-function-error"] = "Unhandled"
         return answer.payload.encode()

@@ -17,8 +17,13 @@ CONCURRENCY = 2  # execution environments of one function side by side; the mach
 StartRuntime = Callable[[FunctionConfiguration], Runtime]
 SendFailure = Callable[[str, str], None]
 Record = Callable[[str, Mapping[str, float], str], None]
+IsPaused = Callable[[str], bool]
 
 AGES = (0, 60, 180)  # seconds: how old an event is at each of its tries, since Lambda waits one minute, then two
+
+
+class PausedError(Exception):
+    """The function's reserved concurrency is 0; Lambda answers 429 to whoever waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +97,22 @@ class LambdaService:
     """All functions by name. `retry_delay` in seconds stands for Lambda's one and two minutes.
 
     `record` gets a function's name, what Lambda measures of it, and the log, for each attempt. Events of the functions
-    that are `throttled` are never run: they get too old, as when a function's reserved concurrency stays at 0.
+    that are `throttled` are never run: they get too old, as when the account has no concurrency left. `is_paused` says
+    of a function's name whether its reserved concurrency is 0: its events go to the on-failure destination at once.
 
     `invocations` holds every attempt, for whoever wants to look; under load `keep_invocations` is better False.
     """
 
-    def __init__(self, retry_delay: float = 0.2, record: Record = lambda *_: None) -> None:
+    def __init__(
+        self,
+        retry_delay: float = 0.2,
+        record: Record = lambda *_: None,
+        is_paused: IsPaused = lambda _: False,
+    ) -> None:
         """An empty service."""
         self.throttled: set[str] = set()
         self._record = record
+        self._is_paused = is_paused
         self.functions: dict[str, Function] = {}
         self.invocations: list[Invocation] = []
         self.keep_invocations = True
@@ -112,6 +124,8 @@ class LambdaService:
     def invoke(self, name: str, payload: str, attempt: int = 1) -> Answer:
         """Invoke and wait for the answer; KeyError if there is no such function. ARNs are names too."""
         function = self.functions[name.rpartition(":")[2]]
+        if self._is_paused(function.configuration.name):
+            raise PausedError(function.configuration.name)
         started = time.monotonic()
         answer = function.run(payload)
         seconds = time.monotonic() - started
@@ -149,8 +163,12 @@ class LambdaService:
     def _try_until_done(self, name: str, payload: str) -> None:
         function = self.functions[name.rpartition(":")[2]]
         attempts = 1 + function.asynchronous.retries
+        if self._is_paused(function.configuration.name):
+            self._give_up(name, payload, function, "ZeroReservedConcurrency", {})
+            return
         if function.configuration.name in self.throttled:
-            self._give_up(name, payload, function)
+            age = function.asynchronous.oldest * 1000
+            self._give_up(name, payload, function, "EventAgeExceeded", {"Throttles": 1, "AsyncEventAge": age})
             return
         for attempt in range(1, attempts + 1):
             self._record(function.configuration.name, {"AsyncEventAge": AGES[attempt - 1] * 1000}, "")
@@ -160,23 +178,24 @@ class LambdaService:
             if attempt < attempts:
                 time.sleep(self._retry_delay * attempt)
         if function.asynchronous.on_failure:
-            record = _failure_record(name, payload, answer, attempts)
+            record = _failure_record(name, payload, "RetriesExhausted", answer, attempts)
             function.send_failure(function.asynchronous.on_failure, json.dumps(record))
         self._record(function.configuration.name, {"AsyncEventsDropped": 1}, "")
 
-    def _give_up(self, name: str, payload: str, function: Function) -> None:
-        age = function.asynchronous.oldest * 1000
-        measured = {"Throttles": 1, "AsyncEventAge": age, "AsyncEventsDropped": 1}
-        self._record(function.configuration.name, measured, "")
+    def _give_up(
+        self, name: str, payload: str, function: Function, condition: str, measured: Mapping[str, float]
+    ) -> None:
+        self._record(function.configuration.name, {**measured, "AsyncEventsDropped": 1}, "")
         if function.asynchronous.on_failure:
-            record = _failure_record(name, payload, None, 0)
+            record = _failure_record(name, payload, condition)
             function.send_failure(function.asynchronous.on_failure, json.dumps(record))
 
 
-def _failure_record(name: str, payload: str, answer: Answer | None, attempts: int) -> dict[str, Any]:
+def _failure_record(
+    name: str, payload: str, condition: str, answer: Answer | None = None, attempts: int = 0
+) -> dict[str, Any]:
     """The record of an event that failed for good; without an answer, of one that was never run."""
     # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-    condition = "RetriesExhausted" if answer else "EventAgeExceeded"
     record = {
         "version": "1.0",
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -169,6 +169,21 @@ def test_an_event_that_failed_for_good_is_redriven_through_its_function(cloud: E
     assert shown("failures") == []
 
 
+def test_an_event_that_never_ran_is_shown_with_the_condition_that_lambda_gives(cloud: EmbeddedCloud) -> None:
+    drain(cloud)
+    function = {"FunctionName": "aws-services-feed-distributor"}
+    cloud.client("lambda").put_function_concurrency(**function, ReservedConcurrentExecutions=0)
+    upload(cloud, "paused.json")
+    (failed,) = shown("failures")
+    cloud.client("lambda").delete_function_concurrency(**function)
+
+    done = feed("redrive", "--yes")
+
+    assert (failed["keys"], failed["reason"]) == (["aws-data/paused.json"], "ZeroReservedConcurrency")
+    assert done.exit_code == 0, done.output
+    assert "data/paused.json" in cloud.objects(cloud.website)
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "exit_code"),
     [

@@ -150,3 +150,21 @@ def test_the_sweeper_may_invoke_itself_for_the_rest_and_the_distributor_nothing(
 def test_a_second_cloud_in_the_same_process_is_refused(cloud: EmbeddedCloud) -> None:
     with pytest.raises(RuntimeError, match="another embedded cloud"):
         EmbeddedCloud().__enter__()
+
+
+def test_events_of_a_paused_function_go_to_the_failure_queue_at_once_and_callers_are_turned_away(
+    cloud: EmbeddedCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    function = {"FunctionName": "aws-services-feed-distributor"}
+    client = cloud.client("lambda")
+
+    client.put_function_concurrency(**function, ReservedConcurrentExecutions=0)
+    upload(cloud, "aws-data/paused.json")
+    with pytest.raises(ClientError, match="TooManyRequestsException"):
+        client.invoke(**function, Payload=b"{}")
+    client.delete_function_concurrency(**function)
+
+    kept = cloud.messages("DistributionFailures")[-1]
+    assert kept["requestContext"]["condition"] == "ZeroReservedConcurrency"
+    assert "data/paused.json" not in cloud.objects(cloud.website)

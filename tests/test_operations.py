@@ -156,6 +156,7 @@ def new_history(operated: Operated) -> None:
 
     (baseline,) = json.loads(operated.website("change-history.json"))["changeLog"]
     assert baseline["summary"].startswith("Baseline")
+    operated.shell(".venv/bin/feed redrive --yes")  # the broken one was rejected
 
 
 def accept(operated: Operated) -> None:
@@ -172,11 +173,14 @@ def pause(operated: Operated) -> None:
     operated.shell(BLOCKS["pause"])
 
     assert "✗ the distributor is not paused" in operated.shell(".venv/bin/feed verify", ok=False)
+    operated.upload("while-paused.json", b"{}")
+    assert "data/while-paused.json" not in operated.cloud.objects(operated.cloud.website)
 
 
 def resume(operated: Operated) -> None:
     operated.shell(BLOCKS["resume"])
 
+    assert "data/while-paused.json" in operated.cloud.objects(operated.cloud.website)
     found = operated.cloud.client("lambda").get_function_concurrency(FunctionName=DISTRIBUTOR)
     assert "ReservedConcurrentExecutions" not in found
 

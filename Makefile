@@ -28,7 +28,7 @@ check: setup ## Lint, types, boundaries, template. CI runs this and `make test`.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m ops.embedded.template > .venv/template.json
+	$(BIN)/python -m cloud.template > .venv/template.json
 	$(BIN)/cfn-lint .venv/template.json
 	$(UV) lock --check
 

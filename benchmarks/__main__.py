@@ -16,12 +16,12 @@ from rich.table import Table
 
 from benchmarks.crawl import client_table, crawl_table
 from benchmarks.reliability import load_table, search_table, storm_table
-from ops.embedded.cloud import EmbeddedCloud
-from ops.embedded.environment import isolate
-from ops.embedded.template import ROOT
+from cloud.embedded import EmbeddedCloud
+from cloud.environment import isolate
+from cloud.template import ROOT
 
 if TYPE_CHECKING:
-    from ops.embedded.lambdas import Invocation
+    from cloud.lambdas import Invocation
 
 RUNS = 5
 

@@ -22,12 +22,12 @@ import requests
 from moto.server import ThreadedMotoServer
 from rich.table import Table
 
-from fetcher.ssm import connect
-from ops.embedded.built import HERE, build, link_runtime
-from ops.embedded.launches import LaunchFeed
-from ops.embedded.parameters import ROOT as CATALOGUE
-from ops.embedded.parameters import ParameterServer, Quirks
-from ops.embedded.template import REGION
+from cloud.built import HERE, build, link_runtime
+from cloud.stand_ins.launch_feed import LaunchFeed
+from cloud.stand_ins.ssm import ROOT as CATALOGUE
+from cloud.stand_ins.ssm import ParameterServer, Quirks
+from cloud.template import REGION
+from fetcher.ssm.parameter_store import connect
 
 FETCH_ONCE = Path(__file__).with_name("fetch_once.py")
 LATENCY = 0.04

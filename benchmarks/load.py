@@ -15,9 +15,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
+from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.ssm import ParameterServer
 from distributor import store
-from ops.embedded.cloud import EmbeddedCloud
-from ops.embedded.parameters import ParameterServer
 
 FAULTS = ("503", "403", "empty 200", "time-out", "connection closed")
 SHARE = 0.01

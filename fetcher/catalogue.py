@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from fetcher.readings import SERVICE_ATTRIBUTES, ZONE_ROOTS, Listing, Readings
+from fetcher.ssm.readings import SERVICE_ATTRIBUTES, ZONE_ROOTS, Listing, Readings
 
 Codes = tuple[str, ...]
 

@@ -8,21 +8,21 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fetcher import ssm
 from fetcher.catalogue import Catalogue, LastGood, Terms, assemble
-from fetcher.changes import State
-from fetcher.crawl import crawl
 from fetcher.documents import Documents, build_documents
-from fetcher.endpoint import Traffic
-from fetcher.feed import build_feed
 from fetcher.guard import require_no_shrink
-from fetcher.history import merge
-from fetcher.lastgood import last_good
+from fetcher.history.feed import build_feed
+from fetcher.history.merge import merge
+from fetcher.history.steps import State
+from fetcher.last_good import last_good
 from fetcher.launches import Launch, LaunchFeedError, read_launches
 from fetcher.published import Published, read_published
-from fetcher.readings import Readings
 from fetcher.settings import FetcherSettings
 from fetcher.source import OvertakenError, SourceBucket, Written
+from fetcher.ssm.crawl import crawl
+from fetcher.ssm.endpoint import Traffic
+from fetcher.ssm.parameter_store import connect
+from fetcher.ssm.readings import Readings
 from shared import contract
 from shared.tracing import traced
 
@@ -122,7 +122,7 @@ def _require_whole(request: Request, published: Published) -> None:
 
 def _read(request: Request, given: Circumstances, deadline: float) -> Reading:
     settings, started = given.settings, time.monotonic()
-    with ssm.connect(settings.ssm_places, settings.ssm_requests_per_second, deadline - started) as store:
+    with connect(settings.ssm_places, settings.ssm_requests_per_second, deadline - started) as store:
         readings = crawl(store, request.regions)
         traffic, took = store.traffic, time.monotonic() - started
     regions = readings.listings["regions"].codes if "regions" in readings.listings else request.regions

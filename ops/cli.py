@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from cloud.environment import isolate
 from ops.commands import costs, distribution, fetch, invalidate, logs, status, verify
-from ops.embedded.environment import isolate
 from ops.terminal import FAILED, LOCAL, console, examples
 
 app = typer.Typer(
@@ -54,7 +54,7 @@ def cloud(
     seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds; by default at Ctrl-C.")] = None,
 ) -> None:
     """Keep the embedded cloud running, with the files fetched and published, for other commands to try."""
-    from ops.embedded.cloud import EmbeddedCloud  # noqa: PLC0415 - as above
+    from cloud.embedded import EmbeddedCloud  # noqa: PLC0415 - as above
 
     isolate()
     with EmbeddedCloud(in_process=in_process) as running:

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ops.embedded.cloud import EmbeddedCloud
-from ops.embedded.deploy import DeployError
-from ops.embedded.parameters import ROOT, catalogue
-from ops.embedded.template import TemplateError
+from cloud.deploy import DeployError
+from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.ssm import ROOT, catalogue
+from cloud.template import TemplateError
 from shared import contract
 
 WANTED_CACHE_CONTROL = "public, max-age=300"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ops.embedded.environment import isolate
+from cloud.environment import isolate
 
 # Before any test module is imported: Powertools reads these when it is imported.
 os.environ["POWERTOOLS_TRACE_DISABLED"] = "1"

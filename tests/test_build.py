@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded.built import HERE, build, link_runtime
-from ops.embedded.parameters import ParameterServer
-from ops.embedded.runtimes import EmulatedRuntime, FunctionConfiguration, emulator
-from ops.embedded.template import ROOT
+from cloud.built import HERE, build, link_runtime
+from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, emulator
+from cloud.stand_ins.ssm import ParameterServer
+from cloud.template import ROOT
 from tests.fetcher.small_world import PARAMETERS
 
 
@@ -70,7 +70,7 @@ def ssm() -> Iterator[ParameterServer]:
     [
         ("Fetcher", "fetcher.handler.lambda_handler", "SOURCE_BUCKET: Field required"),
         ("Distributor", "distributor.handler.lambda_handler", "DISTRIBUTION_BUCKET: Field required"),
-        ("Invalidator", "distributor.invalidator.lambda_handler", "CLOUDFRONT_DISTRIBUTION_ID: Field required"),
+        ("Invalidator", "distributor.invalidator.handler.lambda_handler", "CLOUDFRONT_DISTRIBUTION_ID: Field required"),
     ],
 )
 def test_the_built_handlers_run_with_nothing_but_lambdas_own_packages(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.embedded.cloud import EmbeddedCloud
-from ops.embedded.parameters import ParameterServer
-from ops.embedded.template import ROOT
+from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.ssm import ParameterServer
+from cloud.template import ROOT
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS
 

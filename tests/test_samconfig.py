@@ -5,7 +5,7 @@ import click
 import pytest
 from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
-from ops.embedded.template import ROOT, read_template, resolve, translate
+from cloud.template import ROOT, read_template, resolve, translate
 
 CONFIG: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 ENVIRONMENTS = [name for name in CONFIG if name != "version"]

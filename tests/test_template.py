@@ -12,10 +12,10 @@ import pytest
 from cfnlint import ManualArgs  # type: ignore[import-untyped]
 from cfnlint.api import lint  # type: ignore[import-untyped]
 
-from distributor.deliveries import LONGEST_DELAY
+from cloud.template import Stack, TemplateError, read_template, resolve, translate
+from distributor.invalidator.messages import LONGEST_DELAY
 from distributor.settings import DistributorSettings, InvalidatorSettings
 from fetcher.settings import FetcherSettings
-from ops.embedded.template import Stack, TemplateError, read_template, resolve, translate
 from shared.settings import Settings
 
 Template = dict[str, Any]
@@ -217,7 +217,7 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
     ("FetchFailures", "Properties.MessageRetentionPeriod", 1209601, "1209601"),
     ("Fetcher", "Properties.Timeout", 901, "901"),
     ("Invalidator", "Properties.Timeout", 721, "isibility"),
-    ("Invalidator", HANDLER, "distributor.invalidator.decode", "Invalidator: handler"),
+    ("Invalidator", HANDLER, "distributor.invalidator.handler.decode", "Invalidator: handler"),
     ("Invalidator", f"{VARIABLES}.MAX_INVALIDATION_PATHS", None, "MAX_INVALIDATION_PATHS"),
     ("Distributor", f"{VARIABLES}.INVALIDATION_QUEUE_URL", None, "INVALIDATION_QUEUE_URL"),
     ("InvalidatorRole", ACTION, "cloudfront:CreateInvalidations", "createinvalidations"),

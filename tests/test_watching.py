@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from cloud.alarms import read_alarm
+from cloud.embedded import EmbeddedCloud
+from cloud.metrics import MetricName
+from cloud.stand_ins.ssm import ROOT as SSM_ROOT
+from cloud.stand_ins.ssm import ParameterServer, catalogue
+from cloud.template import ROOT, Stack, TemplateError, read_template, resolve, translate
 from distributor.outcomes import Skipped
 from distributor.report import KINDS
-from ops.embedded.alarms import read_alarm
-from ops.embedded.cloud import EmbeddedCloud
-from ops.embedded.metrics import MetricName
-from ops.embedded.parameters import ROOT as SSM_ROOT
-from ops.embedded.parameters import ParameterServer, catalogue
-from ops.embedded.template import ROOT, Stack, TemplateError, read_template, resolve, translate
 from tests.distributor.world import event, record
 from tests.fetcher.small_world import PARAMETERS
 

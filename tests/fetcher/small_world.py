@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from fetcher.catalogue import Catalogue, LastGood, Terms, assemble
-from fetcher.crawl import crawl
-from fetcher.ssm import ParameterStoreError
+from fetcher.ssm.crawl import crawl
+from fetcher.ssm.parameter_store import ParameterStoreError
 
 ROOT = "/aws/service/global-infrastructure"
 

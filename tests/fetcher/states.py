@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from fetcher.catalogue import Catalogue, RegionFacts, ServiceFacts
-from fetcher.changes import State
 from fetcher.documents import build_documents
+from fetcher.history.steps import State
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 

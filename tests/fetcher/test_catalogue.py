@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fetcher.catalogue import Catalogue, IncompleteCatalogueError, LastGood, Terms, assemble
-from fetcher.crawl import crawl
-from fetcher.readings import Readings
+from fetcher.ssm.crawl import crawl
+from fetcher.ssm.readings import Readings
 from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)

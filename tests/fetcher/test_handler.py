@@ -6,10 +6,10 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 
+from cloud.stand_ins.ssm import ParameterServer, Quirks
 from fetcher import handler
 from fetcher.catalogue import IncompleteCatalogueError
 from fetcher.report import UnreadableHistoryError
-from ops.embedded.parameters import ParameterServer, Quirks
 from shared import contract
 from shared.settings import ConfigurationError
 from tests.fetcher.small_world import PARAMETERS, ROOT
@@ -27,7 +27,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SOURCE_BUCKET", "my-source")
     monkeypatch.setenv("SSM_REQUESTS_PER_SECOND", "10000")
     monkeypatch.setenv("MAX_STALE_PERCENT", "50")
-    monkeypatch.setattr("fetcher.endpoint.LONGEST_PAUSE", 0)
+    monkeypatch.setattr("fetcher.ssm.endpoint.LONGEST_PAUSE", 0)
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket="my-source")
         yield

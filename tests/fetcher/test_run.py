@@ -13,6 +13,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from cloud.stand_ins.launch_feed import LaunchFeed
+from cloud.stand_ins.ssm import ParameterServer, Quirks
 from fetcher import run as run_module
 from fetcher import source
 from fetcher.catalogue import IncompleteCatalogueError
@@ -21,8 +23,6 @@ from fetcher.published import read_published
 from fetcher.run import Circumstances, Finished, Request, RequestError, read_request, run
 from fetcher.settings import FetcherSettings
 from fetcher.source import OvertakenError, SourceBucket, Written
-from ops.embedded.launches import LaunchFeed
-from ops.embedded.parameters import ParameterServer, Quirks
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS, ROOT
 
@@ -47,7 +47,7 @@ def ssm() -> Iterator[ParameterServer]:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fetcher.endpoint.LONGEST_PAUSE", 0)
+    monkeypatch.setattr("fetcher.ssm.endpoint.LONGEST_PAUSE", 0)
     monkeypatch.setattr("fetcher.run.LONGEST_PAUSE", 0)
 
 

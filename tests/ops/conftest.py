@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from typer.testing import CliRunner, Result
 
+from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.ssm import ParameterServer
 from ops.cli import app
-from ops.embedded.cloud import EmbeddedCloud
-from ops.embedded.parameters import ParameterServer
 from tests.fetcher.small_world import PARAMETERS
 
 Feed = Callable[..., Result]

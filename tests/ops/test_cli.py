@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.ssm import ParameterServer
 from ops.cli import app
-from ops.embedded.cloud import EmbeddedCloud
-from ops.embedded.parameters import ParameterServer
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from cloud.template import ROOT, read_template
 from ops.demo import WANTED_FILES, run_demo
-from ops.embedded.template import ROOT, read_template
 from shared.contract import FILES
 
 FEED = ROOT / ".venv" / "bin" / "feed"
@@ -111,7 +111,7 @@ def broken_demo(monkeypatch: pytest.MonkeyPatch, role: str, sid: str) -> tuple[b
     template = deepcopy(read_template())
     document = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
     document["Statement"] = [one for one in document["Statement"] if one.get("Sid") != sid]
-    monkeypatch.setattr("ops.embedded.cloud.read_template", lambda: template)
+    monkeypatch.setattr("cloud.embedded.read_template", lambda: template)
     said = io.StringIO()
     return run_demo(Console(file=said, width=200), in_process=True), said.getvalue()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ops.embedded.cloud import EmbeddedCloud
+from cloud.embedded import EmbeddedCloud
 from shared.contract import FILES
 
 REWRITTEN = {"regions.json", "services.json", "service-regions.json", "complete-data.json"}  # by every run

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ops.embedded.cloud import EmbeddedCloud
+from cloud.embedded import EmbeddedCloud
 from ops.stack import DeployedStack
 from tests.ops.conftest import Feed
 

@@ -3,8 +3,8 @@
 import json
 import shlex
 
+from cloud.embedded import EmbeddedCloud
 from ops.commands.logs import QUERIES
-from ops.embedded.cloud import EmbeddedCloud
 from tests.ops.conftest import Feed
 
 

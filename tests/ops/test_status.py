@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from cloud.embedded import EmbeddedCloud
 from ops.commands.status import age_words
-from ops.embedded.cloud import EmbeddedCloud
 from shared.contract import FILES, schemas
 from tests.ops.conftest import Feed
 

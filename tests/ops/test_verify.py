@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from cloud.embedded import EmbeddedCloud
 from ops.checks.check import Check
 from ops.checks.edge import check_edge
 from ops.checks.machinery import check_machinery
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
 from ops.edge import EdgeAnswer
-from ops.embedded.cloud import EmbeddedCloud
 from ops.observation import FunctionState, Observed, StoredObject, Unavailable, observe
 from ops.stack import DeployedStack, find_stack
 from ops.verification import check_readers, verify

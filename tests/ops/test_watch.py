@@ -11,11 +11,11 @@ import pytest
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.sqs.models import sqs_backends
 
-from ops.embedded.cloud import EmbeddedCloud
-from ops.embedded.cloudfront import EdgeQuirks
-from ops.embedded.iam import is_permitted
-from ops.embedded.parameters import ParameterServer, Quirks
-from ops.embedded.template import ACCOUNT, read_template
+from cloud.embedded import EmbeddedCloud
+from cloud.iam import is_permitted
+from cloud.stand_ins.cloudfront import EdgeQuirks
+from cloud.stand_ins.ssm import ParameterServer, Quirks
+from cloud.template import ACCOUNT, read_template
 from tests.fetcher.small_world import PARAMETERS
 
 FETCHER, DISTRIBUTOR, SWEEPER, INVALIDATOR = (

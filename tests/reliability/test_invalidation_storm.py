@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from distributor import edge, invalidator
+from cloud.stand_ins.cloudfront import Accepted, CloudFront, CloudFrontServer, EdgeQuirks
+from cloud.template import read_template, resolve, translate
 from distributor.invalidations import InvalidationQueue
-from distributor.invalidator import Connections
+from distributor.invalidator import cloudfront
+from distributor.invalidator import handler as invalidator
+from distributor.invalidator.handler import Connections
+from distributor.invalidator.redelivery import Redelivery
 from distributor.outcomes import Copied
-from distributor.redelivery import Redelivery
 from distributor.settings import InvalidatorSettings
-from ops.embedded.cloudfront import Accepted, CloudFront, CloudFrontServer, EdgeQuirks
-from ops.embedded.template import read_template, resolve, translate
 from shared.settings import read_settings
 from tests.distributor.fake_sqs import Clock, FakeSqs
 from tests.distributor.world import WEBSITE, task
@@ -39,7 +40,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=[1, 2, 3])
-def cloudfront(request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
+def edge(request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
     chance = random.Random(request.param)  # noqa: S311 - repeatable on purpose
     monkeypatch.setattr(random, "random", chance.random)
     quirks = EdgeQuirks(pace=2, errors=0.1, lost=0.1, takes=60, seed=request.param)
@@ -61,7 +62,7 @@ def covers(invalidation: Accepted, path: str) -> bool:
 
 
 def test_a_storm_of_keys_is_covered_by_few_invalidations_and_none_is_lost_or_stuck(
-    cloudfront: CloudFront,
+    edge: CloudFront,
     clock: Clock,
     mapping: dict[str, Any],
     lambda_context: LambdaContext,
@@ -69,7 +70,7 @@ def test_a_storm_of_keys_is_covered_by_few_invalidations_and_none_is_lost_or_stu
 ) -> None:
     sqs: Any = FakeSqs(clock)
     made = Connections(
-        read_settings(InvalidatorSettings, ENVIRONMENT), edge.connect(), Redelivery(sqs, QUEUE, FAILURES)
+        read_settings(InvalidatorSettings, ENVIRONMENT), cloudfront.connect(), Redelivery(sqs, QUEUE, FAILURES)
     )
     monkeypatch.setattr(invalidator, "connections", lambda: made)
     most, side_by_side = mapping["BatchSize"], mapping["ScalingConfig"]["MaximumConcurrency"]
@@ -89,15 +90,13 @@ def test_a_storm_of_keys_is_covered_by_few_invalidations_and_none_is_lost_or_stu
         clock.now += 1
 
     uncovered = [
-        path
-        for path, when in copied.items()
-        if not any(one.at >= when and covers(one, path) for one in cloudfront.accepted)
+        path for path, when in copied.items() if not any(one.at >= when and covers(one, path) for one in edge.accepted)
     ]
     assert uncovered == []
     assert FAILURES not in sqs.queues
-    assert cloudfront.traffic.requests <= 20
+    assert edge.traffic.requests <= 20
     assert len(sqs.sizes) == KEYS / 10
-    assert sum(cloudfront.traffic.answers.get(code, 0) for code in ("ServiceUnavailable", "Throttling")) > 0
+    assert sum(edge.traffic.answers.get(code, 0) for code in ("ServiceUnavailable", "Throttling")) > 0
 
 
 def test_a_cloudfront_that_refuses_for_hours_delays_and_loses_nothing(
@@ -107,7 +106,7 @@ def test_a_cloudfront_that_refuses_for_hours_delays_and_loses_nothing(
     with CloudFrontServer(CloudFront({"E1"}, EdgeQuirks(throttle_next=30), clock)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", server.url)
         settings = read_settings(InvalidatorSettings, ENVIRONMENT)
-        made = Connections(settings, edge.connect(), Redelivery(sqs, QUEUE, FAILURES))
+        made = Connections(settings, cloudfront.connect(), Redelivery(sqs, QUEUE, FAILURES))
         monkeypatch.setattr(invalidator, "connections", lambda: made)
         publish(sqs, 0)
         tries: list[float] = []

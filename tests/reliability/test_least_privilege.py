@@ -1,4 +1,4 @@
-"""Each role's rights, enforced by two servers: moto with IAM on (tests/ops/test_cloud.py has more), and SeaweedFS."""
+"""Each role's rights, enforced by moto with IAM on (more in tests/cloud/test_embedded.py) and by SeaweedFS."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.embedded.template import read_template, resolve, translate
+from cloud.template import read_template, resolve, translate
 from tests.reliability.seaweedfs import SeaweedFS, seaweedfs
 
 # SeaweedFS knows Read, List and Write, each for a prefix; Write also deletes, which IAM tells apart.

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded.template import ROOT
+from cloud.template import ROOT
 
 EVENTS, PLAN, CONTENT, STORE = "events.py", "plan.py", "content.py", "store.py"
-PUBLISH, REPORT, FAILURES, LISTING, SWEEP, HANDLER = (
-    *("publish.py", "report.py", "failures.py"),
-    *("listing.py", "sweep.py", "handler.py"),
+PUBLISH, REPORT, FAILURES, HANDLER = "publish.py", "report.py", "failures.py", "handler.py"
+COMPARISON, SWEEP, SWEEPER = "sweeper/comparison.py", "sweeper/sweep.py", "sweeper/handler.py"
+MESSAGES, REQUESTS, CLOUDFRONT, REDELIVERY, INVALIDATOR = (
+    *("invalidator/messages.py", "invalidator/requests.py", "invalidator/cloudfront.py"),
+    *("invalidator/redelivery.py", "invalidator/handler.py"),
 )
-ASK, DELIVERIES, INVALIDATION, EDGE, REDELIVERY, INVALIDATOR = (
-    *("invalidations.py", "deliveries.py", "invalidation.py"),
-    *("edge.py", "redelivery.py", "invalidator.py"),
-)
+ASK = "invalidations.py"
 STORM = "../reliability/test_invalidation_storm"
 
 MUTATIONS: list[tuple[str, str, str, str]] = [
@@ -60,12 +59,12 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (FAILURES, "isinstance(outcome, Rejected)", "False", "test_failures"),
     (HANDLER, "        raise_if_failed(outcomes)\n", "", "test_handler"),
     (HANDLER, "        dependencies().failures.keep(outcomes)\n", "", "test_handler"),
-    (LISTING, "theirs.name.encode() < ours.name.encode()", "theirs.name.encode() > ours.name.encode()", "test_listing"),
-    (LISTING, ".strip('\"')", "", "test_listing"),
-    (SWEEP, "if not isinstance(task, Publish):\n                continue", "assert isinstance(task, Publish)", "test_sweeper"),
-    (SWEEP, "[] if asked.dry_run else ", "", "test_sweeper"),
-    (SWEEP, '"after": after}', '"after": ""}', "test_sweeper"),
-    ("sweeper.py", "        made.failures.keep_not_queued(not_queued)\n", "", "test_sweeper"),
+    (COMPARISON, "theirs.name.encode() < ours.name.encode()", "theirs.name.encode() > ours.name.encode()", "sweeper/test_comparison"),
+    (COMPARISON, ".strip('\"')", "", "sweeper/test_comparison"),
+    (SWEEP, "if not isinstance(task, Publish):\n                continue", "assert isinstance(task, Publish)", "sweeper/test_handler"),
+    (SWEEP, "[] if asked.dry_run else ", "", "sweeper/test_handler"),
+    (SWEEP, '"after": after}', '"after": ""}', "sweeper/test_handler"),
+    (SWEEPER, "        made.failures.keep_not_queued(not_queued)\n", "", "sweeper/test_handler"),
     (HANDLER, "    made.failures.keep_not_queued(not_queued)\n", "", "test_handler"),
     (HANDLER, "    invalidate(outcomes)\n", "", "test_handler"),
     (FAILURES, "if not_queued and not self.url", "if False", "test_failures"),
@@ -74,30 +73,30 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (ASK, "one.task.destination_key: one", "one: one", "test_invalidations"),
     (ASK, 'if number in taken else refused.get(number, "SQS', 'if number not in refused else refused.get(number, "SQS', "test_invalidations"),
     (ASK, "reasons += [f", "[] or [f", "test_invalidations"),
-    (DELIVERIES, "except ValidationError as error", "except ZeroDivisionError as error", "test_deliveries"),
-    (DELIVERIES, "min(FIRST_DELAY <<", "max(FIRST_DELAY <<", "test_deliveries"),
-    (INVALIDATION, "paths, ids]", "paths]", "test_invalidation"),
-    (INVALIDATION, "paths, ids]", "ids]", "test_invalidation"),
-    (INVALIDATION, "sorted({one.delivery.message_id for one in published})", "[one.delivery.message_id for one in published]", "test_invalidation"),
-    (INVALIDATION, 'startswith(f"{origin_path}/")', "startswith(origin_path)", "test_invalidation"),
-    (INVALIDATION, "takewhile(_PLAIN.fullmatch, folders)", "folders", "test_invalidation"),
-    (INVALIDATION, "len(wanted) <= most", "True", "test_invalidation"),
-    (INVALIDATION, "not any(path.startswith(one[:-1]) for one in covering)", "path not in odd", "test_invalidation"),
-    (INVALIDATION, "isinstance(answer, Deferred) for", "False for", STORM),
-    (EDGE, "status >= HTTPStatus.INTERNAL_SERVER_ERROR", "False", STORM),
-    (EDGE, '"Throttling", ', "", STORM),
-    (EDGE, "            if answers:\n                self.sleep(PAUSE)\n", "", "test_edge"),
+    (MESSAGES, "except ValidationError as error", "except ZeroDivisionError as error", "invalidator/test_messages"),
+    (MESSAGES, "min(FIRST_DELAY <<", "max(FIRST_DELAY <<", "invalidator/test_messages"),
+    (REQUESTS, "paths, ids]", "paths]", "invalidator/test_requests"),
+    (REQUESTS, "paths, ids]", "ids]", "invalidator/test_requests"),
+    (REQUESTS, "sorted({one.delivery.message_id for one in published})", "[one.delivery.message_id for one in published]", "invalidator/test_requests"),
+    (REQUESTS, 'startswith(f"{origin_path}/")', "startswith(origin_path)", "invalidator/test_requests"),
+    (REQUESTS, "takewhile(_PLAIN.fullmatch, folders)", "folders", "invalidator/test_requests"),
+    (REQUESTS, "len(wanted) <= most", "True", "invalidator/test_requests"),
+    (REQUESTS, "not any(path.startswith(one[:-1]) for one in covering)", "path not in odd", "invalidator/test_requests"),
+    (REQUESTS, "isinstance(answer, Deferred) for", "False for", STORM),
+    (CLOUDFRONT, "status >= HTTPStatus.INTERNAL_SERVER_ERROR", "False", STORM),
+    (CLOUDFRONT, '"Throttling", ', "", STORM),
+    (CLOUDFRONT, "            if answers:\n                self.sleep(PAUSE)\n", "", "invalidator/test_cloudfront"),
     (REDELIVERY, "delay(one.receives, jitter)", "delay(1, jitter)", STORM),
-    (REDELIVERY, "one.delivery.body, one.reason", "one.reason, one.delivery.body", "test_redelivery"),
-    (REDELIVERY, "strict=True) if reason]", "strict=True)]", "test_redelivery"),
-    (INVALIDATOR, "[*fate.again, *kept]", "[*fate.again]", "test_invalidator"),
+    (REDELIVERY, "one.delivery.body, one.reason", "one.reason, one.delivery.body", "invalidator/test_redelivery"),
+    (REDELIVERY, "strict=True) if reason]", "strict=True)]", "invalidator/test_redelivery"),
+    (INVALIDATOR, "[*fate.again, *kept]", "[*fate.again]", "invalidator/test_handler"),
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mutants")
-    for name in ("distributor", "fetcher", "ops", "shared", "tests"):
+    for name in ("cloud", "distributor", "fetcher", "ops", "shared", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "template.yaml"):
         shutil.copy(ROOT / name, folder / name)

@@ -13,12 +13,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fetcher import run as run_module
-from fetcher.crawl import crawl
-from fetcher.endpoint import Traffic
-from fetcher.feed import build_feed
+from fetcher.history.feed import build_feed
 from fetcher.run import Circumstances, Reading, Request, run
 from fetcher.settings import FetcherSettings
 from fetcher.source import OvertakenError, SourceBucket
+from fetcher.ssm.crawl import crawl
+from fetcher.ssm.endpoint import Traffic
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
 

@@ -17,10 +17,10 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from distributor.listing import compare
 from distributor.outcomes import Publish
 from distributor.settings import Location
 from distributor.store import CopyAnswer, Store, StoreError
+from distributor.sweeper.comparison import compare
 from tests.distributor.fake_s3 import FakeS3
 from tests.reliability.seaweedfs import seaweedfs
 

@@ -22,7 +22,7 @@ from distributor.plan import plan
 from distributor.publish import carry_out
 from distributor.settings import DistributorSettings
 from distributor.store import Store
-from distributor.sweep import Sweep, sweep
+from distributor.sweeper.sweep import Sweep, sweep
 from shared.settings import read_settings
 from tests.distributor.fake_s3 import FakeS3, etag, refusal
 from tests.distributor.world import ENVIRONMENT, event, record

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fetcher.changes import State
 from fetcher.documents import Documents, build_documents
-from fetcher.feed import build_feed
-from fetcher.history import merge
+from fetcher.history.feed import build_feed
+from fetcher.history.merge import merge
+from fetcher.history.steps import State
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS, ROOT, read_catalogue
 

@@ -1,0 +1,208 @@
+"""Events in, functions run: Lambda's part of the embedded cloud, with its asynchronous queue, retries and records."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cloud.runtimes import Answer, FunctionConfiguration, Runtime
+
+CONCURRENCY = 2  # execution environments of one function side by side; the machine has few cores
+
+StartRuntime = Callable[[FunctionConfiguration], Runtime]
+SendFailure = Callable[[str, str], None]
+Record = Callable[[str, Mapping[str, float], str], None]
+IsPaused = Callable[[str], bool]
+
+AGES = (0, 60, 180)  # seconds: how old an event is at each of its tries, since Lambda waits one minute, then two
+
+
+class PausedError(Exception):
+    """The function's reserved concurrency is 0; Lambda answers 429 to whoever waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncConfiguration:
+    """EventInvokeConfig: how often a failed event is tried again, and the queue (ARN) that gets it in the end.
+
+    `oldest` is the age in seconds at which Lambda gives up on an event that it could not even run.
+    """
+
+    retries: int = 2
+    on_failure: str | None = None
+    oldest: int = 21600
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One attempt that ended; `seconds` as the invoker saw it, a cold start included."""
+
+    function: str
+    event: Any
+    answer: Answer
+    attempt: int
+    seconds: float
+
+
+class Function:
+    """One function with up to `CONCURRENCY` execution environments, made when needed and kept warm."""
+
+    def __init__(
+        self,
+        configuration: FunctionConfiguration,
+        asynchronous: AsyncConfiguration,
+        start: StartRuntime,
+        send_failure: SendFailure,
+    ) -> None:
+        """`send_failure` sends a message to a queue's ARN with the function's own role, as Lambda does."""
+        self.configuration = configuration
+        self.asynchronous = asynchronous
+        self.send_failure = send_failure
+        self._start = start
+        self._slots = threading.Semaphore(CONCURRENCY)
+        self._idle: list[Runtime] = []
+        self._all: list[Runtime] = []
+
+    def run(self, payload: str) -> Answer:
+        """Run one event in an idle environment or in a new one."""
+        with self._environment() as runtime:
+            return runtime.invoke(payload)
+
+    def close(self) -> None:
+        """Stop every environment."""
+        for runtime in self._all:
+            runtime.close()
+
+    @contextmanager
+    def _environment(self) -> Iterator[Runtime]:
+        with self._slots:
+            runtime = self._idle.pop() if self._idle else self._new()
+            try:
+                yield runtime
+            finally:
+                self._idle.append(runtime)
+
+    def _new(self) -> Runtime:
+        runtime = self._start(self.configuration)
+        self._all.append(runtime)
+        return runtime
+
+
+class LambdaService:
+    """All functions by name. `retry_delay` in seconds stands for Lambda's one and two minutes.
+
+    `record` gets a function's name, what Lambda measures of it, and the log, for each attempt. Events of the functions
+    that are `throttled` are never run: they get too old, as when the account has no concurrency left. `is_paused` says
+    of a function's name whether its reserved concurrency is 0: its events go to the on-failure destination at once.
+
+    `invocations` holds every attempt, for whoever wants to look; under load `keep_invocations` is better False.
+    """
+
+    def __init__(
+        self,
+        retry_delay: float = 0.2,
+        record: Record = lambda *_: None,
+        is_paused: IsPaused = lambda _: False,
+    ) -> None:
+        """An empty service."""
+        self.throttled: set[str] = set()
+        self._record = record
+        self._is_paused = is_paused
+        self.functions: dict[str, Function] = {}
+        self.invocations: list[Invocation] = []
+        self.keep_invocations = True
+        self.count = 0
+        self._retry_delay = retry_delay
+        self._pool = ThreadPoolExecutor(8, thread_name_prefix="lambda")
+        self._pending: set[Future[None]] = set()
+
+    def invoke(self, name: str, payload: str, attempt: int = 1) -> Answer:
+        """Invoke and wait for the answer; KeyError if there is no such function. ARNs are names too."""
+        function = self.functions[name.rpartition(":")[2]]
+        if self._is_paused(function.configuration.name):
+            raise PausedError(function.configuration.name)
+        started = time.monotonic()
+        answer = function.run(payload)
+        seconds = time.monotonic() - started
+        invocation = Invocation(function.configuration.name, json.loads(payload), answer, attempt, seconds)
+        measured = {"Invocations": 1, "Errors": int(answer.is_error), "Throttles": 0, "Duration": seconds * 1000}
+        self._record(function.configuration.name, measured, answer.log)
+        self.count += 1
+        if self.keep_invocations:
+            self.invocations.append(invocation)
+        return answer
+
+    def invoke_async(self, name: str, payload: str) -> None:
+        """Queue the event: it is tried, tried again, and at last handed to the on-failure destination."""
+        future = self._pool.submit(self._try_until_done, name, payload)
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+
+    def settle(self, timeout: float = 60) -> None:
+        """Return when no event is queued or being tried; TimeoutError otherwise."""
+        give_up = time.monotonic() + timeout
+        while pending := set(self._pending):
+            done, _ = wait(pending, timeout=max(0, give_up - time.monotonic()))
+            for future in done:
+                future.result()
+            if time.monotonic() > give_up:
+                msg = f"{len(self._pending)} event(s) are still being tried after {timeout} s"
+                raise TimeoutError(msg)
+
+    def close(self) -> None:
+        """Drop what is queued and stop every environment."""
+        self._pool.shutdown(cancel_futures=True)
+        for function in self.functions.values():
+            function.close()
+
+    def _try_until_done(self, name: str, payload: str) -> None:
+        function = self.functions[name.rpartition(":")[2]]
+        attempts = 1 + function.asynchronous.retries
+        if self._is_paused(function.configuration.name):
+            self._give_up(name, payload, function, "ZeroReservedConcurrency", {})
+            return
+        if function.configuration.name in self.throttled:
+            age = function.asynchronous.oldest * 1000
+            self._give_up(name, payload, function, "EventAgeExceeded", {"Throttles": 1, "AsyncEventAge": age})
+            return
+        for attempt in range(1, attempts + 1):
+            self._record(function.configuration.name, {"AsyncEventAge": AGES[attempt - 1] * 1000}, "")
+            answer = self.invoke(name, payload, attempt)
+            if not answer.is_error:
+                return
+            if attempt < attempts:
+                time.sleep(self._retry_delay * attempt)
+        if function.asynchronous.on_failure:
+            record = _failure_record(name, payload, "RetriesExhausted", answer, attempts)
+            function.send_failure(function.asynchronous.on_failure, json.dumps(record))
+        self._record(function.configuration.name, {"AsyncEventsDropped": 1}, "")
+
+    def _give_up(
+        self, name: str, payload: str, function: Function, condition: str, measured: Mapping[str, float]
+    ) -> None:
+        self._record(function.configuration.name, {**measured, "AsyncEventsDropped": 1}, "")
+        if function.asynchronous.on_failure:
+            record = _failure_record(name, payload, condition)
+            function.send_failure(function.asynchronous.on_failure, json.dumps(record))
+
+
+def _failure_record(
+    name: str, payload: str, condition: str, answer: Answer | None = None, attempts: int = 0
+) -> dict[str, Any]:
+    """The record of an event that failed for good; without an answer, of one that was never run."""
+    # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    record = {
+        "version": "1.0",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "requestContext": {"functionArn": name, "condition": condition, "approximateInvokeCount": attempts},
+        "requestPayload": json.loads(payload),
+    }
+    if answer is None:
+        return record
+    context = {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
+    return record | {"responseContext": context, "responsePayload": answer.content}

@@ -1,0 +1,1 @@
+"""Messages of the invalidation queue in, one invalidation for each distribution out."""

@@ -1,0 +1,70 @@
+"""Messages that are not done in; put off in the invalidation queue, or moved to its dead-letter queue with the reason.
+
+What is done is deleted by Lambda.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from distributor.invalidations import TEN, Message, send
+from distributor.invalidator.messages import Delivery, Refusal, delay
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+LONGEST_REASON = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Redelivery:
+    """The invalidation queue and its dead-letter queue."""
+
+    client: "SQSClient"
+    url: str
+    failures_url: str
+
+    def put_off(self, deliveries: Sequence[Delivery], jitter: float) -> int:
+        """Let each be received again after a delay that grows with its receives; how many could be put off.
+
+        One jitter for all: messages that come again together are again one invalidation. Never raises: what can't be
+        put off comes again after the queue's visibility time-out.
+        """
+        put_off = 0
+        try:
+            for start in range(0, len(deliveries), TEN):
+                some = deliveries[start : start + TEN]
+                answer = self.client.change_message_visibility_batch(
+                    QueueUrl=self.url,
+                    Entries=[
+                        {
+                            "Id": str(number),
+                            "ReceiptHandle": one.receipt,
+                            "VisibilityTimeout": delay(one.receives, jitter),
+                        }
+                        for number, one in enumerate(some)
+                    ],
+                )
+                put_off += len(answer.get("Successful", []))
+        except (ClientError, BotoCoreError):
+            return put_off
+        return put_off
+
+    def give_up(self, refused: Sequence[Refusal]) -> list[Delivery]:
+        """Move each to the dead-letter queue, its body as it is and the reason beside it; what could not be moved.
+
+        It is moved here, at once, since SQS itself would do so only after many vain receives, and without a reason.
+        """
+        messages = [Message(one.delivery.body, one.reason[:LONGEST_REASON]) for one in refused]
+        untaken = send(self.client, self.failures_url, messages)
+        return [one.delivery for one, reason in zip(refused, untaken, strict=True) if reason]
+
+
+def connect(url: str, failures_url: str) -> Redelivery:
+    """Both queues through a client that gives up within some ten seconds."""
+    config = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=3)
+    return Redelivery(boto3.client("sqs", config=config), url, failures_url)

@@ -1,0 +1,1 @@
+"""Both buckets in, what has drifted between them published again."""

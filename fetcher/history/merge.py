@@ -1,0 +1,95 @@
+"""The log of changes, what was published before and what is known now in, the log with today's changes out. Pure.
+
+The log is written before the data that it speaks of, so a run that dies in between leaves a log ahead of the data.
+The log's last word on an item therefore counts for more than the data of the run before: what the log says already
+is never said again, and what came with the lost run but is gone by the next is taken back. What a day's later run
+undid is in no entry, so the history remembers it apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from fetcher.history.entries import to_changes, to_steps
+from fetcher.history.steps import Item, State, Steps, combine, compare, facts_of, region_item
+from fetcher.history.wording import summarize, summarize_baseline
+from shared import contract
+
+Log = Sequence[contract.ChangeEntry]  # newest first
+Said = Mapping[Item, str | None]  # the name of an item by the log, None if it is gone
+
+
+def merge(
+    history: contract.ChangeHistory | None, previous: State | None, current: State, today: date
+) -> contract.ChangeHistory:
+    """The log with what is news in `current`; merging the same again, on that day or a later one, adds nothing.
+
+    Without a history it is a baseline: one entry, no changes. Where `previous` is lost, news is only what contradicts
+    the log. If the clock has gone back, the newest entry takes the news.
+    """
+    if history is None:
+        return _history(_entries(today, today, {}, current), {}, current, created=today, last_updated=today)
+    log, undone, created = history.change_log, to_steps(history.undone), history.metadata.created
+    day = max([today, *(entry.date for entry in log[:1])])
+    so_far = to_steps(log[0].changes) if log and log[0].date == day else {}
+    news = _news(_last_words(history), so_far, previous or current, current)
+    if news:
+        steps = combine(so_far, news)
+        earlier = [entry for entry in log if entry.date < day]
+        log = (*_entries(day, created, steps, current), *earlier)
+        undone = {item: step for item, step in {**undone, **news}.items() if item not in steps}
+    return _history(log, undone, current, created=created, last_updated=day)
+
+
+def _news(said: Said, so_far: Steps, previous: State, current: State) -> Steps:
+    """How the facts of now differ from what the log says and, where it is silent, from the previous facts."""
+    names = current.service_names
+    stale = set(current.complete_data.metadata.stale_regions)  # nothing new was learned about these
+    before: dict[Item, str | None] = {
+        **facts_of(previous.complete_data, {**names, **previous.service_names}, _announced(said)),
+        **{item: name for item, name in said.items() if item.region not in stale},
+    }
+    known = {item: name for item, name in before.items() if name is not None}
+    # A region announced today and empty by now is taken back: the entry shows a new region with services or not at all.
+    today = {item.region for item, step in so_far.items() if item.kind == "region" and step.before is None}
+    announced = {item.region for item in known if item.kind == "region"} - (today - stale)
+    return compare(known, facts_of(current.complete_data, names, announced))
+
+
+def _last_words(history: contract.ChangeHistory) -> Said:
+    words = [*(entry.changes for entry in reversed(history.change_log)), history.undone]
+    return {item: step.after for changes in words for item, step in to_steps(changes).items()}
+
+
+def _announced(said: Said) -> set[str]:
+    """The regions that readers of the log know: it speaks of a region's services and zones only once they do."""
+    return {item.region for item in said if item.region and said.get(region_item(item.region), "") is not None}
+
+
+def _entries(day: date, created: date, steps: Steps, current: State) -> Log:
+    """The entry of the day; none if nothing changed, unless it is the baseline."""
+    changes = to_changes(steps)
+    if day == created:
+        summary = summarize_baseline(current.complete_data.metadata.counts, changes)
+    else:
+        summary = summarize(changes)
+    return [contract.ChangeEntry(date=day, summary=summary, changes=changes)] if summary else []
+
+
+def _history(log: Log, undone: Steps, current: State, *, created: date, last_updated: date) -> contract.ChangeHistory:
+    counts = current.complete_data.metadata.counts
+    return contract.ChangeHistory(
+        metadata=contract.HistoryMetadata(
+            created=created,
+            last_updated=last_updated,
+            total_regions=counts.regions,
+            total_services=counts.services,
+            total_regional_services=counts.region_services,
+            changes_since_inception=contract.Inception(
+                new_regions=sum(len(entry.changes.new_regions) for entry in log),
+                new_services=sum(len(entry.changes.new_services) for entry in log),
+                new_regional_services=sum(len(entry.changes.new_regional_services) for entry in log),
+            ),
+        ),
+        change_log=tuple(log),
+        undone=to_changes(undone),
+    )

@@ -1,0 +1,130 @@
+"""One request in, SSM's answer out: signed, paced, tried again. The only module that calls SSM.
+
+Requests are signed and sent by botocore, without its client on top, which costs the processor half as much again or
+more: a Lambda of 512 MB has 0.29 of a core (`make bench SUBJECTS=client` compares).
+"""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
+from botocore.httpsession import URLLib3Session
+
+from fetcher.ssm.pacer import Pacer
+
+CONNECTIONS = 10  # to each endpoint: 40 requests a second that take up to 250 ms
+TIMEOUT_SECONDS = 5
+ATTEMPTS = 8
+LONGEST_PAUSE = 2.0
+STRIKES = 10  # attempts in a row without a success, whoever made them: then an endpoint is down
+THROTTLES = ("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded")
+GOOD, TOO_MANY, FIRST_SERVER_ERROR = 200, 429, 500
+
+
+class EndpointError(Exception):
+    """This endpoint gave no answer; another one may. The message names endpoint and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests sent, retries included, and how many of them were throttled or failed otherwise."""
+
+    calls: int = 0
+    throttles: int = 0
+    errors: int = 0
+
+    def __add__(self, other: "Traffic") -> "Traffic":
+        return Traffic(self.calls + other.calls, self.throttles + other.throttles, self.errors + other.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came back for one attempt; `code` and `message` are the error's, empty if there was none."""
+
+    content: Any
+    code: str = ""
+    message: str = ""
+    may_pass: bool = True
+
+    @property
+    def is_throttle(self) -> bool:
+        return self.code in THROTTLES
+
+
+class Endpoint:
+    """SSM in one region, with a quota of its own; safe to share between threads."""
+
+    def __init__(self, url: str, signer: SigV4Auth, pacer: Pacer, http: URLLib3Session) -> None:
+        self.pacer = pacer
+        self.traffic = Traffic()
+        self._url, self._signer, self._http = url, signer, http
+        self._strikes = 0
+        self._lock = threading.Lock()
+
+    @property
+    def is_down(self) -> bool:
+        """Whether nothing has gone well for a while."""
+        return self._strikes >= STRIKES
+
+    def call(self, operation: str, request: dict[str, Any], deadline: float, give_up: Callable[[], bool]) -> Any:  # noqa: ANN401
+        """The JSON answer to one request; each of up to `ATTEMPTS` attempts waits for a slot of its own.
+
+        EndpointError if none came until the deadline (of `time.monotonic`), if a retry can't help, or when, after a
+        failed attempt, `give_up` says so.
+        """
+        answer = _Answer(None, "DeadlineExceeded", "no time was left to ask")
+        for attempt in range(ATTEMPTS):
+            self.pacer.wait(deadline)
+            if time.monotonic() >= deadline:
+                break
+            answer = self._try(operation, request)
+            if not answer.code:
+                return answer.content
+            if not answer.may_pass or give_up():
+                break
+            time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.1 * 2**attempt)))  # noqa: S311 - jitter
+        msg = f"{answer.code}: {answer.message} ({self._url})"
+        raise EndpointError(msg)
+
+    def _try(self, operation: str, request: dict[str, Any]) -> _Answer:
+        answer = self._send(operation, request)
+        if answer.is_throttle:
+            self.pacer.slow_down()
+        with self._lock:
+            self.traffic += Traffic(1, answer.is_throttle, bool(answer.code) and not answer.is_throttle)
+            self._strikes = self._strikes + 1 if answer.code else 0
+        return answer
+
+    def _send(self, operation: str, request: dict[str, Any]) -> _Answer:
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"AmazonSSM.{operation}"}
+        to_sign = AWSRequest("POST", self._url, headers=headers, data=json.dumps(request).encode())
+        self._signer.add_auth(to_sign)
+        try:
+            response = self._http.send(to_sign.prepare())
+            content = json.loads(response.content)
+        except (BotoCoreError, ValueError) as error:
+            return _Answer(None, type(error).__name__, str(error))
+        return _read(response.status_code, content)
+
+
+def _is_answer(stated: dict[str, Any]) -> bool:
+    found = stated.get("Parameters")
+    return isinstance(found, list) and all(isinstance(one, dict) and {"Name", "Value"} <= one.keys() for one in found)
+
+
+def _read(status: int, content: object) -> _Answer:
+    stated = content if isinstance(content, dict) else {}
+    if status == GOOD and _is_answer(stated):
+        return _Answer(stated)
+    code = str(stated.get("__type", f"HTTP {status}")).rpartition("#")[2]
+    message = str(stated.get("message", stated.get("Message", "not an answer of SSM")))
+    return _Answer(
+        None, code, message, may_pass=code in THROTTLES or status >= FIRST_SERVER_ERROR or status in (GOOD, TOO_MANY)
+    )

@@ -1,0 +1,81 @@
+"""Who may publish to the topic, and a stack that only fetches."""
+
+import json
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cloud.cloudwatch import may_publish
+from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.ssm import ParameterServer
+from cloud.template import read_template, resolve, translate
+from tests.fetcher.small_world import PARAMETERS
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:feed-AlarmTopic"
+
+
+def attributes(statement: dict[str, Any] | None = None, **topic: str) -> dict[str, str]:
+    """The topic's, as the template makes them, but for what a statement of its policy is changed in."""
+    stack = resolve(translate(read_template()), "feed", {})
+    (policy,) = stack.of_type("AWS::SNS::TopicPolicy")
+    document = deepcopy(policy.properties["PolicyDocument"])
+    document["Statement"][0].update(statement or {})
+    return {"Policy": json.dumps(document), **topic}
+
+
+def test_alarms_may_publish_to_the_topic_of_the_template() -> None:
+    assert may_publish(TOPIC, attributes())
+    assert may_publish(TOPIC, attributes(KmsMasterKeyId="alias/mine"))
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {},
+        attributes({"Effect": "Deny"}),
+        attributes({"Principal": {"Service": "events.amazonaws.com"}}),
+        attributes({"Principal": "*"}),
+        attributes({"Action": "sns:Subscribe"}),
+        attributes({"Resource": f"{TOPIC}2"}),
+        attributes({"Condition": {"StringEquals": {"aws:SourceAccount": "999999999999"}}}),
+        attributes(KmsMasterKeyId="alias/aws/sns"),
+    ],
+    ids=[
+        "none",
+        "denied",
+        "another service",
+        "anyone",
+        "another action",
+        "another topic",
+        "another account",
+        "AWS's key",
+    ],
+)
+def test_alarms_may_not_publish_where_the_policy_or_the_key_does_not_let_them(described: dict[str, str]) -> None:
+    assert not may_publish(TOPIC, described)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_without_a_website_a_day_without_a_run_is_an_alarm_which_the_topics_policy_lets_out(*, heard: bool) -> None:
+    template = deepcopy(read_template())
+    if not heard:
+        del template["Resources"]["AlarmTopicPolicy"]
+    server = ParameterServer(PARAMETERS)
+    with EmbeddedCloud({"DistributionBucketName": ""}, template=template, ssm=server, in_process=True) as cloud:
+        (topic,) = cloud.stack.of_type("AWS::SNS::Topic")
+        listener = cloud.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
+        cloud.client("sns").subscribe(
+            TopicArn=topic.arn, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:{topic.arn.split(':')[4]}:listener"
+        )
+        cloud.fire("FetchSchedule")
+        cloud.settle()
+
+        first, later = cloud.evaluate_alarms(), cloud.evaluate_alarms(datetime.now(UTC) + timedelta(hours=26))
+
+        assert first["FetcherSilent"] == "OK"
+        assert {name for name, state in later.items() if state == "ALARM"} == {"FetcherSilent"}
+        bodies = cloud.client("sqs").receive_message(QueueUrl=listener, MaxNumberOfMessages=10).get("Messages", [])
+        told = [json.loads(json.loads(one["Body"])["Message"])["NewStateValue"] for one in bodies]
+        assert ("ALARM" in told) == heard

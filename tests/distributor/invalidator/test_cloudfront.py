@@ -1,0 +1,145 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
+
+from cloud.stand_ins.cloudfront import CloudFront, CloudFrontServer, EdgeQuirks
+from distributor.invalidator import cloudfront
+from distributor.invalidator.cloudfront import PAUSE, Edge
+from distributor.invalidator.requests import Created, Deferred, Invalidation, Refused
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFrontServer]:
+    with CloudFrontServer(CloudFront({"E1", "E2"})) as started:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", started.url)
+        yield started
+
+
+def asked(distribution: str = "E1", *paths: str, reference: str = "reference") -> Invalidation:
+    return Invalidation(distribution, paths or ("/data/x.json",), reference)
+
+
+def test_an_invalidation_is_created_with_its_paths_and_reference(server: CloudFrontServer) -> None:
+    one = asked("E1", "/data/*", "/x.json")
+
+    (answer,) = cloudfront.connect().create([one])
+
+    (accepted,) = server.cloudfront.accepted
+    assert answer == Created(one, accepted.id, "InProgress")
+    assert (accepted.distribution, accepted.paths, accepted.caller_reference) == ("E1", one.paths, "reference")
+
+
+def test_a_repetition_gets_the_invalidation_that_is_there(server: CloudFrontServer) -> None:
+    opened = cloudfront.connect()
+
+    assert opened.create([asked()]) == opened.create([asked()])
+    assert len(server.cloudfront.accepted) == 1
+
+
+def test_one_distribution_after_the_other_is_asked_with_a_pause_whatever_the_first_says(
+    server: CloudFrontServer,
+) -> None:
+    slept: list[float] = []
+    several = [asked("E0"), asked("E1"), asked("E2")]
+
+    answers = Edge(cloudfront.connect().client, slept.append).create(several)
+
+    assert [type(answer) for answer in answers] == [Refused, Created, Created]
+    assert slept == [PAUSE, PAUSE]
+
+
+@pytest.mark.parametrize(
+    ("quirks", "reason"),
+    [
+        (EdgeQuirks(throttle_next=1), "Throttling"),
+        (EdgeQuirks(too_many_next=1), "TooManyInvalidationsInProgress"),
+        (EdgeQuirks(errors=1), "ServiceUnavailable"),
+        (EdgeQuirks(lost=1), "ServiceUnavailable"),
+    ],
+)
+def test_what_passes_by_itself_is_deferred_after_one_request(
+    server: CloudFrontServer, quirks: EdgeQuirks, reason: str
+) -> None:
+    server.cloudfront.quirks = quirks
+
+    (answer,) = cloudfront.connect().create([asked()])
+
+    assert isinstance(answer, Deferred)
+    assert reason in answer.reason
+    assert server.cloudfront.traffic.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (asked("E0"), "NoSuchDistribution"),
+        (asked("E1", "x.json"), "InvalidArgument"),
+        (asked("E1", *(f"/{number}" for number in range(3001))), "BatchTooLarge"),
+    ],
+)
+def test_what_no_retry_helps_is_refused(server: CloudFrontServer, one: Invalidation, reason: str) -> None:
+    (answer,) = cloudfront.connect().create([one])
+
+    assert isinstance(answer, Refused)
+    assert reason in answer.reason
+
+
+def test_a_missing_right_is_refused(server: CloudFrontServer) -> None:
+    server.authorize = lambda *_: False
+
+    (answer,) = cloudfront.connect().create([asked()])
+
+    assert isinstance(answer, Refused)
+    assert "AccessDenied" in answer.reason
+
+
+def test_a_request_that_the_sdk_does_not_send_is_refused(server: CloudFrontServer) -> None:
+    broken: Any = Invalidation("E1", ("/x",), None)  # type: ignore[arg-type]
+
+    (answer,) = cloudfront.connect().create([broken])
+
+    assert isinstance(answer, Refused)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url="http://edge"),
+        ConnectTimeoutError(endpoint_url="http://edge"),
+        NoCredentialsError(),
+        ResponseParserError("half an answer"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_answer_is_deferred(server: CloudFrontServer, error: Exception) -> None:
+    opened = cloudfront.connect()
+
+    def fail(**_: object) -> None:
+        raise error
+
+    opened.client.meta.events.register("before-send.cloudfront.CreateInvalidation", fail)
+
+    (answer,) = opened.create([asked()])
+
+    assert isinstance(answer, Deferred)
+    assert type(error).__name__ in answer.reason
+
+
+def test_too_many_requests_is_deferred_under_whatever_code(server: CloudFrontServer) -> None:
+    opened = cloudfront.connect()
+    answer_429: Any = lambda request, **_: AWSResponse(request.url, 429, HTTPHeaders(), Raw())  # noqa: E731
+    opened.client.meta.events.register("before-send.cloudfront.CreateInvalidation", answer_429)
+
+    (answer,) = opened.create([asked()])
+
+    assert isinstance(answer, Deferred)
+
+
+class Raw:
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield b""

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from distributor.invalidator.messages import Delivery, Published, decode, delay
+from tests.distributor.messages import body, queue_event, received
+
+
+def test_a_message_of_the_distributor_is_a_published_key() -> None:
+    batch = decode(queue_event(received(7, receives=3)))
+
+    delivery = Delivery("message-7", "receipt-7", body(), 3)
+    assert batch.published == (Published(delivery, "data/x.json", "run-1"),)
+    assert batch.malformed == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "the message: Invalid JSON"),
+        ("null", "the message"),
+        ("[]", "the message"),
+        ("{}", "key: Field required"),
+        (json.dumps({"key": "", "time": "2026-11-23T02:00:31Z"}), "key: String should have at least 1"),
+        (json.dumps({"key": 5, "time": "2026-11-23T02:00:31Z"}), "key: Input should be a valid string"),
+        (json.dumps({"key": "data/x.json", "time": "2026-11-23T02:00:31"}), "time: Input should have timezone"),
+        (json.dumps({"key": "data/x.json"}), "time: Field required"),
+    ],
+)
+def test_a_message_that_is_not_understood_is_set_aside_and_touches_no_other(text: str, reason: str) -> None:
+    batch = decode(queue_event(received(1), received(2, text), received(3)))
+
+    assert [one.delivery.message_id for one in batch.published] == ["message-1", "message-3"]
+    (refusal,) = batch.malformed
+    assert refusal.delivery == Delivery("message-2", "receipt-2", text, 1)
+    assert reason in refusal.reason
+
+
+def test_an_id_that_logs_should_not_carry_is_dropped() -> None:
+    (published,) = decode(queue_event(received(text=body(correlation_id="a\nb")))).published
+
+    assert published.correlation_id == ""
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": [{}]}, {"Records": [received() | {"attributes": {}}]}])
+def test_an_event_that_is_not_of_a_queue_is_an_error(event: object) -> None:
+    with pytest.raises(ValidationError):
+        decode(event)
+
+
+@pytest.mark.parametrize(
+    ("receives", "seconds"), [(1, 20), (2, 40), (3, 80), (6, 640), (7, 900), (8, 900), (100_000, 900)]
+)
+def test_the_delay_doubles_up_to_fifteen_minutes(receives: int, seconds: int) -> None:
+    assert delay(receives, 0) == seconds
+    assert delay(receives, 1) == seconds / 2

@@ -1,0 +1,151 @@
+import pytest
+
+from distributor.invalidator.messages import Batch, Delivery, Published, Refusal
+from distributor.invalidator.requests import (
+    Answer,
+    Created,
+    Deferred,
+    Fate,
+    Invalidation,
+    Refused,
+    decide,
+    invalidations,
+    paths_for,
+)
+from distributor.settings import InvalidatorSettings
+from shared.settings import read_settings
+
+QUEUES = {"INVALIDATION_QUEUE_URL": "http://queue", "FAILURE_QUEUE_URL": "http://failures"}
+
+
+def settings(**changes: str) -> InvalidatorSettings:
+    return read_settings(InvalidatorSettings, {"CLOUDFRONT_DISTRIBUTION_ID": "E1EXAMPLE", **QUEUES, **changes})
+
+
+def published(key: str = "data/x.json", message: str = "m1") -> Published:
+    return Published(Delivery(message, f"receipt of {message}", "{}", 1), key, "run-1")
+
+
+@pytest.mark.parametrize(
+    ("keys", "paths"),
+    [
+        (["data/x.json"], ["/data/x.json"]),
+        (["data/b.json", "data/a.json", "data/b.json"], ["/data/a.json", "/data/b.json"]),
+        (["data/A-b_c.1=2/X.json"], ["/data/A-b_c.1=2/X.json"]),
+        (["data/space plus+.json"], ["/data/*"]),
+        (["data/~.json"], ["/data/*"]),
+        (["data/*"], ["/data/*"]),
+        (["data/日.json", "data/x.json"], ["/data/*"]),
+        (["data/日.json", "other/x.json"], ["/data/*", "/other/x.json"]),
+        (["data/日.json", "database/x.json"], ["/data/*", "/database/x.json"]),
+        (["data/a/日.json", "data/a/b/é.json", "data/x.json"], ["/data/a/*", "/data/x.json"]),
+        (["data/a/日.json", "data/b/é.json"], ["/data/*"]),
+        (["data/日本/x.json"], ["/data/*"]),
+        (["日.json"], ["/*"]),
+        (["日本/x.json"], ["/*"]),
+        ([], []),
+    ],
+)
+def test_keys_become_sorted_distinct_paths_and_odd_ones_a_wildcard_over_their_folder(
+    keys: list[str], paths: list[str]
+) -> None:
+    assert paths_for(keys, "", 50) == tuple(paths)
+
+
+@pytest.mark.parametrize(
+    ("count", "paths"), [(3, ["/data/0.json", "/data/1.json", "/data/2.json"]), (4, ["/data/*"]), (10_000, ["/data/*"])]
+)
+def test_more_paths_than_the_most_become_one_wildcard(count: int, paths: list[str]) -> None:
+    assert paths_for([f"data/{number}.json" for number in range(count)], "", 3) == tuple(paths)
+
+
+def test_a_wildcard_counts_as_a_path() -> None:
+    assert paths_for(["data/a/日.json", "data/x.json"], "", 1) == ("/data/*",)
+
+
+@pytest.mark.parametrize(
+    ("key", "origin_path", "paths"),
+    [
+        ("site/data/x.json", "/site", ["/data/x.json"]),
+        ("a/b/data/x.json", "/a/b", ["/data/x.json"]),
+        ("site/日.json", "/site", ["/*"]),
+        ("data/x.json", "/site", []),
+        ("siteb/x.json", "/site", []),
+        ("site/site/x.json", "/site", ["/site/x.json"]),
+    ],
+)
+def test_paths_are_relative_to_the_origin_path_and_what_is_outside_needs_none(
+    key: str, origin_path: str, paths: list[str]
+) -> None:
+    assert paths_for([key], origin_path, 50) == tuple(paths)
+
+
+def test_every_distribution_gets_one_request_with_all_paths() -> None:
+    asked = invalidations(
+        [published("data/b.json", "m2"), published("data/a.json")], settings(CLOUDFRONT_DISTRIBUTION_ID="E1, E2,E1")
+    )
+
+    assert [(one.distribution, one.paths) for one in asked] == [
+        ("E1", ("/data/a.json", "/data/b.json")),
+        ("E2", ("/data/a.json", "/data/b.json")),
+    ]
+    assert asked[0].reference != asked[1].reference
+
+
+@pytest.mark.parametrize("batch", [[], [published("elsewhere/x.json")]])
+def test_where_nothing_can_be_reached_nothing_is_asked_for(batch: list[Published]) -> None:
+    assert invalidations(batch, settings(DISTRIBUTION_ORIGIN_PATH="/site")) == []
+
+
+def reference(*batch: Published, **changes: str) -> str:
+    (asked,) = invalidations(batch, settings(**changes))
+    return asked.reference
+
+
+def test_the_same_messages_give_the_same_reference_in_any_order_and_number() -> None:
+    one, two = published("data/a.json", "m1"), published("data/b.json", "m2")
+
+    assert reference(one, two) == reference(two, one, one)
+
+
+def test_other_messages_paths_or_distributions_give_another_reference() -> None:
+    one, two = published("data/a.json", "m1"), published("data/b.json", "m2")
+
+    references = [
+        reference(one, two),
+        reference(one),
+        reference(published("data/a.json", "m3")),
+        reference(one, two, MAX_INVALIDATION_PATHS="1"),
+        reference(one, two, CLOUDFRONT_DISTRIBUTION_ID="E2"),
+    ]
+    assert len(set(references)) == len(references)
+    assert all(len(one) <= 128 for one in references)
+
+
+ASKED = Invalidation("E1", ("/x",), "reference")
+OTHER = Invalidation("E2", ("/x",), "reference")
+MALFORMED = Refusal(Delivery("m0", "r", "?", 1), "odd")
+BATCH = Batch((published(),), (MALFORMED,))
+DELIVERY = BATCH.published[0].delivery
+
+
+@pytest.mark.parametrize(
+    ("answers", "fate"),
+    [
+        ([], Fate((), (MALFORMED,))),
+        ([Created(ASKED, "I1", "InProgress")], Fate((), (MALFORMED,))),
+        ([Deferred(ASKED, "busy")], Fate((DELIVERY,), (MALFORMED,))),
+        ([Refused(ASKED, "no")], Fate((), (MALFORMED, Refusal(DELIVERY, "E1: no")))),
+        ([Created(ASKED, "I1", "InProgress"), Deferred(OTHER, "busy")], Fate((DELIVERY,), (MALFORMED,))),
+        ([Refused(ASKED, "no"), Deferred(OTHER, "busy")], Fate((DELIVERY,), (MALFORMED,))),
+        (
+            [Created(ASKED, "I1", "InProgress"), Refused(OTHER, "no")],
+            Fate((), (MALFORMED, Refusal(DELIVERY, "E2: no"))),
+        ),
+        ([Refused(ASKED, "no"), Refused(OTHER, "nor")], Fate((), (MALFORMED, Refusal(DELIVERY, "E1: no; E2: nor")))),
+    ],
+)
+def test_messages_come_again_if_any_answer_is_due_and_are_for_a_person_if_one_is_a_refusal(
+    answers: list[Answer], fate: Fate
+) -> None:
+    assert decide(BATCH, answers) == fate

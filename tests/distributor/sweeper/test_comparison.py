@@ -1,0 +1,98 @@
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from distributor.settings import Location
+from distributor.sweeper.comparison import Drift, compare
+from tests.distributor.world import SOURCE, WEBSITE
+
+
+@pytest.fixture
+def s3() -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="my-source")
+        client.create_bucket(Bucket="my-website")
+        yield client
+
+
+def put(s3: Any, source: dict[str, bytes], website: dict[str, bytes]) -> None:
+    for name, body in source.items():
+        s3.put_object(Bucket="my-source", Key=f"aws-data/{name}", Body=body)
+    for name, body in website.items():
+        s3.put_object(Bucket="my-website", Key=f"data/{name}", Body=body)
+
+
+def drift(s3: Any, after: str = "") -> dict[str, Drift | None]:
+    return {one.name: one.drift for one in compare(s3, SOURCE, WEBSITE, after)}
+
+
+def test_each_object_of_the_source_is_told_with_its_drift(s3: Any) -> None:
+    put(s3, {"a": b"1", "b": b"2", "c": b"3"}, {"b": b"2", "c": b"old", "only-here": b""})
+
+    assert drift(s3) == {"a": Drift.MISSING, "b": None, "c": Drift.STALE}
+
+
+def test_what_only_the_destination_has_is_passed_over_wherever_it_stands(s3: Any) -> None:
+    put(s3, {"m": b"1"}, {"a": b"", "m": b"1", "z": b""})
+
+    assert drift(s3) == {"m": None}
+
+
+def test_names_are_compared_in_the_order_of_their_bytes(s3: Any) -> None:
+    names = ["a", "a/b", "a0", "Z", "é", "日", "\uffee", "\U0001f600", "a b", "a+b"]
+    put(s3, dict.fromkeys(names, b"1"), dict.fromkeys(names, b"1"))
+
+    assert drift(s3) == dict.fromkeys(names)
+
+
+def test_etags_of_another_kind_say_nothing_and_count_as_unlike(s3: Any) -> None:
+    upload = s3.create_multipart_upload(Bucket="my-source", Key="aws-data/x")["UploadId"]
+    where = {"Bucket": "my-source", "Key": "aws-data/x", "UploadId": upload}
+    part = s3.upload_part(**where, PartNumber=1, Body=b"1")
+    s3.complete_multipart_upload(**where, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+    put(s3, {}, {"x": b"1"})
+
+    assert drift(s3) == {"x": Drift.UNLIKE}
+    put(s3, {}, {"x": b"12"})
+    assert drift(s3) == {"x": Drift.STALE}
+
+
+def test_a_comparison_can_go_on_from_a_name(s3: Any) -> None:
+    put(s3, {"a": b"1", "b": b"2", "c": b"3"}, {"b": b"2"})
+
+    assert drift(s3, after="a") == {"b": None, "c": Drift.MISSING}
+
+
+def test_many_pages_are_read_side_by_side(s3: Any) -> None:
+    names = [f"{number:05}" for number in range(2100)]
+    put(s3, dict.fromkeys(names, b"1"), dict.fromkeys(names[::2], b"1"))
+
+    found = drift(s3)
+
+    assert list(found) == names
+    assert sum(one is Drift.MISSING for one in found.values()) == 1050
+
+
+class QuotelessPages:
+    """SeaweedFS has listed ETags without quotes, S3 lists them with."""
+
+    def get_paginator(self, _: str) -> Any:
+        return self
+
+    def paginate(self, **request: Any) -> list[Any]:
+        assert request["ExpectedBucketOwner"] == "123456789012"
+        quoted = '"d41d8cd98f00b204e9800998ecf8427e"'
+        etag = quoted if request["Bucket"] == "a" else quoted.strip('"')
+        return [{}, {"Contents": [{"Key": f"{request['Prefix']}x", "ETag": etag, "Size": 0}]}]
+
+
+def test_quotes_around_an_etag_make_no_difference() -> None:
+    places = Location("a", "in", "123456789012"), Location("b", "out", "123456789012")
+
+    (one,) = compare(QuotelessPages(), *places)  # type: ignore[arg-type]
+
+    assert one.drift is None

@@ -1,0 +1,229 @@
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import Mock
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from moto import mock_aws
+from pydantic import ValidationError
+
+from distributor.dependencies import dependencies
+from distributor.report import DistributionFailedError
+from distributor.sweeper import handler as sweeper
+from distributor.sweeper import sweep as sweeping
+from tests.distributor.world import ENVIRONMENT
+from tests.shared.test_contract import COMPLETE, encode
+
+BODY = b'{"v": 1}'
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    dependencies.cache_clear()
+    with mock_aws():
+        boto3.setup_default_session()
+        for name, value in ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3")
+        for bucket in ("my-source", "my-website", "my-mirror"):
+            client.create_bucket(Bucket=bucket)
+        yield client
+
+
+def put(s3: Any, *names: str, body: bytes = BODY) -> None:
+    for name in names:
+        s3.put_object(Bucket="my-source", Key=f"aws-data/{name}", Body=body)
+
+
+def held(s3: Any, bucket: str = "my-website") -> list[str]:
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+def test_what_is_missing_or_stale_is_published_and_the_rest_left_alone(s3: Any, lambda_context: LambdaContext) -> None:
+    put(s3, "missing.json", "stale.json", "fine.json", "history/h.json", ".state.json", "x.txt")
+    s3.put_object(Bucket="my-website", Key="data/stale.json", Body=b"{}")
+    s3.put_object(Bucket="my-website", Key="data/fine.json", Body=BODY)
+    s3.put_object(Bucket="my-website", Key="index.html", Body=b"")
+
+    answer = sweeper.lambda_handler({}, lambda_context)
+
+    assert held(s3) == ["data/fine.json", "data/missing.json", "data/stale.json", "index.html"]
+    assert (answer["compared"], answer["inStep"]) == (3, 1)
+    assert answer["drift"] == {"missing": 1, "stale": 1, "unlike": 0}
+    assert answer["outcomes"]["copied"] == 2
+    assert [(one["source"], one["drift"]) for one in answer["objects"]] == [
+        ("aws-data/missing.json", "missing"),
+        ("aws-data/stale.json", "stale"),
+    ]
+    assert answer["next"] is None
+
+
+def test_complete_data_that_the_sweep_had_to_publish_is_measured_too(
+    s3: Any, lambda_context: LambdaContext, printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    put(s3, "complete-data.json", body=encode(COMPLETE))
+
+    sweeper.lambda_handler({}, lambda_context)
+
+    assert [line["service"] for line in printed() if "PublishedDataAge" in line] == ["sweeper"]
+
+
+def test_a_sweep_is_traced_as_one_step_with_what_it_found(
+    s3: Any, lambda_context: LambdaContext, traces: Callable[[], list[dict[str, Any]]]
+) -> None:
+    put(s3, "a.json", "b.json")
+    s3.put_object(Bucket="my-website", Key="data/a.json", Body=BODY)
+
+    sweeper.lambda_handler({}, lambda_context)
+
+    assert [(one["name"], one["annotations"]) for one in traces()] == [("sweep", {"compared": 2, "drifted": 1})]
+
+
+def test_a_second_sweep_finds_nothing_to_do(s3: Any, lambda_context: LambdaContext) -> None:
+    put(s3, "a.json", "b.json")
+    sweeper.lambda_handler({}, lambda_context)
+
+    answer = sweeper.lambda_handler({}, lambda_context)
+
+    assert (answer["compared"], answer["inStep"], answer["objects"]) == (2, 2, [])
+
+
+def test_a_dry_run_only_looks(s3: Any, lambda_context: LambdaContext) -> None:
+    put(s3, "a.json")
+
+    answer = sweeper.lambda_handler({"dry_run": True}, lambda_context)
+
+    assert held(s3) == []
+    assert answer["dryRun"] is True
+    assert answer["objects"] == [{"source": "aws-data/a.json", "drift": "missing"}]
+
+
+def test_every_destination_is_swept(s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLICA_DESTINATIONS", "my-mirror/copies")
+    put(s3, "a.json")
+
+    answer = sweeper.lambda_handler({}, lambda_context)
+
+    assert (held(s3), held(s3, "my-mirror")) == (["data/a.json"], ["copies/a.json"])
+    assert answer["compared"] == 2
+
+
+def test_what_is_unfit_stays_unpublished_and_is_told(s3: Any, lambda_context: LambdaContext) -> None:
+    put(s3, "broken.json", body=b"<html>")
+
+    answer = sweeper.lambda_handler({}, lambda_context)
+
+    assert answer["outcomes"]["rejected"] == 1
+    assert answer["objects"][0]["reason"].startswith("not JSON")
+    assert held(s3) == []
+
+
+def test_what_could_not_be_published_is_raised_at_the_end(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTRIBUTION_BUCKET", "my-website")
+    put(s3, "a.json", "b.json")
+    made = dependencies()
+    made.store.client.meta.events.register(
+        "before-call.s3.CopyObject", Mock(side_effect=RuntimeError("no copies today"))
+    )
+
+    with pytest.raises(DistributionFailedError, match="2 object"):
+        sweeper.lambda_handler({}, lambda_context)
+
+
+@pytest.mark.parametrize("odd", [{"dryrun": True}, {"dry_run": "perhaps"}, {"destination": -1}])
+def test_what_is_not_understood_is_refused(s3: Any, lambda_context: LambdaContext, odd: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        sweeper.lambda_handler(odd, lambda_context)
+
+
+class Clock:
+    """Lets time run out after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        self.left = looks
+
+    def __call__(self) -> int:
+        self.left -= 1
+        return 10**6 if self.left >= 0 else 30_000
+
+
+def test_a_sweep_that_outlasts_its_time_is_gone_on_with_to_the_end(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLICA_DESTINATIONS", "my-mirror/copies")
+    names = [f"{number:03}.json" for number in range(25)]
+    put(s3, *names)
+    asked: dict[str, Any] = {"follow": False}
+
+    rounds = 0
+    while asked is not None and rounds < 20:
+        lambda_context.get_remaining_time_in_millis = Clock(7)  # type: ignore[method-assign]
+        asked = sweeper.lambda_handler(asked, lambda_context)["next"]
+        rounds += 1
+
+    assert held(s3) == [f"data/{name}" for name in names]
+    assert held(s3, "my-mirror") == [f"copies/{name}" for name in names]
+    assert 3 < rounds < 20
+
+
+def test_the_rest_is_handed_to_an_invocation_of_its_own(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, *(f"{number}.json" for number in range(5)))
+    dependencies()
+    invoked = Mock()
+    monkeypatch.setattr("boto3.client", lambda service: {"lambda": invoked}[service])
+    lambda_context.get_remaining_time_in_millis = Clock(3)  # type: ignore[method-assign]
+
+    answer = sweeper.lambda_handler({}, lambda_context)
+
+    (call,) = invoked.invoke.call_args_list
+    assert call.kwargs["FunctionName"] == lambda_context.invoked_function_arn
+    assert call.kwargs["InvocationType"] == "Event"
+    assert json.loads(call.kwargs["Payload"]) == answer["next"]
+    assert answer["next"]["after"] == "2.json"
+
+
+def test_memory_does_not_grow_with_what_is_found(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "MOST_SHOWN", 3)
+    monkeypatch.setattr(sweeping, "BATCH", 2)
+    put(s3, *(f"{number}.json" for number in range(7)))
+
+    answer = sweeper.lambda_handler({}, lambda_context)
+
+    assert (answer["drift"]["missing"], len(answer["objects"]), len(held(s3))) == (7, 3, 7)
+
+
+def test_what_is_mended_on_the_website_is_asked_to_be_invalidated_batch_by_batch(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = boto3.client("sqs").create_queue(QueueName="invalidations")["QueueUrl"]
+    monkeypatch.setenv("INVALIDATION_QUEUE_URL", url)
+    monkeypatch.setenv("REPLICA_DESTINATIONS", "my-mirror/copies")
+    monkeypatch.setattr(sweeping, "BATCH", 1)
+    put(s3, "a.json", "b.json")
+
+    sweeper.lambda_handler({}, lambda_context)
+
+    received = boto3.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert [json.loads(message["Body"])["key"] for message in received] == ["data/a.json", "data/b.json"]
+
+
+def test_an_invalidation_that_a_sweep_cannot_ask_for_is_kept(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = boto3.client("sqs").create_queue(QueueName="failures")["QueueUrl"]
+    monkeypatch.setenv("FAILURE_QUEUE_URL", url)
+    monkeypatch.setenv("INVALIDATION_QUEUE_URL", f"{url}-none")
+    put(s3, "a.json")
+
+    sweeper.lambda_handler({}, lambda_context)
+
+    (message,) = boto3.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(message["Body"])["keys"] == ["aws-data/a.json"]

@@ -1,0 +1,480 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fetcher.history.merge import merge
+from fetcher.history.steps import State
+from shared.contract import ChangeEntry, ChangeHistory, Changes
+from tests.fetcher.states import state
+
+DAY = date(2026, 11, 23)
+WORLD = state({"us": ["s3", "ec2"], "eu": ["s3"]}, names={"s3": "Amazon S3"})
+
+
+def run(*days: tuple[int, State]) -> ChangeHistory:
+    """The history after one run for each pair of a day and what is found on it; the first makes the baseline."""
+    history, previous = None, None
+    for day, found in days:
+        history = merge(history, previous, found, DAY + timedelta(days=day))
+        previous = found
+    assert history is not None
+    assert ChangeHistory.from_bytes(history.to_bytes()) == history
+    return history
+
+
+def said(entry: ChangeEntry) -> dict[str, Any]:
+    """The lists of an entry that are not empty, as the JSON has them."""
+    return {name: found for name, found in entry.changes.model_dump(mode="json", by_alias=True).items() if found}
+
+
+def news(before: State, after: State) -> dict[str, Any]:
+    """What a run says that finds `after` on the day after `before`."""
+    *found, _baseline = run((0, before), (1, after)).change_log
+    return said(found[0]) if found else {}
+
+
+def test_the_first_run_writes_a_baseline_without_changes() -> None:
+    history = merge(None, None, WORLD, DAY)
+
+    assert history.change_log == (
+        ChangeEntry(date=DAY, summary="Baseline: 2 regions, 3 services, 3 pairs.", changes=Changes()),
+    )
+    assert history.metadata.model_dump(mode="json", by_alias=True) == {
+        "created": "2026-11-23",
+        "lastUpdated": "2026-11-23",
+        "totalRegions": 2,
+        "totalServices": 3,
+        "totalRegionalServices": 3,
+        "changesSinceInception": {"newRegions": 0, "newServices": 0, "newRegionalServices": 0},
+    }
+
+
+def test_a_first_run_beside_data_of_an_earlier_version_is_a_baseline_too() -> None:
+    assert merge(None, state({"us": ["s3"]}), WORLD, DAY) == merge(None, None, WORLD, DAY)
+
+
+NEWS: dict[str, tuple[State, State, dict[str, Any]]] = {
+    "nothing": (WORLD, WORLD, {}),
+    "a service in a region": (
+        state({"us": ["s3"], "eu": []}, nowhere=["ec2"]),
+        state({"us": ["ec2", "s3"], "eu": []}),
+        {"newRegionalServices": [{"region": "us", "service": "ec2"}]},
+    ),
+    "a service that leaves a region": (
+        state({"us": ["ec2", "s3"]}),
+        state({"us": ["s3"]}, nowhere=["ec2"]),
+        {"removedRegionalServices": [{"region": "us", "service": "ec2"}]},
+    ),
+    "new services, sorted, with a name or by their code": (
+        state({"us": ["s3"]}),
+        state({"us": ["s3"]}, nowhere=["zeta", "alpha"], names={"zeta": "Amazon Zeta"}),
+        {"newServices": [{"code": "alpha", "name": "alpha"}, {"code": "zeta", "name": "Amazon Zeta"}]},
+    ),
+    "a service that is withdrawn": (
+        state({"us": ["s3", "ec2"]}, names={"ec2": "Amazon EC2"}),
+        state({"us": ["s3"]}),
+        {
+            "removedServices": [{"code": "ec2", "name": "Amazon EC2"}],
+            "removedRegionalServices": [{"region": "us", "service": "ec2"}],
+        },
+    ),
+    "a region with services": (
+        state({"us": ["s3"]}),
+        state({"us": ["s3"], "eu": ["s3"]}, names={"eu": "Europe"}, zones={"eu": ["eu-az1"]}),
+        {
+            "newRegions": [{"code": "eu", "name": "Europe"}],
+            "newRegionalServices": [{"region": "eu", "service": "s3"}],
+            "zoneChanges": [{"region": "eu", "kind": "availability", "added": ["eu-az1"], "removed": []}],
+        },
+    ),
+    "a region without services": (
+        state({"us": ["s3"]}),
+        state({"us": ["s3"], "eu": []}, zones={"eu": ["eu-az1"]}),
+        {},
+    ),
+    "a region that gets its first services": (
+        state({"us": ["s3"], "eu": []}),
+        state({"us": ["s3"], "eu": ["s3"]}),
+        {
+            "newRegions": [{"code": "eu", "name": "eu"}],
+            "newRegionalServices": [{"region": "eu", "service": "s3"}],
+        },
+    ),
+    "a region that goes": (
+        state({"us": ["s3"], "eu": ["s3"]}, zones={"eu": ["eu-az1"]}, names={"eu": "Europe"}),
+        state({"us": ["s3"]}),
+        {
+            "removedRegions": [{"code": "eu", "name": "Europe"}],
+            "removedRegionalServices": [{"region": "eu", "service": "s3"}],
+            "zoneChanges": [{"region": "eu", "kind": "availability", "added": [], "removed": ["eu-az1"]}],
+        },
+    ),
+    "a region that goes before it ever had services": (
+        state({"us": ["s3"], "eu": []}, zones={"eu": ["eu-az1"]}),
+        state({"us": ["s3"]}),
+        {},
+    ),
+    "a region that loses all its services but stays": (
+        state({"us": ["s3"], "eu": ["s3"]}, zones={"eu": ["eu-az1"]}),
+        state({"us": ["s3"], "eu": []}, zones={"eu": ["eu-az1"]}),
+        {"removedRegionalServices": [{"region": "eu", "service": "s3"}]},
+    ),
+    "names": (
+        state({"us": ["s3"]}, names={"us": "US East", "s3": "S3"}),
+        state({"us": ["s3"]}, names={"us": "US East (N. Virginia)", "s3": "Amazon S3"}),
+        {
+            "renamed": [
+                {"kind": "region", "code": "us", "from": "US East", "to": "US East (N. Virginia)"},
+                {"kind": "service", "code": "s3", "from": "S3", "to": "Amazon S3"},
+            ]
+        },
+    ),
+    "two services that share one name": (
+        state({"us": ["s3"]}, names={"s3": "Storage"}),
+        state({"us": ["s3"]}, names={"s3": "Storage", "s3b": "Storage"}, nowhere=["s3b"]),
+        {"newServices": [{"code": "s3b", "name": "Storage"}]},
+    ),
+    "zones, by region and kind": (
+        state({"us": ["s3"], "eu": ["s3"]}, zones={"us": ["a", "b"]}, local_zones={"eu": ["l1"]}),
+        state({"us": ["s3"], "eu": ["s3"]}, zones={"us": ["b", "d", "c"]}, local_zones={"us": ["l1"]}),
+        {
+            "zoneChanges": [
+                {"region": "eu", "kind": "local", "added": [], "removed": ["l1"]},
+                {"region": "us", "kind": "availability", "added": ["c", "d"], "removed": ["a"]},
+                {"region": "us", "kind": "local", "added": ["l1"], "removed": []},
+            ]
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NEWS)
+def test_what_a_run_finds_changed_is_what_the_log_says(what: str) -> None:
+    before, after, expected = NEWS[what]
+
+    assert news(before, after) == expected
+
+
+def test_a_day_without_changes_has_no_entry_and_renews_the_date_and_totals() -> None:
+    history = run(
+        (0, WORLD), (1, WORLD), (2, state({"us": ["s3", "ec2"], "eu": ["s3"], "ap": []}, names={"s3": "Amazon S3"}))
+    )
+
+    assert [entry.date for entry in history.change_log] == [DAY]
+    assert (history.metadata.created, history.metadata.last_updated) == (DAY, DAY + timedelta(days=2))
+    assert history.metadata.total_regions == 3
+
+
+def test_additions_since_inception_are_those_of_the_log() -> None:
+    one, two = state({"us": ["a"]}), state({"us": ["a", "b"], "eu": ["a"]})
+
+    history = run((0, one), (1, two), (2, one), (3, two))
+
+    assert history.metadata.changes_since_inception.model_dump() == {
+        "new_regions": 2,
+        "new_services": 2,
+        "new_regional_services": 4,
+    }
+
+
+SAME_DAY: dict[str, tuple[list[State], dict[str, Any]]] = {
+    "there and back is nothing": ([state({"us": ["a", "b"]}), state({"us": ["a"]})], {}),
+    "away and back is nothing": ([state({"eu": ["x"]}), state({"us": ["a"]})], {}),
+    "a name by way of another": (
+        [state({"us": ["a"]}, names={"a": "B"}), state({"us": ["a"]}, names={"a": "C"})],
+        {"renamed": [{"kind": "service", "code": "a", "from": "a", "to": "C"}]},
+    ),
+    "a name and back": ([state({"us": ["a"]}, names={"a": "B"}), state({"us": ["a"]})], {}),
+    "a new service that is renamed": (
+        [state({"us": ["a"]}, nowhere=["n"]), state({"us": ["a"]}, nowhere=["n"], names={"n": "New"})],
+        {"newServices": [{"code": "n", "name": "New"}]},
+    ),
+    "a renamed service that goes": (
+        [state({"us": ["a"]}, names={"always": "Ever"}, nowhere=["n"]), state({"us": ["a"]}, names={"always": "Ever"})],
+        {"renamed": [{"kind": "service", "code": "always", "from": "always", "to": "Ever"}]},
+    ),
+    "zones there and back": (
+        [state({"us": ["a"]}, zones={"us": ["z1", "z2"]}), state({"us": ["a"]}, zones={"us": ["z2"]})],
+        {"zoneChanges": [{"region": "us", "kind": "availability", "added": ["z2"], "removed": []}]},
+    ),
+    "a new region that is empty again": (
+        [state({"us": ["a"], "eu": ["a"]}, zones={"eu": ["z"]}), state({"us": ["a"], "eu": []}, zones={"eu": ["z"]})],
+        {},
+    ),
+    "two additions": (
+        [state({"us": ["a", "b"]}), state({"us": ["a", "b", "c"]})],
+        {
+            "newServices": [{"code": "b", "name": "b"}, {"code": "c", "name": "c"}],
+            "newRegionalServices": [{"region": "us", "service": "b"}, {"region": "us", "service": "c"}],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SAME_DAY)
+def test_the_runs_of_one_day_make_one_entry(what: str) -> None:
+    found, expected = SAME_DAY[what]
+
+    *entries, baseline = run((0, state({"us": ["a"]})), *((1, one) for one in found)).change_log
+
+    assert said(baseline) == {}
+    assert [said(entry) for entry in entries] == ([expected] if expected else [])
+
+
+def test_changes_on_the_first_day_join_the_baseline_and_leave_it_when_they_are_undone() -> None:
+    more = state({"us": ["s3", "ec2"], "eu": ["s3", "ec2"]}, names={"s3": "Amazon S3"})
+
+    (joined,) = run((0, WORLD), (0, more)).change_log
+    (left,) = run((0, WORLD), (0, more), (0, WORLD)).change_log
+
+    assert joined.summary == (
+        "Baseline: 2 regions, 3 services, 4 pairs. After the first run: 1 new service-region pair."
+    )
+    assert said(joined) == {"newRegionalServices": [{"region": "eu", "service": "ec2"}]}
+    assert (left.summary, said(left)) == ("Baseline: 2 regions, 3 services, 3 pairs.", {})
+
+
+def test_days_come_newest_first_and_earlier_entries_stay_as_they_are() -> None:
+    days = [(day, state({"us": ["a", *(f"s{number}" for number in range(day))]})) for day in (0, 1, 1, 4)]
+
+    history = run(*days)
+
+    assert [entry.date.day for entry in history.change_log] == [27, 24, 23]
+    assert history.change_log[1:] == run(*days[:-1]).change_log
+
+
+def test_when_the_clock_has_gone_back_the_newest_entry_takes_the_news() -> None:
+    history = run((0, state({"us": ["a"]})), (5, state({"us": ["a", "b"]})), (3, state({"us": ["a", "b", "c"]})))
+
+    newest, _baseline = history.change_log
+    assert newest.date == history.metadata.last_updated == DAY + timedelta(days=5)
+    assert [one.code for one in newest.changes.new_services] == ["b", "c"]
+
+
+@pytest.mark.parametrize("later", [1, 2])
+def test_news_that_the_log_has_already_is_not_said_again(later: int) -> None:
+    before = state({"us": ["a", "b"], "eu": []}, zones={"us": ["z1"]}, names={"a": "A"})
+    after = state({"us": ["a", "c"], "eu": ["a"]}, zones={"us": ["z2"]}, names={"a": "Amazon A"})
+    history = merge(run((0, before)), before, after, DAY + timedelta(days=1))
+
+    again = merge(history, before, after, DAY + timedelta(days=later))
+
+    assert again.change_log == history.change_log
+
+
+def test_what_came_with_a_run_that_died_and_is_gone_by_the_next_is_taken_back() -> None:
+    before, died = state({"us": ["a"]}), state({"us": ["a", "b"]})
+    ahead = merge(run((0, before)), before, died, DAY + timedelta(days=1))
+
+    same_day = merge(ahead, before, before, DAY + timedelta(days=1))
+    next_day = merge(ahead, before, before, DAY + timedelta(days=2))
+
+    assert [entry.date for entry in same_day.change_log] == [DAY]
+    assert said(next_day.change_log[0]) == {
+        "removedServices": [{"code": "b", "name": "b"}],
+        "removedRegionalServices": [{"region": "us", "service": "b"}],
+    }
+
+
+@pytest.mark.parametrize("later", [1, 2])
+def test_what_is_undone_on_its_day_is_not_said_either_when_the_run_that_undid_it_died(later: int) -> None:
+    there, away = state({"us": ["a", "b"]}, names={"b": "B"}), state({"us": ["a"]})
+    ahead = merge(run((0, there), (1, away)), away, there, DAY + timedelta(days=1))
+
+    again = merge(ahead, away, there, DAY + timedelta(days=later))
+
+    assert [entry.date for entry in ahead.change_log] == [DAY]
+    assert again.change_log == ahead.change_log
+
+
+def test_a_region_that_is_carried_over_changes_nothing_and_neither_does_its_return() -> None:
+    fresh = state({"us": ["a"], "eu": ["a", "b"]})
+    stale = state({"us": ["a"], "eu": ["a", "b"]}, stale=["eu"])
+
+    assert len(run((0, fresh), (1, stale), (2, stale), (3, fresh)).change_log) == 1
+
+
+def test_a_carried_over_region_that_returns_with_a_new_service_brings_this_pair_alone() -> None:
+    stale = state({"us": ["a", "c"], "eu": ["a", "b"]}, stale=["eu"])
+
+    newest, _baseline = run(
+        (0, replace(stale)), (1, stale), (2, state({"us": ["a", "c"], "eu": ["a", "b", "c"]}))
+    ).change_log
+
+    assert said(newest) == {"newRegionalServices": [{"region": "eu", "service": "c"}]}
+
+
+def test_a_carried_over_list_does_not_take_back_what_a_run_that_died_has_logged() -> None:
+    before, died = state({"us": ["a", "b"], "eu": ["a"]}), state({"us": ["a", "b"], "eu": ["a", "b"]})
+    ahead = merge(run((0, before)), before, died, DAY + timedelta(days=1))
+    stale = state({"us": ["a", "b"], "eu": ["a"]}, stale=["eu"])
+
+    carried = merge(ahead, before, stale, DAY + timedelta(days=2))
+    returned = merge(carried, stale, died, DAY + timedelta(days=3))
+
+    assert carried.change_log == returned.change_log == ahead.change_log
+
+
+def test_a_region_announced_by_a_run_that_died_stays_announced_while_it_is_carried_over() -> None:
+    before, died = state({"us": ["a"], "eu": []}), state({"us": ["a"], "eu": ["a"]})
+    ahead = merge(run((0, before)), before, died, DAY + timedelta(days=1))
+
+    carried = merge(ahead, before, state({"us": ["a"], "eu": []}, stale=["eu"]), DAY + timedelta(days=1))
+
+    assert carried.change_log == ahead.change_log
+
+
+EMPTIED = state({"us": ["a"], "eu": []}, zones={"eu": ["z"]})
+FULL = state({"us": ["a"], "eu": ["a"]}, zones={"eu": ["z"]})
+
+
+@pytest.mark.parametrize("before", [[(0, FULL)], [(0, EMPTIED), (1, FULL)]], ids=["in the baseline", "in the log"])
+def test_a_region_that_was_empty_for_a_while_is_not_new_a_second_time(before: list[tuple[int, State]]) -> None:
+    back, *_ = run(*before, (2, EMPTIED), (3, EMPTIED), (4, FULL)).change_log
+
+    assert said(back) == {"newRegionalServices": [{"region": "eu", "service": "a"}]}
+
+
+def test_a_region_that_was_announced_and_goes_while_it_is_empty_is_removed() -> None:
+    gone, *_ = run((0, FULL), (1, EMPTIED), (2, state({"us": ["a"]}))).change_log
+
+    assert said(gone) == {
+        "removedRegions": [{"code": "eu", "name": "eu"}],
+        "zoneChanges": [{"region": "eu", "kind": "availability", "added": [], "removed": ["z"]}],
+    }
+
+
+def test_a_region_that_was_removed_and_comes_back_is_announced_once_it_has_services() -> None:
+    away = state({"us": ["a"]})
+
+    quiet = run((0, FULL), (1, away), (2, EMPTIED))
+    back = run((0, FULL), (1, away), (2, EMPTIED), (3, FULL))
+
+    assert quiet.change_log[0].date == DAY + timedelta(days=1)
+    assert [one.code for one in back.change_log[0].changes.new_regions] == ["eu"]
+
+
+def test_where_the_previous_state_is_lost_a_history_goes_on_without_inventing_news() -> None:
+    history = run((0, state({"us": ["a"]})), (1, state({"us": ["a", "b"]})))
+    found = state({"us": ["a", "b", "unheard-of"]})
+
+    assert merge(history, None, found, DAY + timedelta(days=2)).change_log == history.change_log
+
+
+def test_where_the_previous_state_is_lost_what_contradicts_the_log_is_news() -> None:
+    history = run((0, state({"us": ["a"]}, nowhere=["b"])), (1, state({"us": ["a", "b"]})))
+
+    newest, *_ = merge(history, None, state({"us": ["a"]}, nowhere=["b"]), DAY + timedelta(days=2)).change_log
+
+    assert said(newest) == {"removedRegionalServices": [{"region": "us", "service": "b"}]}
+
+
+def test_where_the_previous_names_are_lost_nothing_is_renamed_and_codes_stand_for_names() -> None:
+    before = state({"us": ["a"]}, nowhere=["gone"], names={"a": "A", "gone": "Gone"})
+    history = run((0, before))
+    after = state({"us": ["a"]}, names={"a": "Amazon A"})
+
+    newest, _baseline = merge(history, replace(before, services=None), after, DAY + timedelta(days=1)).change_log
+
+    assert said(newest) == {"removedServices": [{"code": "gone", "name": "gone"}]}
+
+
+def test_where_one_previous_name_is_lost_its_return_is_no_renaming() -> None:
+    history = run((0, WORLD))
+    services_of_another_run = state({"us": ["ec2"]}).services
+
+    history = merge(history, State(WORLD.complete_data, services_of_another_run), WORLD, DAY + timedelta(days=1))
+
+    assert len(history.change_log) == 1
+
+
+def test_a_history_that_knows_no_removals_is_gone_on_with() -> None:
+    older = ChangeHistory.from_bytes(
+        b"""{"metadata": {"created": "2025-01-01", "lastUpdated": "2026-11-22", "totalRegions": 1, "totalServices": 2,
+        "totalRegionalServices": 1, "changesSinceInception":
+        {"newRegions": 0, "newServices": 1, "newRegionalServices": 0}}, "kept": "elsewhere",
+        "changeLog": [{"date": "2026-11-22", "summary": "One service.", "changes":
+        {"newServices": [{"code": "a", "name": "a"}], "newRegionalServices": [], "newRegions": []}}]}"""
+    )
+    found = state({"us": ["a"]})
+
+    same = merge(older, found, found, DAY)
+    more = merge(older, found, state({"us": ["a", "b"]}), DAY)
+
+    assert same.change_log == older.change_log
+    assert [entry.date for entry in more.change_log] == [DAY, date(2026, 11, 22)]
+    assert more.metadata.created == date(2025, 1, 1)
+
+
+def test_a_history_without_any_entry_gets_its_first() -> None:
+    history = run((0, WORLD))
+    empty = history.model_copy(update={"change_log": (), "metadata": history.metadata})
+
+    merged = merge(empty, state({"us": ["a"]}), state({"us": ["a", "b"]}), DAY + timedelta(days=1))
+
+    assert [entry.date for entry in merged.change_log] == [DAY + timedelta(days=1)]
+
+
+CODES = ["a", "b", "c"]
+LISTS = st.lists(st.sampled_from(CODES), max_size=3, unique=True)
+NAMES = st.dictionaries(st.sampled_from(["us", "eu", *CODES]), st.sampled_from(["One", "Other"]))
+ZONES = st.dictionaries(st.sampled_from(["us", "eu"]), st.lists(st.sampled_from(["z1", "z2"]), unique=True))
+REGIONS = st.dictionaries(st.sampled_from(["us", "eu", "ap"]), LISTS, min_size=1)
+STATES = st.builds(
+    lambda offers, nowhere, names, zones: state(offers, nowhere=nowhere, names=names, zones=zones),
+    REGIONS,
+    LISTS,
+    NAMES,
+    ZONES,
+)
+RUNS = st.lists(st.tuples(st.integers(-1, 2), STATES, st.booleans(), st.integers(1, 2)), max_size=8)
+
+
+def replayed(history: ChangeHistory, first: State) -> tuple[set[str], set[tuple[str, str]], set[str]]:
+    """The services, pairs and announced regions that a reader arrives at who applies the log to the first state."""
+    by_region = first.complete_data.services_by_region.by_region
+    services = set(first.complete_data.services.services)
+    pairs = {(region, code) for region, entry in by_region.items() for code in entry.services}
+    regions = {region for region, _ in pairs}
+    for entry in reversed(history.change_log):
+        changes = entry.changes
+        removed = {(one.region, one.service) for one in changes.removed_regional_services}
+        added = {(one.region, one.service) for one in changes.new_regional_services}
+        gone, new = {one.code for one in changes.removed_services}, {one.code for one in changes.new_services}
+        left, came = {one.code for one in changes.removed_regions}, {one.code for one in changes.new_regions}
+        assert (removed - pairs, gone - services, left - regions) == (set(), set(), set())
+        assert (added & pairs, new & services, came & regions) == (set(), set(), set())
+        services, pairs, regions = services - gone | new, pairs - removed | added, regions - left | came
+    return services, pairs, regions
+
+
+@settings(max_examples=150, deadline=None)
+@given(first=STATES, runs=RUNS)
+def test_whoever_replays_the_log_arrives_at_what_is_there(
+    first: State, runs: Sequence[tuple[int, State, bool, int]]
+) -> None:
+    """A run may die between log and data (so the next compares with older data), or write the log twice."""
+    history, published, day = merge(None, None, first, DAY), first, 0
+    for passed, found, dies, times in runs:
+        day += passed
+        for _ in range(times):
+            history = merge(history, published, found, DAY + timedelta(days=day))
+        published = published if dies else found
+
+        log = history.change_log
+        data = found.complete_data
+        by_region = data.services_by_region.by_region
+        services, pairs, regions = replayed(history, first)
+        assert services == set(data.services.services)
+        assert pairs == {(region, code) for region, entry in by_region.items() for code in entry.services}
+        assert {region for region, _ in pairs} <= regions <= set(by_region)
+        assert [entry.date for entry in log] == sorted({entry.date for entry in log}, reverse=True)
+        assert all(said(entry) for entry in log[:-1])
+        assert all(one.code in {r for r, _ in pairs} for one in log[0].changes.new_regions)
+        assert ChangeHistory.from_bytes(history.to_bytes()) == history
+        assert merge(history, found, found, DAY + timedelta(days=day + 1)).change_log == log

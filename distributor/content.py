@@ -9,6 +9,7 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from shared.contract import FILES, CompleteData
+from shared.text import first_error
 
 MOST_NAMES = 1000  # the errors of a hostile file's hundred thousand regions would fill the memory
 
@@ -34,9 +35,7 @@ def check(name: str, body: bytes) -> datetime | None:
     try:
         checked = model.from_bytes(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        msg = f"breaks the contract of {name} in {error.error_count()} place(s); {where}: {first['msg']}"
+        msg = f"breaks the contract of {name} in {error.error_count()} place(s); {first_error(error)}"
         raise UnfitError(msg) from error
     return checked.metadata.timestamp if isinstance(checked, CompleteData) else None
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote_plus
 
-from distributor.correlation import sane
-from shared.observability import printable
+from shared.text import correlation_id, printable
 
 SUPPORTED_MAJOR_VERSION = (
     "2"  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
@@ -128,7 +127,7 @@ def _from_s3(record: object) -> Notice:
         return Malformed(encoded or "", "eventName, s3.bucket.name or s3.object.key is missing or not text")
     if not name.startswith("ObjectCreated:"):
         return Irrelevant(encoded, f"{printable(name)} does not write an object")
-    request_id = sane(_text(record, "responseElements", "x-amz-request-id"))
+    request_id = correlation_id(_text(record, "responseElements", "x-amz-request-id"))
     return from_form(bucket, encoded, _time(_text(record, "eventTime")), request_id)
 
 
@@ -150,7 +149,7 @@ def _from_eventbridge(kind: str, detail: object, time: object) -> Notice:
     if not bucket or not key:
         return Malformed(key or "", "detail.bucket.name or detail.object.key is missing or not text")
     # EventBridge gives the key as it is
-    return Changed(bucket, key, _time(time), sane(_text(detail, "request-id")))
+    return Changed(bucket, key, _time(time), correlation_id(_text(detail, "request-id")))
 
 
 def _text(record: object, *path: str) -> str | None:

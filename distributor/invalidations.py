@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from distributor.outcomes import Copied, NotQueued, Outcome
 from distributor.settings import Location
+from shared.text import utc_stamp
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -43,7 +44,7 @@ class InvalidationQueue:
             for one in outcomes
             if isinstance(one, Copied) and one.task.destination == self.website
         }
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = utc_stamp(datetime.now(UTC))
         reasons = send(self.client, self.url, [Message(_body(one, now)) for one in published.values()])
         return [
             NotQueued(copied.task.source_key, reason)

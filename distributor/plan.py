@@ -8,7 +8,7 @@ from functools import cache
 from distributor.events import Changed, Irrelevant, Malformed, Notice, Unsupported
 from distributor.outcomes import Cause, Decision, Failed, Publish, Rejected, Skipped
 from distributor.settings import DistributorSettings, Location
-from shared.observability import printable
+from shared.text import printable
 
 LONGEST_KEY = 1024  # bytes; https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 

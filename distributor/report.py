@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from distributor.outcomes import Cause, Copied, Failed, Gone, NotQueued, Outcome, Rejected, Skipped
 from distributor.settings import Location
-from shared.observability import printable
+from shared.text import printable
 
 KINDS = (Copied, Gone, Skipped, Rejected, Failed)
 

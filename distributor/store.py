@@ -13,9 +13,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
-from distributor.correlation import sane
 from distributor.outcomes import Publish
 from distributor.settings import Location
+from shared.text import correlation_id, utc_stamp
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -70,7 +70,8 @@ class Store:
                 if answer["ContentLength"] > self.limit:
                     msg = f"{answer['ContentLength']} bytes, over the limit of {self.limit} (MAX_OBJECT_BYTES)"
                     raise TooLargeError(msg)
-                return SourceObject(answer["ETag"], body.read(), sane(answer.get("Metadata", {}).get("run-id")))
+                run_id = correlation_id(answer.get("Metadata", {}).get("run-id"))
+                return SourceObject(answer["ETag"], body.read(), run_id)
         except ClientError as error:
             if _code(error) == "NoSuchKey":
                 return None
@@ -135,7 +136,7 @@ def provenance(task: Publish, now: datetime) -> dict[str, str]:
     if len(key) > LONGEST_METADATA_VALUE:
         key = f"sha256:{hashlib.sha256(task.source_key.encode()).hexdigest()}"
     return {
-        "distributed-at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "distributed-at": utc_stamp(now),
         "source-bucket": task.source.bucket,
         "source-key": key,
     }

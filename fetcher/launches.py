@@ -24,7 +24,7 @@ from defusedxml.ElementTree import ParseError, XMLParser
 from pydantic import TypeAdapter
 
 from shared import contract
-from shared.observability import printable
+from shared.text import printable
 
 # CloudFront answers 403 to clients without a User-Agent.
 _HEADERS: Final = {"User-Agent": contract.TOOL, "Accept": "application/rss+xml, application/xml, text/xml"}

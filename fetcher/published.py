@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from fetcher.source import Found, SourceBucket
 from shared import contract
+from shared.text import first_error
 
 READ = (contract.COMPLETE_DATA_FILE, contract.SERVICES_FILE, contract.CHANGE_HISTORY_FILE)
 
@@ -40,8 +41,7 @@ def read_published(bucket: SourceBucket) -> Published:
         try:
             return model.from_bytes(found[name].body)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            unreadable[name] = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+            unreadable[name] = first_error(error)
             return None
 
     return Published(

@@ -7,7 +7,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from fetcher.run import Finished
 from shared import contract
-from shared.observability import printable
+from shared.text import printable, utc_stamp
 
 MOST_NAMED = 20
 
@@ -25,7 +25,7 @@ def summarize(finished: Finished, seconds: float) -> dict[str, Any]:
     summary = finished.documents.complete_data.services_by_region.summary
     return {
         "runId": metadata.run_id,
-        "timestamp": metadata.timestamp.isoformat().replace("+00:00", "Z"),
+        "timestamp": utc_stamp(metadata.timestamp, "seconds"),
         **metadata.counts.model_dump(by_alias=True),
         "fetchedRegions": summary.fetched_regions,
         "cachedRegions": summary.cached_regions,

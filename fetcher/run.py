@@ -24,6 +24,7 @@ from fetcher.ssm.endpoint import Traffic
 from fetcher.ssm.parameter_store import connect
 from fetcher.ssm.readings import Readings
 from shared import contract
+from shared.text import first_error, utc_stamp
 from shared.tracing import traced
 
 MARGIN_SECONDS = 30.0  # of the function's time: for the feed of launches and the writes
@@ -55,9 +56,7 @@ def read_request(event: object) -> Request:
     try:
         return Request.model_validate(event or {})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        msg = f"an event may hold regions and accept_shrink, nothing else; {where}: {first['msg']}"
+        msg = f"an event may hold regions and accept_shrink, nothing else; {first_error(error)}"
         raise RequestError(msg) from error
 
 
@@ -206,7 +205,7 @@ def _about(documents: Documents, reading: Reading) -> dict[str, str]:
     """Where a file comes from, as metadata of its object."""
     metadata = documents.complete_data.metadata
     return {
-        "generated-at": metadata.timestamp.isoformat().replace("+00:00", "Z"),
+        "generated-at": utc_stamp(metadata.timestamp, "seconds"),
         "schema-version": metadata.version,
         "run-id": metadata.run_id,
         "ssm-calls": str(reading.traffic.calls),

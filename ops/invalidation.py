@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ops.stack import DeployedStack, StackError
+from shared.text import utc_stamp
 
 TEN = 10  # the most that one request to SQS takes
 
@@ -50,7 +51,7 @@ def ask(stack: DeployedStack, keys: Sequence[str], now: datetime) -> list[Asked]
 
 def message(key: str, now: datetime) -> str:
     """As the distributor writes it; the id marks every line of the log that is about this request."""
-    time = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    time = utc_stamp(now)
     return json.dumps({"key": key, "etag": "", "correlation_id": correlation_id(now), "time": time})
 
 

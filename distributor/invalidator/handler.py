@@ -17,8 +17,9 @@ from distributor.invalidator import cloudfront, redelivery
 from distributor.invalidator.messages import Batch, decode
 from distributor.invalidator.requests import Answer, Created, Deferred, Refused, decide, invalidations, is_reachable
 from distributor.settings import InvalidatorSettings
-from shared.observability import logger_for, metrics_for, printable
+from shared.observability import logger_for, metrics_for
 from shared.settings import read_settings
+from shared.text import printable
 from shared.tracing import traced
 
 SERVICE = "invalidator"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from pydantic.alias_generators import to_camel
 
-from distributor.correlation import sane
+from shared.text import correlation_id, first_error
 
 FIRST_DELAY, LONGEST_DELAY = 20, 900  # seconds
 
@@ -93,10 +93,8 @@ def _decode(delivery: Delivery) -> Published | Refusal:
     try:
         body = _Body.model_validate_json(delivery.body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the message"
-        return Refusal(delivery, f"not a message of the distributor: {where}: {first['msg']}")
-    return Published(delivery, body.key, sane(body.correlation_id))
+        return Refusal(delivery, f"not a message of the distributor: {first_error(error)}")
+    return Published(delivery, body.key, correlation_id(body.correlation_id))
 
 
 def delay(receives: int, jitter: float) -> int:

@@ -18,7 +18,7 @@ from distributor.plan import decide
 from distributor.publish import carry_out
 from distributor.report import KINDS, describe
 from distributor.sweeper.comparison import Drift, compare
-from shared.observability import printable
+from shared.text import printable
 
 BATCH = 200
 MARGIN_MS = 60_000  # for the batch under way and for handing on the rest

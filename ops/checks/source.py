@@ -17,6 +17,7 @@ from shared.contract import (
     Regions,
     Services,
 )
+from shared.text import first_error
 
 GROUP = "Source bucket"
 
@@ -90,7 +91,5 @@ def _breach(name: str, body: bytes) -> str:
     try:
         FILES[name].from_bytes(body)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        return f"{where + ': ' if where else ''}{first['msg']}"
+        return first_error(error)
     return ""

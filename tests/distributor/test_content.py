@@ -83,7 +83,7 @@ def test_a_breach_of_the_document_as_a_whole_is_named_too() -> None:
     broken = json.loads(encode(COMPLETE))
     broken["servicesByRegion"]["byRegion"].pop("us-east-1")
 
-    with pytest.raises(UnfitError, match="the document: .*exactly the codes"):
+    with pytest.raises(UnfitError, match=r"place\(s\); servicesByRegion.*exactly the codes"):
         check("complete-data.json", encode(broken))
 
 

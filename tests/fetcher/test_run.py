@@ -308,7 +308,7 @@ def test_an_event_is_a_request() -> None:
 
 @pytest.mark.parametrize(
     ("event", "words"),
-    [({"acceptShrink": True}, "acceptShrink: Extra"), ({"regions": "x"}, "regions: Input"), (7, ": In")],
+    [({"acceptShrink": True}, "acceptShrink: Extra"), ({"regions": "x"}, "regions: Input"), (7, "In")],
 )
 def test_an_event_that_holds_something_else_is_refused(event: object, words: str) -> None:
     with pytest.raises(RequestError, match=f"regions and accept_shrink, nothing else; {words}"):

@@ -1,0 +1,37 @@
+"""Clients of AWS. The one place that says how often and how long anything waits for an answer."""
+
+from typing import Any, Final, NamedTuple
+
+import boto3
+from botocore.config import Config
+
+
+class Patience(NamedTuple):
+    """Requests sent at most, and the seconds that each waits for a connection and for an answer."""
+
+    attempts: int
+    connect: int
+    read: int
+
+
+FETCHING: Final = Patience(5, 5, 30)
+# A request that was given up may still land, but within the minute that the publishing protocol allows.
+PUBLISHING: Final = Patience(3, 2, 8)
+KEEPING_FAILURES: Final = Patience(3, 2, 8)
+# The copy is made. If the queue does not answer within ten seconds, the failure queue keeps the key.
+QUEUEING_INVALIDATIONS: Final = Patience(2, 1, 3)
+# Asked once: what fails goes back to the queue, which has more patience than the SDK.
+INVALIDATING: Final = Patience(1, 2, 10)
+HANDING_ON: Final = Patience(3, 5, 30)
+
+
+def connect(service: str, patience: Patience) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    """A client for one task. Threads may share it."""
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
+        connect_timeout=patience.connect,
+        read_timeout=patience.read,
+        tcp_keepalive=True,
+    )
+    client: Any = boto3.client
+    return client(service, config=config)

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.crawl import client_table, crawl_table
 from benchmarks.reliability import load_table, search_table, storm_table
+from benchmarks.sync import sync_table
 from cloud.embedded import EmbeddedCloud
 from cloud.environment import isolate
 from cloud.template import ROOT
@@ -33,6 +34,7 @@ def main() -> None:
     subjects = {
         "zips": _zips,
         "job": _main_job,
+        "sync": sync_table,
         "client": client_table,
         "crawl": crawl_table,
         "storm": storm_table,

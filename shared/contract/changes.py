@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import FailFast, Field, NonNegativeInt, model_validator
+from pydantic.alias_generators import to_camel
 
 from shared.contract.document import Code, Codes, Date, Document, Text, require, require_sorted
 
@@ -56,14 +57,12 @@ class Changes(Document):
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
-        require_sorted((one.code for one in self.new_services), "newServices")
-        require_sorted((one.code for one in self.new_regions), "newRegions")
-        require_sorted((one.code for one in self.removed_services), "removedServices")
-        require_sorted((one.code for one in self.removed_regions), "removedRegions")
-        require_sorted(((one.region, one.service) for one in self.new_regional_services), "newRegionalServices")
-        require_sorted(((one.region, one.service) for one in self.removed_regional_services), "removedRegionalServices")
-        require_sorted(((one.kind, one.code) for one in self.renamed), "renamed")
-        require_sorted(((one.region, one.kind) for one in self.zone_changes), "zoneChanges")
+        for field in ("new_services", "new_regions", "removed_services", "removed_regions"):
+            require_sorted((item.code for item in getattr(self, field)), to_camel(field))
+        for field in ("new_regional_services", "removed_regional_services"):
+            require_sorted(((item.region, item.service) for item in getattr(self, field)), to_camel(field))
+        require_sorted(((item.kind, item.code) for item in self.renamed), "renamed")
+        require_sorted(((zones.region, zones.kind) for zones in self.zone_changes), "zoneChanges")
         return self
 
 

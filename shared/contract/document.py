@@ -13,7 +13,7 @@ _DATE = r"^\d{4}-\d\d-\d\d$"
 _RFC_822 = r"^([A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(:\d\d)? ([A-Z]{1,4}|[+-]\d{4})$"
 
 
-def _written_out(value: object) -> object:
+def _require_stamp(value: object) -> object:
     if not isinstance(value, str):
         return value
     if not re.fullmatch(_TIMESTAMP, value):
@@ -22,14 +22,14 @@ def _written_out(value: object) -> object:
     return datetime.fromisoformat(value)
 
 
-def _in_utc(value: datetime) -> datetime:
+def _require_utc(value: datetime) -> datetime:
     if value.utcoffset() != timedelta(0):
         msg = "must be in UTC"
         raise ValueError(msg)
     return value.astimezone(UTC)
 
 
-def _day(value: object) -> object:
+def _require_date(value: object) -> object:
     if not isinstance(value, str):
         return value
     if not re.fullmatch(_DATE, value):
@@ -38,18 +38,20 @@ def _day(value: object) -> object:
     return date.fromisoformat(value)
 
 
-def _sorted_and_unique(codes: tuple[str, ...]) -> tuple[str, ...]:
+def _require_sorted_and_unique(codes: tuple[str, ...]) -> tuple[str, ...]:
     require_sorted(codes, "the list")
     return codes
 
 
 Timestamp = Annotated[
     AwareDatetime,
-    BeforeValidator(_written_out),
-    AfterValidator(_in_utc),
+    BeforeValidator(_require_stamp),
+    AfterValidator(_require_utc),
     Field(description="ISO 8601, in UTC.", json_schema_extra={"pattern": _TIMESTAMP}),
 ]
-Date = Annotated[date, BeforeValidator(_day), Field(description="A day in UTC.", json_schema_extra={"pattern": _DATE})]
+Date = Annotated[
+    date, BeforeValidator(_require_date), Field(description="A day in UTC.", json_schema_extra={"pattern": _DATE})
+]
 Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
 RfcDate = Annotated[str, Field(pattern=_RFC_822, description="RFC 822 date with a time.")]
 Code = Annotated[str, Field(min_length=1)]
@@ -57,7 +59,7 @@ Text = Annotated[str, Field(pattern=r"\S")]
 Codes = Annotated[
     tuple[Code, ...],
     FailFast(),
-    AfterValidator(_sorted_and_unique),
+    AfterValidator(_require_sorted_and_unique),
     Field(description="Sorted and free of duplicates.", json_schema_extra={"uniqueItems": True}),
 ]
 

@@ -1,80 +1,69 @@
-"""A Lambda event in, one notice for each record out. The only module that knows the shapes of events.
+"""A raw Lambda event in, what it requests out: its notices and how to answer. The only module that looks into events.
 
 A notice says that a key may have changed; it is never a command with content, so ETag, size, version and sequencer
 are not read. Keys are decoded here, once: past this module a key is the real key.
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 from urllib.parse import unquote_plus
 
+from distributor.notices import (
+    BATCH_SCHEMA_VERSION,
+    Asynchronous,
+    BatchJob,
+    Changed,
+    Direct,
+    Irrelevant,
+    Malformed,
+    Notice,
+    Request,
+    Unsupported,
+)
 from shared.text import correlation_id, printable
 
-SUPPORTED_MAJOR_VERSION = (
-    "2"  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-)
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+SUPPORTED_MAJOR_VERSION = "2"
 
 
 class EnvelopeError(ValueError):
     """The event is of no known shape. A retry does not help, but Lambda then keeps the event on the failure queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """The object may have been written. `bucket` is None where a person or the sweeper names only keys of the source.
-
-    `event_time` is None, and `request_id`, of the request that wrote the object, empty where the event gives none that
-    can be read.
-    """
-
-    bucket: str | None
-    key: str
-    event_time: datetime | None = None
-    request_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Irrelevant:
-    """A record that asks for nothing, such as a deletion or a test event."""
-
-    key: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Malformed:
-    """A record that can never be understood. `key` is what of it can be shown."""
-
-    key: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unsupported:
-    """A record of a version of the event format that this code was not written for."""
-
-    key: str
-    reason: str
-
-
-Notice = Changed | Irrelevant | Malformed | Unsupported
-
-
-def is_direct(event: object) -> bool:
-    """Whether the event is `{"keys": [...]}`, of somebody who waits for the answer."""
-    return isinstance(event, dict) and "keys" in event
-
-
-def decode(event: object) -> tuple[Notice, ...]:
-    """The notices of an event.
+def decode(event: object) -> Request:
+    """The notices of an event, and how to answer it.
 
     Known are: events of S3 itself, bare or in SQS or SNS messages; EventBridge events of S3; the record that Lambda
-    keeps of an event that failed for good; and `{"keys": [...]}`, real keys of the source bucket, for operators.
-    EnvelopeError if the event as a whole is not understood; a record that is not becomes a notice of its own.
+    keeps of an event that failed for good; `{"keys": [...]}`, real keys of the source bucket, for operators; and the
+    tasks of S3 Batch Operations. EnvelopeError if the event as a whole is not understood; a record that is not becomes
+    a notice of its own.
     """
-    return tuple(_notices(event))
+    match event:
+        case dict() if "invocationSchemaVersion" in event:
+            return _from_job(event)
+        case {"keys": _}:
+            return Request(tuple(_notices(event)), Direct())
+        case _:
+            return Request(tuple(_notices(event)), Asynchronous())
+
+
+def _from_job(event: Mapping[str, Any]) -> Request:
+    """A version id in the manifest is not looked at: publishing always brings the present state."""
+    try:
+        if event["invocationSchemaVersion"] != BATCH_SCHEMA_VERSION:
+            version = event["invocationSchemaVersion"]
+            msg = f"the job's schema version is {version!r}; create it with {BATCH_SCHEMA_VERSION}"
+            raise EnvelopeError(msg)
+        notices = {
+            str(task["taskId"]): _from_form(str(task["s3Bucket"]), str(task["s3Key"])) for task in event["tasks"]
+        }
+    except (KeyError, TypeError) as error:
+        msg = f"not an event of S3 Batch Operations: {type(error).__name__} {error}"
+        raise EnvelopeError(msg) from error
+    keys = {task: notice.key for task, notice in notices.items()}
+    return Request(tuple(notices.values()), BatchJob(event.get("invocationId"), keys))
 
 
 def _notices(event: object) -> Iterator[Notice]:
@@ -128,10 +117,10 @@ def _from_s3(record: object) -> Notice:
     if not name.startswith("ObjectCreated:"):
         return Irrelevant(encoded, f"{printable(name)} does not write an object")
     request_id = correlation_id(_text(record, "responseElements", "x-amz-request-id"))
-    return from_form(bucket, encoded, _time(_text(record, "eventTime")), request_id)
+    return _from_form(bucket, encoded, _time(_text(record, "eventTime")), request_id)
 
 
-def from_form(
+def _from_form(
     bucket: str, encoded: str, event_time: datetime | None = None, request_id: str = ""
 ) -> Changed | Malformed:
     """The notice for a key that S3 encoded as in a form, + for a space."""
@@ -148,7 +137,7 @@ def _from_eventbridge(kind: str, detail: object, time: object) -> Notice:
         return Irrelevant(key or "", f"{printable(kind)} does not write an object")
     if not bucket or not key:
         return Malformed(key or "", "detail.bucket.name or detail.object.key is missing or not text")
-    # EventBridge gives the key as it is
+    # EventBridge gives the key as it is, not encoded.
     return Changed(bucket, key, _time(time), correlation_id(_text(detail, "request-id")))
 
 

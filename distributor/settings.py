@@ -1,4 +1,4 @@
-"""The distributor's environment."""
+"""The environment of the distributor, the sweeper and the invalidator."""
 
 from typing import Annotated, NamedTuple, Self
 
@@ -26,8 +26,14 @@ def _locations(places: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(place.split("/", 1)) for place in places)
 
 
-class DistributorSettings(Settings):
-    """What is published, from where, to where and under which headers.
+class HeaderSettings(Settings):
+    """The headers of what is published."""
+
+    cache_control: HeaderValue = "public, max-age=300"
+
+
+class DistributorSettings(HeaderSettings):
+    """What is published, from where and to where.
 
     The owners are account ids: a bucket of that name that belongs to another account is refused. Empty: not checked.
     `replica_destinations` are further places that get every file, written `bucket/prefix` with commas between.
@@ -37,7 +43,6 @@ class DistributorSettings(Settings):
     source_prefix: KeyPrefix = "aws-data"
     distribution_bucket: BucketName
     distribution_prefix: KeyPrefix = "data"
-    cache_control: HeaderValue = "public, max-age=300"
     publish_patterns: Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)] = ("*.json",)
     max_object_bytes: int = Field(default=10_000_000, gt=0, le=COPY_LIMIT_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
@@ -83,8 +88,8 @@ def _distinct(value: str) -> tuple[str, ...]:
 class InvalidatorSettings(Settings):
     """Which distributions show the website bucket, and how its keys become their paths.
 
-    `cloudfront_distribution_id` holds one id, or several with commas between. The origin path is theirs: with `/site`
-    the key `site/data/x.json` is shown as `/data/x.json`. More paths than the most become one wildcard.
+    `cloudfront_distribution_id` holds one id, or several with commas between. With the origin path `/site` the
+    key `site/data/x.json` is shown as `/data/x.json`. More paths than `max_invalidation_paths` become one wildcard.
     """
 
     cloudfront_distribution_id: Annotated[tuple[DistributionId, ...], BeforeValidator(_distinct), Field(min_length=1)]
@@ -94,5 +99,5 @@ class InvalidatorSettings(Settings):
     failure_queue_url: NonBlank
 
 
-def _nested(one: str, other: str) -> bool:
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+def _nested(prefix: str, other: str) -> bool:
+    return f"{prefix}/".startswith(f"{other}/") or f"{other}/".startswith(f"{prefix}/")

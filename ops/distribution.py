@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from distributor.events import Changed, EnvelopeError, decode
+from distributor.events import EnvelopeError, decode
+from distributor.notices import Changed
 from distributor.plan import compile_glob
 from ops.stack import DeployedStack, InvocationError
 
@@ -153,7 +154,7 @@ def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:
 def _keys(event: object) -> tuple[str, ...]:
     """The keys of an event if each of its records names one; else none, and it is tried again as it is."""
     try:
-        notices = decode(event)
+        notices = decode(event).notices
     except EnvelopeError:
         return ()
     changed = [notice for notice in notices if isinstance(notice, Changed)]

@@ -2,12 +2,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from distributor.events import Changed, Irrelevant, Malformed, Notice, Unsupported
+from distributor.notices import Changed, Irrelevant, Malformed, Notice, Unsupported
 from distributor.outcomes import Cause, Failed, Publish, Rejected, Skipped
 from distributor.plan import plan
 from distributor.settings import DistributorSettings, Location
 from shared.settings import read_settings
-from tests.distributor.world import ENVIRONMENT, SOURCE, WEBSITE
+from tests.distributor.world import ENVIRONMENT, HEADERS, SOURCE, WEBSITE, task
 
 
 def decide(key: str, **environment: str) -> object:
@@ -31,13 +31,13 @@ def decide(key: str, **environment: str) -> object:
     ],
 )
 def test_ordinary_keys_are_published_under_their_own_name(name: str) -> None:
-    assert decide(f"aws-data/{name}") == Publish(SOURCE, WEBSITE, name)
+    assert decide(f"aws-data/{name}") == task(name)
 
 
 def test_a_task_knows_both_keys() -> None:
-    task = Publish(Location("a", "in/put"), Location("b", "out"), "x.json")
+    nested = Publish(Location("a", "in/put"), Location("b", "out"), "x.json", HEADERS)
 
-    assert (task.source_key, task.destination_key) == ("in/put/x.json", "out/x.json")
+    assert (nested.source_key, nested.destination_key) == ("in/put/x.json", "out/x.json")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_every_destination_gets_a_task_of_its_own() -> None:
 
     tasks = plan([Changed("my-source", "aws-data/x.json")], settings)
 
-    assert tasks == tuple(Publish(SOURCE, place, "x.json") for place in (WEBSITE, Location("mirror", "data")))
+    assert tasks == tuple(Publish(SOURCE, place, "x.json", HEADERS) for place in (WEBSITE, Location("mirror", "data")))
 
 
 def test_notices_that_are_no_change_keep_their_reason(settings: DistributorSettings) -> None:
@@ -144,7 +144,7 @@ def test_notices_that_are_no_change_keep_their_reason(settings: DistributorSetti
 def test_a_task_carries_the_events_time_and_request_on() -> None:
     notice = Changed("my-source", "aws-data/x.json", datetime(2026, 11, 23, tzinfo=UTC), "request-1")
 
-    (task,) = plan([notice], read_settings(DistributorSettings, ENVIRONMENT))
+    (decision,) = plan([notice], read_settings(DistributorSettings, ENVIRONMENT))
 
-    assert isinstance(task, Publish)
-    assert (task.event_time, task.request_id) == (notice.event_time, "request-1")
+    assert isinstance(decision, Publish)
+    assert (decision.event_time, decision.request_id) == (notice.event_time, "request-1")

@@ -1,6 +1,6 @@
 import pytest
 
-from distributor.settings import DistributorSettings, Location
+from distributor.settings import DistributorSettings, InvalidatorSettings, Location
 from shared.settings import ConfigurationError, read_settings
 from tests.distributor.world import ENVIRONMENT
 
@@ -77,3 +77,30 @@ def test_one_bucket_with_prefixes_apart_is_taken() -> None:
     settings = read_settings(DistributorSettings, ENVIRONMENT | {"DISTRIBUTION_BUCKET": "my-source"})
 
     assert settings.source.bucket == settings.destinations[0].bucket
+
+
+INVALIDATOR = {
+    "CLOUDFRONT_DISTRIBUTION_ID": "E1",
+    "INVALIDATION_QUEUE_URL": "http://queue",
+    "FAILURE_QUEUE_URL": "http://failures",
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CLOUDFRONT_DISTRIBUTION_ID", ""),
+        ("CLOUDFRONT_DISTRIBUTION_ID", "https://d111111abcdef8.cloudfront.net"),
+        ("DISTRIBUTION_ORIGIN_PATH", "site"),
+        ("DISTRIBUTION_ORIGIN_PATH", "/site/"),
+        ("MAX_INVALIDATION_PATHS", "0"),
+        ("MAX_INVALIDATION_PATHS", "3001"),
+        ("INVALIDATION_QUEUE_URL", " "),
+        ("FAILURE_QUEUE_URL", ""),
+    ],
+)
+def test_an_odd_variable_of_the_invalidator_is_refused_by_its_name(variable: str, value: str) -> None:
+    read_settings(InvalidatorSettings, INVALIDATOR)
+
+    with pytest.raises(ConfigurationError, match=variable):
+        read_settings(InvalidatorSettings, INVALIDATOR | {variable: value})

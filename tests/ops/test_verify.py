@@ -500,7 +500,7 @@ def test_an_edge_may_be_behind_for_as_long_as_max_age(observed: Observed) -> Non
 
     def at_second(second: int) -> dict[str, Check]:
         now = website.last_modified + timedelta(seconds=second)
-        checks = check_edge("regions.json", behind, website, cache_control(observed), now)
+        checks = check_edge("regions.json", behind, website, cache_control("regions.json", observed), now)
         return {check.name: check for check in checks}
 
     sentence = "regions.json has the website bucket's bytes"

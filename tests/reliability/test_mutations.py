@@ -11,13 +11,13 @@ import pytest
 from cloud.template import ROOT
 
 EVENTS, PLAN, CONTENT, STORE = "events.py", "plan.py", "content.py", "store.py"
-PUBLISH, REPORT, FAILURES, HANDLER = "publish.py", "report.py", "failures.py", "handler.py"
+PUBLISH, QUEUES, HANDLER = "publish.py", "queues.py", "handler.py"
+FOLLOW_UP, ANSWERS = "follow_up.py", "answers.py"
 COMPARISON, SWEEP, SWEEPER = "sweeper/comparison.py", "sweeper/sweep.py", "sweeper/handler.py"
 MESSAGES, REQUESTS, CLOUDFRONT, REDELIVERY, INVALIDATOR = (
     *("invalidator/messages.py", "invalidator/requests.py", "invalidator/cloudfront.py"),
     *("invalidator/redelivery.py", "invalidator/handler.py"),
 )
-ASK = "invalidations.py"
 STORM = "../reliability/test_invalidation_storm"
 
 MUTATIONS: list[tuple[str, str, str, str]] = [
@@ -25,7 +25,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (EVENTS, 'errors="strict"', 'errors="replace"', "test_events"),
     (EVENTS, 'startswith("ObjectCreated:")', 'startswith("Object")', "test_events"),
     (EVENTS, "or version.partition", "and version.partition", "test_events"),
-    (EVENTS, "return Changed(bucket, key, _time(time), sane", "return from_form(bucket, key, _time(time), sane", "test_events"),
+    (EVENTS, "return Changed(bucket, key, _time(time), correlation", "return _from_form(bucket, key, _time(time), correlation", "test_events"),
     (EVENTS, "except (ValueError, RecursionError)", "except (ZeroDivisionError, RecursionError)", "test_events"),
     (PLAN, "key.removeprefix(prefix)", "key.lstrip(prefix)", "test_plan"),
     (PLAN, "notice.bucket not in {None, settings.source_bucket}", "False", "test_plan"),
@@ -35,7 +35,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (PLAN, '{"", ".", ".."}.isdisjoint', "{None}.isdisjoint", "test_plan"),
     (PLAN, 'if "\\\\" in name', "if False", "test_plan"),
     (CONTENT, "parse_constant=_refuse_constant,", "", "test_content"),
-    (CONTENT, "partial(_without_duplicates, most_names)", "dict", "test_content"),
+    (CONTENT, "partial(_without_duplicates, max_names)", "dict", "test_content"),
     (CONTENT, 'text.startswith("\\ufeff")', "False", "test_content"),
     (CONTENT, "except RecursionError", "except ZeroDivisionError", "test_content"),
     (CONTENT, "model.from_bytes(body)", "model", "test_content"),
@@ -47,6 +47,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (STORE, "if _status(error) == HTTPStatus.NOT_FOUND:", "if _status(error) in {403, 404}:", "test_publish"),
     (STORE, "HTTPStatus.PRECONDITION_FAILED, ", "", "test_publish"),
     (STORE, 'MetadataDirective="REPLACE",', 'MetadataDirective="COPY",', "test_store"),
+    (STORE, "CacheControl=task.headers.cache_control,\n", "\n", "test_store"),
     (STORE, "quote(task.source_key)", "task.source_key", "test_store"),
     (STORE, 'answer["ContentLength"] > self.limit', 'answer["ContentLength"] >= self.limit', "test_publish"),
     (PUBLISH, "in {source.etag, None}", "is not False", "test_publish"),
@@ -54,42 +55,45 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (PUBLISH, "data_time = check(task.name, source.body)", "data_time = None", "test_publish"),
     (PUBLISH, "except Exception as error:", "except ZeroDivisionError as error:", "test_publish"),
     (PUBLISH, "if decision is not first and not has_time()", "if False", "test_publish"),
-    (REPORT, "isinstance(outcome, Failed)]", "False]", "test_report"),
-    (REPORT, " and outcome.task.destination == website", "", "test_report"),
-    (FAILURES, "isinstance(outcome, Rejected)", "False", "test_failures"),
-    (HANDLER, "        raise_if_failed(outcomes)\n", "", "test_handler"),
-    (HANDLER, "        dependencies().failures.keep(outcomes)\n", "", "test_handler"),
-    (COMPARISON, "theirs.name.encode() < ours.name.encode()", "theirs.name.encode() > ours.name.encode()", "sweeper/test_comparison"),
+    (ANSWERS, "isinstance(outcome, Failed)]", "False]", "test_answers"),
+    (FOLLOW_UP, " and copied.task.destination == website", "", "test_follow_up"),
+    (QUEUES, "isinstance(outcome, Rejected)", "False", "test_queues"),
+    (ANSWERS, "        raise_if_failed(outcomes)\n", "        pass\n", "test_handler"),
+    (ANSWERS, "by_key[key]", "outcomes", "test_answers"),
+    (HANDLER, "isinstance(request.reply, Asynchronous)", "False", "test_handler"),
+    (HANDLER, "isinstance(request.reply, Asynchronous)", "True", "test_handler"),
+    (COMPARISON, "copy.name.encode() < original.name.encode()", "copy.name.encode() > original.name.encode()", "sweeper/test_comparison"),
     (COMPARISON, ".strip('\"')", "", "sweeper/test_comparison"),
     (SWEEP, "if not isinstance(task, Publish):\n                continue", "assert isinstance(task, Publish)", "sweeper/test_handler"),
-    (SWEEP, "[] if asked.dry_run else ", "", "sweeper/test_handler"),
+    (SWEEP, "[] if request.dry_run else ", "", "sweeper/test_handler"),
     (SWEEP, '"after": after}', '"after": ""}', "sweeper/test_handler"),
-    (SWEEPER, "        made.failures.keep_not_queued(not_queued)\n", "", "sweeper/test_handler"),
-    (HANDLER, "    made.failures.keep_not_queued(not_queued)\n", "", "test_handler"),
-    (HANDLER, "    invalidate(outcomes)\n", "", "test_handler"),
-    (FAILURES, "if not_queued and not self.url", "if False", "test_failures"),
+    (SWEEPER, "        follow_up(outcomes", "        (lambda *_, **__: None)(outcomes", "sweeper/test_handler"),
+    (HANDLER, "    follow_up(outcomes", "    (lambda *_, **__: None)(outcomes", "test_handler"),
+    (FOLLOW_UP, "    dependencies.failures.keep_not_queued(not_queued)\n", "", "test_follow_up"),
+    (FOLLOW_UP, "dependencies.invalidations.send(outcomes)", "[]", "test_follow_up"),
+    (QUEUES, "if not_queued and not self.url", "if False", "test_queues"),
     (PUBLISH, "source.run_id or correlation_id", "correlation_id", "test_publish"),
-    (ASK, " and one.task.destination == self.website", "", "test_invalidations"),
-    (ASK, "one.task.destination_key: one", "one: one", "test_invalidations"),
-    (ASK, 'if number in taken else refused.get(number, "SQS', 'if number not in refused else refused.get(number, "SQS', "test_invalidations"),
-    (ASK, "reasons += [f", "[] or [f", "test_invalidations"),
+    (QUEUES, " and outcome.task.destination == self.website", "", "test_queues"),
+    (QUEUES, "outcome.task.destination_key: outcome", "outcome: outcome", "test_queues"),
+    (QUEUES, 'if number in taken else refused.get(number, "SQS', 'if number not in refused else refused.get(number, "SQS', "test_queues"),
+    (QUEUES, "reasons += [f", "[] or [f", "test_queues"),
     (MESSAGES, "except ValidationError as error", "except ZeroDivisionError as error", "invalidator/test_messages"),
     (MESSAGES, "min(FIRST_DELAY <<", "max(FIRST_DELAY <<", "invalidator/test_messages"),
     (REQUESTS, "paths, ids]", "paths]", "invalidator/test_requests"),
     (REQUESTS, "paths, ids]", "ids]", "invalidator/test_requests"),
-    (REQUESTS, "sorted({one.delivery.message_id for one in published})", "[one.delivery.message_id for one in published]", "invalidator/test_requests"),
+    (REQUESTS, "sorted({message.delivery.message_id for message in published})", "[message.delivery.message_id for message in published]", "invalidator/test_requests"),
     (REQUESTS, 'startswith(f"{origin_path}/")', "startswith(origin_path)", "invalidator/test_requests"),
     (REQUESTS, "takewhile(_PLAIN.fullmatch, folders)", "folders", "invalidator/test_requests"),
     (REQUESTS, "len(wanted) <= most", "True", "invalidator/test_requests"),
-    (REQUESTS, "not any(path.startswith(one[:-1]) for one in covering)", "path not in odd", "invalidator/test_requests"),
+    (REQUESTS, "not any(path.startswith(wildcard[:-1]) for wildcard in covering)", "path not in odd", "invalidator/test_requests"),
     (REQUESTS, "isinstance(answer, Deferred) for", "False for", STORM),
     (CLOUDFRONT, "status >= HTTPStatus.INTERNAL_SERVER_ERROR", "False", STORM),
     (CLOUDFRONT, '"Throttling", ', "", STORM),
-    (CLOUDFRONT, "            if answers:\n                self.sleep(PAUSE)\n", "", "invalidator/test_cloudfront"),
-    (REDELIVERY, "delay(one.receives, jitter)", "delay(1, jitter)", STORM),
-    (REDELIVERY, "one.delivery.body, one.reason", "one.reason, one.delivery.body", "invalidator/test_redelivery"),
+    (CLOUDFRONT, "        if answers:\n            sleep(PAUSE)\n", "", "invalidator/test_cloudfront"),
+    (REDELIVERY, "delay(delivery.receives, jitter)", "delay(1, jitter)", STORM),
+    (REDELIVERY, "refusal.delivery.body, refusal.reason", "refusal.reason, refusal.delivery.body", "invalidator/test_redelivery"),
     (REDELIVERY, "strict=True) if reason]", "strict=True)]", "invalidator/test_redelivery"),
-    (INVALIDATOR, "[*fate.again, *kept]", "[*fate.again]", "invalidator/test_handler"),
+    (INVALIDATOR, "[*unfinished.again, *not_moved]", "[*unfinished.again]", "invalidator/test_handler"),
 ]  # fmt: skip
 
 

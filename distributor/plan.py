@@ -83,9 +83,10 @@ def _no_match(task: Publish, patterns: Sequence[str]) -> Skipped | Rejected | No
     return None
 
 
-def headers_for(_name: str, settings: HeaderSettings) -> Headers:
-    """The headers of the object of this name below the prefix."""
-    return Headers(CONTENT_TYPE, settings.cache_control)
+def headers_for(name: str, settings: HeaderSettings) -> Headers:
+    """The headers of the object of this name below the prefix; of the `Cache-Control` rules the first match wins."""
+    matching = (rule.header for rule in settings.cache_control_rules if compile_glob(rule.glob).fullmatch(name))
+    return Headers(CONTENT_TYPE, next(matching, settings.cache_control))
 
 
 @cache

@@ -1,5 +1,6 @@
 """The environment of the distributor, the sweeper and the invalidator."""
 
+import re
 from typing import Annotated, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -17,7 +18,16 @@ class Location(NamedTuple):
     owner: str = ""
 
 
-HeaderValue = Annotated[NonBlank, Field(pattern=r"^[ -~]+$")]  # printable ASCII: a header can hold nothing else
+class CacheControlRule(NamedTuple):
+    """The `Cache-Control` of what the glob matches: names below the prefix, as in `PUBLISH_PATTERNS`."""
+
+    glob: str
+    header: str
+
+
+_PRINTABLE_ASCII = r"^[ -~]+$"  # a header can hold nothing else
+
+HeaderValue = Annotated[NonBlank, Field(pattern=_PRINTABLE_ASCII)]
 QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
 AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
@@ -26,10 +36,26 @@ def _locations(places: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(place.split("/", 1)) for place in places)
 
 
+def _cache_control_rules(value: str) -> tuple[CacheControlRule, ...]:
+    return tuple(_cache_control_rule(text.strip()) for text in value.split(";") if text.strip())
+
+
+def _cache_control_rule(text: str) -> CacheControlRule:
+    glob, _, header = (part.strip() for part in text.partition("="))  # headers hold further = signs
+    if not glob or not re.fullmatch(_PRINTABLE_ASCII, header):
+        msg = f"a rule is glob=header, such as releases/**=public, max-age=31536000, immutable; this one is {text!r}"
+        raise ValueError(msg)
+    return CacheControlRule(glob, header)
+
+
 class HeaderSettings(Settings):
-    """The headers of what is published."""
+    """The headers of what is published: the first of the rules that matches, else `cache_control`.
+
+    The rules are written `glob=header` with semicolons between.
+    """
 
     cache_control: HeaderValue = "public, max-age=300"
+    cache_control_rules: Annotated[tuple[CacheControlRule, ...], BeforeValidator(_cache_control_rules)] = ()
 
 
 class DistributorSettings(HeaderSettings):

@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 import pytest
 
 from distributor.notices import Changed, Irrelevant, Malformed, Notice, Unsupported
-from distributor.outcomes import Cause, Failed, Publish, Rejected, Skipped
-from distributor.plan import plan
-from distributor.settings import DistributorSettings, Location
+from distributor.outcomes import Cause, Failed, Headers, Publish, Rejected, Skipped
+from distributor.plan import headers_for, plan
+from distributor.settings import DistributorSettings, HeaderSettings, Location
 from shared.settings import read_settings
 from tests.distributor.world import ENVIRONMENT, HEADERS, SOURCE, WEBSITE, task
 
@@ -148,3 +148,39 @@ def test_a_task_carries_the_events_time_and_request_on() -> None:
 
     assert isinstance(decision, Publish)
     assert (decision.event_time, decision.request_id) == (notice.event_time, "request-1")
+
+
+RULES = """
+    releases/*/manifest.json = no-cache; releases/**=public, max-age=31536000, immutable;
+    *.geo.json=max-age=60; **/x?.json=private;
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "cache_control"),
+    [
+        ("x.json", "public, max-age=300"),
+        ("releases/1/manifest.json", "no-cache"),
+        ("releases/1/x.json", "public, max-age=31536000, immutable"),
+        ("releases/x1.json", "public, max-age=31536000, immutable"),
+        ("old/releases/1/x.json", "public, max-age=300"),
+        ("a.geo.json", "max-age=60"),
+        ("a/a.geo.json", "public, max-age=300"),
+        ("x1.json", "private"),
+        ("a/b/x1.json", "private"),
+    ],
+)
+def test_the_first_rule_that_matches_sets_cache_control_and_otherwise_the_general_one_holds(
+    name: str, cache_control: str
+) -> None:
+    settings = read_settings(HeaderSettings, {"CACHE_CONTROL_RULES": RULES})
+
+    assert headers_for(name, settings) == Headers("application/json", cache_control)
+
+
+def test_a_task_carries_its_headers_to_every_destination() -> None:
+    rules = {"CACHE_CONTROL_RULES": "x.json=no-store", "REPLICA_DESTINATIONS": "mirror/data"}
+
+    tasks = plan([Changed("my-source", "aws-data/x.json")], read_settings(DistributorSettings, ENVIRONMENT | rules))
+
+    assert [decision.headers.cache_control for decision in tasks if isinstance(decision, Publish)] == ["no-store"] * 2

@@ -12,7 +12,7 @@ from cloud.template import ROOT
 
 EVENTS, PLAN, CONTENT, STORE = "events.py", "plan.py", "content.py", "store.py"
 PUBLISH, QUEUES, HANDLER = "publish.py", "queues.py", "handler.py"
-FOLLOW_UP, ANSWERS = "follow_up.py", "answers.py"
+FOLLOW_UP, ANSWERS, SETTINGS = "follow_up.py", "answers.py", "settings.py"
 COMPARISON, SWEEP, SWEEPER = "sweeper/comparison.py", "sweeper/sweep.py", "sweeper/handler.py"
 MESSAGES, REQUESTS, CLOUDFRONT, REDELIVERY, INVALIDATOR = (
     *("invalidator/messages.py", "invalidator/requests.py", "invalidator/cloudfront.py"),
@@ -34,6 +34,10 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (PLAN, ".fullmatch(name)", ".match(name)", "test_plan"),
     (PLAN, '{"", ".", ".."}.isdisjoint', "{None}.isdisjoint", "test_plan"),
     (PLAN, 'if "\\\\" in name', "if False", "test_plan"),
+    (PLAN, "next(matching, settings.cache_control)", "settings.cache_control", "test_plan"),
+    (PLAN, "for rule in settings.cache_control_rules", "for rule in reversed(settings.cache_control_rules)", "test_plan"),
+    (SETTINGS, 'text.partition("=")', 'text.rpartition("=")', "test_settings"),
+    (SETTINGS, "not glob or not re", "not re", "test_settings"),
     (CONTENT, "parse_constant=_refuse_constant,", "", "test_content"),
     (CONTENT, "partial(_without_duplicates, max_names)", "dict", "test_content"),
     (CONTENT, 'text.startswith("\\ufeff")', "False", "test_content"),

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.ht
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from distributor.notices import BATCH_SCHEMA_VERSION, Asynchronous, BatchJob, Reply
+from distributor.events import BATCH_SCHEMA_VERSION, Asynchronous, BatchJob, Reply
 from distributor.outcomes import Copied, Failed, Outcome, Skipped, count, describe
 
 LONGEST_RESULT = 1024

@@ -1,35 +1,73 @@
 """A raw Lambda event in, what it requests out: its notices and how to answer. The only module that looks into events.
 
 A notice says that a key may have changed; it is never a command with content, so ETag, size, version and sequencer
-are not read. Keys are decoded here, once: past this module a key is the real key.
+are not read. A record that says no such thing is a notice too: a skip, a rejection or a failure with its reason. Keys
+are decoded here, once: past this module a key is the real key.
 """
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
-from distributor.notices import (
-    BATCH_SCHEMA_VERSION,
-    Asynchronous,
-    BatchJob,
-    Changed,
-    Direct,
-    Irrelevant,
-    Malformed,
-    Notice,
-    Request,
-    Unsupported,
-)
+from distributor.outcomes import Cause, Failed, Rejected, Skipped
 from shared.text import correlation_id, printable
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 SUPPORTED_MAJOR_VERSION = "2"
+BATCH_SCHEMA_VERSION = "2.0"
 
 
 class EnvelopeError(ValueError):
     """The event is of no known shape. A retry does not help, but Lambda then keeps the event on the failure queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The object may have been written. `bucket` is None where a person names only keys of the source.
+
+    `request_id` is of the request that wrote the object. It is empty, and `event_time` None, where the event holds none
+    that can be read.
+    """
+
+    bucket: str | None
+    key: str
+    event_time: datetime | None = None
+    request_id: str = ""
+
+
+Notice = Changed | Skipped | Rejected | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Asynchronous:
+    """Nobody waits for the answer: failures are raised for a retry, and rejections are kept on the failure queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """An operator's `{"keys": [...]}`: the answer is a summary, failures among it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchJob:
+    """S3 Batch Operations, which wait for a result for each task. `keys`: the key of each notice by its task's id."""
+
+    invocation_id: str | None
+    keys: Mapping[str, str]
+
+
+Reply = Asynchronous | Direct | BatchJob
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an event requests."""
+
+    notices: tuple[Notice, ...]
+    reply: Reply
 
 
 def decode(event: object) -> Request:
@@ -69,7 +107,7 @@ def _from_job(event: Mapping[str, Any]) -> Request:
 def _notices(event: object) -> Iterator[Notice]:
     match event:
         case {"Event": "s3:TestEvent"}:
-            yield Irrelevant("", "a test event that S3 sends when notifications are set up")
+            yield Skipped("", "a test event that S3 sends when notifications are set up")
         case {"Records": list(records)}:
             for record in records:
                 yield from _from_record(record)
@@ -81,7 +119,7 @@ def _notices(event: object) -> Iterator[Notice]:
             yield from _from_body(message)
         case {"keys": list(keys)}:
             for key in keys:
-                yield Changed(None, key) if isinstance(key, str) and key else Malformed("", "a key is text, not empty")
+                yield Changed(None, key) if isinstance(key, str) and key else _malformed("", "a key is text, not empty")
         case _:
             msg = f"an event of no known shape: {printable(repr(event))}"
             raise EnvelopeError(msg)
@@ -96,49 +134,54 @@ def _from_record(record: object) -> Iterator[Notice]:
         case {"eventSource": "aws:s3"}:
             yield _from_s3(record)
         case _:
-            yield Malformed("", f"not a record of S3: {printable(repr(record))}")
+            yield _malformed("", f"not a record of S3: {printable(repr(record))}")
 
 
 def _from_body(body: object) -> Iterator[Notice]:
     try:
         yield from _notices(json.loads(body)) if isinstance(body, str) else _notices(body)
     except (ValueError, RecursionError) as error:  # EnvelopeError and JSONDecodeError among them
-        yield Malformed("", f"a message that holds no S3 event ({printable(str(error))}): {printable(repr(body))}")
+        yield _malformed("", f"a message that holds no S3 event ({printable(str(error))}): {printable(repr(body))}")
 
 
 def _from_s3(record: object) -> Notice:
     encoded = _text(record, "s3", "object", "key")
     version = _text(record, "eventVersion")
     if version is None or version.partition(".")[0] != SUPPORTED_MAJOR_VERSION:
-        return Unsupported(encoded or "", f"eventVersion {version!r} is not {SUPPORTED_MAJOR_VERSION}.x")
+        return Failed(encoded or "", f"eventVersion {version!r} is not {SUPPORTED_MAJOR_VERSION}.x")
     name, bucket = _text(record, "eventName"), _text(record, "s3", "bucket", "name")
     if name is None or not bucket or not encoded:
-        return Malformed(encoded or "", "eventName, s3.bucket.name or s3.object.key is missing or not text")
+        return _malformed(encoded or "", "eventName, s3.bucket.name or s3.object.key is missing or not text")
     if not name.startswith("ObjectCreated:"):
-        return Irrelevant(encoded, f"{printable(name)} does not write an object")
+        return Skipped(encoded, f"{printable(name)} does not write an object")
     request_id = correlation_id(_text(record, "responseElements", "x-amz-request-id"))
     return _from_form(bucket, encoded, _time(_text(record, "eventTime")), request_id)
 
 
 def _from_form(
     bucket: str, encoded: str, event_time: datetime | None = None, request_id: str = ""
-) -> Changed | Malformed:
+) -> Changed | Rejected:
     """The notice for a key that S3 encoded as in a form, + for a space."""
     try:
         # The default error mode would turn bad UTF-8 into U+FFFD, another key.
         return Changed(bucket, unquote_plus(encoded, errors="strict"), event_time, request_id)
     except UnicodeDecodeError:
-        return Malformed(encoded, "the key is not UTF-8")
+        return _malformed(encoded, "the key is not UTF-8")
 
 
 def _from_eventbridge(kind: str, detail: object, time: object) -> Notice:
     bucket, key = _text(detail, "bucket", "name"), _text(detail, "object", "key")
     if kind != "Object Created":
-        return Irrelevant(key or "", f"{printable(kind)} does not write an object")
+        return Skipped(key or "", f"{printable(kind)} does not write an object")
     if not bucket or not key:
-        return Malformed(key or "", "detail.bucket.name or detail.object.key is missing or not text")
+        return _malformed(key or "", "detail.bucket.name or detail.object.key is missing or not text")
     # EventBridge gives the key as it is, not encoded.
     return Changed(bucket, key, _time(time), correlation_id(_text(detail, "request-id")))
+
+
+def _malformed(shown: str, reason: str) -> Rejected:
+    """The record can never be understood; `shown` is what of its key can be shown."""
+    return Rejected(shown, reason, Cause.MALFORMED_RECORD)
 
 
 def _text(record: object, *path: str) -> str | None:

@@ -6,9 +6,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from distributor.answers import answer
 from distributor.dependencies import dependencies
-from distributor.events import decode
+from distributor.events import Asynchronous, decode
 from distributor.follow_up import follow_up
-from distributor.notices import Asynchronous
 from distributor.outcomes import count
 from distributor.plan import plan
 from distributor.publish import carry_out

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
-from distributor.notices import Changed, Irrelevant, Malformed, Notice, Unsupported
-from distributor.outcomes import Cause, Decision, Failed, Headers, Publish, Rejected, Skipped
+from distributor.events import Changed, Notice
+from distributor.outcomes import Cause, Decision, Headers, Publish, Rejected, Skipped
 from distributor.settings import DistributorSettings, HeaderSettings, Location
 from shared.text import printable
 
@@ -24,21 +24,10 @@ def plan(notices: Iterable[Notice], settings: DistributorSettings) -> tuple[Deci
 
 
 def _decide(notice: Notice, settings: DistributorSettings) -> Iterator[Decision]:
-    match notice:
-        case Irrelevant(key, reason):
-            yield Skipped(key, reason)
-        case Malformed(key, reason):
-            yield Rejected(key, reason, Cause.MALFORMED_RECORD)
-        case Unsupported(key, reason):
-            yield Failed(key, reason)
-        case _:
-            yield from _decide_on_key(notice, settings)
-
-
-def _decide_on_key(notice: Changed, settings: DistributorSettings) -> Iterator[Decision]:
-    key = notice.key
-    prefix = f"{settings.source_prefix}/"
-    if notice.bucket not in {None, settings.source_bucket}:
+    key, prefix = notice.key, f"{settings.source_prefix}/"
+    if not isinstance(notice, Changed):
+        yield notice
+    elif notice.bucket not in {None, settings.source_bucket}:
         yield Rejected(key, f"the event is of another bucket, {printable(str(notice.bucket))}", Cause.FOREIGN_BUCKET)
     elif not key.startswith(prefix):
         yield Skipped(key, f"not below {prefix}")

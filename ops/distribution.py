@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from distributor.events import EnvelopeError, decode
-from distributor.notices import Changed
+from distributor.events import Changed, EnvelopeError, decode
 from distributor.plan import compile_glob
 from ops.stack import DeployedStack, InvocationError
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from distributor.answers import DistributionFailedError, answer, raise_if_failed
-from distributor.notices import Asynchronous, BatchJob, Direct
+from distributor.events import Asynchronous, BatchJob, Direct
 from distributor.outcomes import Copied, Failed, Gone, Outcome, Publish, Rejected, Skipped
 from distributor.settings import Location
 from tests.distributor.world import EVERY_KIND, HEADERS, SOURCE, task

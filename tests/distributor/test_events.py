@@ -4,18 +4,8 @@ from typing import Any
 
 import pytest
 
-from distributor.events import EnvelopeError, decode
-from distributor.notices import (
-    Asynchronous,
-    BatchJob,
-    Changed,
-    Direct,
-    Irrelevant,
-    Malformed,
-    Notice,
-    Request,
-    Unsupported,
-)
+from distributor.events import Asynchronous, BatchJob, Changed, Direct, EnvelopeError, Notice, Request, decode
+from distributor.outcomes import Cause, Failed, Rejected, Skipped
 from tests.distributor.world import event, record
 
 TIME = datetime(2026, 11, 23, 2, 0, 31, tzinfo=UTC)
@@ -67,10 +57,8 @@ def test_whatever_creates_an_object_counts(name: str) -> None:
         "LifecycleTransition",
     ],
 )
-def test_what_creates_no_object_is_irrelevant(name: str) -> None:
-    assert notices(event(record(eventName=name))) == (
-        Irrelevant("aws-data/x.json", f"{name} does not write an object"),
-    )
+def test_what_creates_no_object_is_skipped(name: str) -> None:
+    assert notices(event(record(eventName=name))) == (Skipped("aws-data/x.json", f"{name} does not write an object"),)
 
 
 @pytest.mark.parametrize("unreadable", [{}, {"eventTime": "yesterday"}, {"eventTime": 5}, {"eventTime": "2026-11-23"}])
@@ -106,10 +94,10 @@ def test_fields_that_are_not_known_and_later_minor_versions_are_fine() -> None:
 
 
 @pytest.mark.parametrize("version", [None, "3.0", 2.1, "", "1.0"])
-def test_a_record_of_another_major_version_is_unsupported(version: object) -> None:
+def test_a_record_of_another_major_version_is_a_failure(version: object) -> None:
     (notice,) = notices(event(record(eventVersion=version)))
 
-    assert isinstance(notice, Unsupported)
+    assert isinstance(notice, Failed)
 
 
 @pytest.mark.parametrize("envelope", [{}, None, 5, "x", [], {"Records": None}, {"Records": {}}, {"records": []}])
@@ -149,7 +137,8 @@ def test_an_envelope_without_records_gives_no_notice() -> None:
 def test_an_odd_record_is_malformed_and_its_siblings_are_not(odd: object) -> None:
     first, second, third = notices(event(record("aws-data/a.json"), odd, record("aws-data/b.json")))
 
-    assert isinstance(second, Malformed)
+    assert isinstance(second, Rejected)
+    assert second.cause is Cause.MALFORMED_RECORD
     assert (first, third) == (
         Changed("my-source", "aws-data/a.json", TIME),
         Changed("my-source", "aws-data/b.json", TIME),
@@ -159,10 +148,10 @@ def test_an_odd_record_is_malformed_and_its_siblings_are_not(odd: object) -> Non
 TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "my-source"}
 
 
-def test_a_test_event_is_irrelevant_bare_or_in_a_message() -> None:
+def test_a_test_event_is_skipped_bare_or_in_a_message() -> None:
     in_a_message = event({"eventSource": "aws:sqs", "body": json.dumps(TEST_EVENT)})
 
-    assert [type(notice) for envelope in (TEST_EVENT, in_a_message) for notice in notices(envelope)] == [Irrelevant] * 2
+    assert [type(notice) for envelope in (TEST_EVENT, in_a_message) for notice in notices(envelope)] == [Skipped] * 2
 
 
 def test_s3_events_are_unwrapped_from_sqs_bodies() -> None:
@@ -179,7 +168,8 @@ def test_a_body_that_holds_no_event_is_malformed_and_its_siblings_are_not(body: 
 
     malformed, changed = notices(event({"eventSource": "aws:sqs", "body": body}, good))
 
-    assert isinstance(malformed, Malformed)
+    assert isinstance(malformed, Rejected)
+    assert malformed.cause is Cause.MALFORMED_RECORD
     assert isinstance(changed, Changed)
 
 
@@ -198,17 +188,17 @@ def test_keys_from_eventbridge_are_taken_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("kind", ["Object Deleted", "Object Tags Added", "Object Restore Completed"])
-def test_what_eventbridge_says_of_other_things_is_irrelevant(kind: str) -> None:
+def test_what_eventbridge_says_of_other_things_is_skipped(kind: str) -> None:
     (notice,) = notices(eventbridge(kind))
 
-    assert isinstance(notice, Irrelevant)
+    assert isinstance(notice, Skipped)
 
 
 @pytest.mark.parametrize("detail", [{"bucket": None}, {"object": {}}, {"object": {"key": 5}}, {"bucket": {"name": ""}}])
 def test_an_eventbridge_event_without_bucket_or_key_is_malformed(detail: dict[str, Any]) -> None:
     (notice,) = notices(eventbridge(**detail))
 
-    assert isinstance(notice, Malformed)
+    assert isinstance(notice, Rejected)
 
 
 def test_the_record_of_a_failed_event_is_unwrapped_bare_or_in_a_message() -> None:
@@ -237,9 +227,9 @@ def test_keys_that_an_operator_names_are_of_the_source_and_as_they_are() -> None
 def test_what_is_no_key_among_them_is_malformed() -> None:
     assert [type(notice) for notice in notices({"keys": ["a", 5, "", None]})] == [
         Changed,
-        Malformed,
-        Malformed,
-        Malformed,
+        Rejected,
+        Rejected,
+        Rejected,
     ]
 
 
@@ -253,7 +243,7 @@ def test_the_tasks_of_a_job_are_keys_that_are_decoded_once_and_each_waits_for_a_
     key = "aws-data/space plus+file.json"
 
     assert decode(JOB) == Request(
-        (Changed("my-source", key), Malformed("%FF", "the key is not UTF-8")),
+        (Changed("my-source", key), Rejected("%FF", "the key is not UTF-8", Cause.MALFORMED_RECORD)),
         BatchJob("the-invocation", {"1": key, "2": "%FF"}),
     )
 

@@ -8,8 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from distributor.content import UnfitError, check
-from distributor.events import EnvelopeError, decode
-from distributor.notices import Changed
+from distributor.events import Changed, EnvelopeError, decode
 from distributor.plan import plan
 from distributor.settings import DistributorSettings
 from shared.settings import read_settings

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from distributor.notices import Changed, Irrelevant, Malformed, Notice, Unsupported
+from distributor.events import Changed, Notice
 from distributor.outcomes import Cause, Failed, Headers, Publish, Rejected, Skipped
 from distributor.plan import headers_for, plan
 from distributor.settings import DistributorSettings, HeaderSettings, Location
@@ -131,14 +131,14 @@ def test_every_destination_gets_a_task_of_its_own() -> None:
     assert tasks == tuple(Publish(SOURCE, place, "x.json", HEADERS) for place in (WEBSITE, Location("mirror", "data")))
 
 
-def test_notices_that_are_no_change_keep_their_reason(settings: DistributorSettings) -> None:
-    notices: list[Notice] = [Irrelevant("a", "deleted"), Malformed("b", "no key"), Unsupported("c", "version 3")]
-
-    assert plan(notices, settings) == (
+def test_notices_that_are_no_change_are_decisions_already_and_none_is_left_out(settings: DistributorSettings) -> None:
+    notices: list[Notice] = [
         Skipped("a", "deleted"),
         Rejected("b", "no key", Cause.MALFORMED_RECORD),
-        Failed("c", "version 3"),
-    )
+        Failed("c", "v3"),
+    ]
+
+    assert plan(notices * 2, settings) == (*notices, *notices)
 
 
 def test_a_task_carries_the_events_time_and_request_on() -> None:

@@ -27,6 +27,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (EVENTS, "or version.partition", "and version.partition", "test_events"),
     (EVENTS, "return Changed(bucket, key, _time(time), correlation", "return _from_form(bucket, key, _time(time), correlation", "test_events"),
     (EVENTS, "except (ValueError, RecursionError)", "except (ZeroDivisionError, RecursionError)", "test_events"),
+    (EVENTS, "Rejected(shown, reason, Cause.MALFORMED_RECORD)", "Rejected(shown, reason)", "test_events"),
     (PLAN, "key.removeprefix(prefix)", "key.lstrip(prefix)", "test_plan"),
     (PLAN, "notice.bucket not in {None, settings.source_bucket}", "False", "test_plan"),
     (PLAN, 'any(segment.startswith(".")', 'all(segment.startswith(".")', "test_plan"),

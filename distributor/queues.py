@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-BATCH_SIZE = 10  # the most messages that one request to SQS takes
+MESSAGES_PER_REQUEST = 10  # the most that SQS takes
 KEYS_PER_MESSAGE = 25  # each up to 1,024 bytes, six times that in JSON; 256 KB are safe in a message
 
 
@@ -117,8 +117,8 @@ def send_messages(client: "SQSClient", url: str, messages: Sequence[OutgoingMess
     """
     reasons: list[str] = []
     try:
-        for start in range(0, len(messages), BATCH_SIZE):
-            reasons += _send_batch(client, url, messages[start : start + BATCH_SIZE])
+        for start in range(0, len(messages), MESSAGES_PER_REQUEST):
+            reasons += _send_batch(client, url, messages[start : start + MESSAGES_PER_REQUEST])
     except (ClientError, BotoCoreError) as error:
         reasons += [f"{type(error).__name__}: {error}"] * (len(messages) - len(reasons))
     return reasons

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from distributor.invalidator.messages import Delivery, Refusal, delay
-from distributor.queues import BATCH_SIZE, OutgoingMessage, send_messages
+from distributor.queues import MESSAGES_PER_REQUEST, OutgoingMessage, send_messages
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -34,8 +34,8 @@ class Redelivery:
         """
         put_off = 0
         try:
-            for start in range(0, len(deliveries), BATCH_SIZE):
-                batch = deliveries[start : start + BATCH_SIZE]
+            for start in range(0, len(deliveries), MESSAGES_PER_REQUEST):
+                batch = deliveries[start : start + MESSAGES_PER_REQUEST]
                 answer = self.client.change_message_visibility_batch(
                     QueueUrl=self.url,
                     Entries=[

@@ -17,7 +17,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from cloud.embedded import EmbeddedCloud
 from cloud.stand_ins.ssm import ParameterServer
-from distributor import store
+from shared.clients import Patience, connect
 
 FAULTS = ("503", "403", "empty 200", "time-out", "connection closed")
 SHARE = 0.01
@@ -84,7 +84,6 @@ def _is_published(s3: Any, bucket: str, number: int) -> bool:  # noqa: ANN401
 @contextmanager
 def _faulty(chance: random.Random, faults: Counter[str]) -> Iterator[None]:
     """Let every request of the distributor's store meet each kind of fault with a chance of one in a hundred."""
-    connect = store.connect
 
     def strike(request: Any, **_: object) -> AWSResponse | None:  # noqa: ANN401
         for fault in FAULTS:
@@ -93,13 +92,12 @@ def _faulty(chance: random.Random, faults: Counter[str]) -> Iterator[None]:
                 return _response(request.url, fault if request.method == "PUT" or fault != "empty 200" else "503")
         return None
 
-    def connect_to_trouble(cache_control: str, limit: int) -> store.Store:
-        opened = connect(cache_control, limit)
-        troubled: Any = strike
-        opened.client.meta.events.register("before-send.s3", troubled)
-        return opened
+    def connect_to_trouble(service: str, patience: Patience) -> Any:  # noqa: ANN401
+        client = connect(service, patience)
+        client.meta.events.register("before-send.s3", strike)
+        return client
 
-    with patch.object(store, "connect", connect_to_trouble), patch("botocore.endpoint.time.sleep"):
+    with patch("distributor.dependencies.connect", connect_to_trouble), patch("botocore.endpoint.time.sleep"):
         yield
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from shared.contract import FILES, CompleteData
 from shared.text import first_error
 
-MOST_NAMES = 1000  # the errors of a hostile file's hundred thousand regions would fill the memory
+MAX_NAMES = 1000  # the errors of a hostile file's hundred thousand regions would fill the memory
 
 
 class UnfitError(ValueError):
@@ -26,7 +26,7 @@ def check(name: str, body: bytes) -> datetime | None:
     read from SSM, as these very bytes state it; None for every other file.
     """
     model = FILES.get(name)
-    document = _parse(body, MOST_NAMES if model else None)
+    document = _parse(body, MAX_NAMES if model else None)
     if not isinstance(document, dict | list):
         msg = f"the top of the document is {json.dumps(document)[:20]}, not an object or array"
         raise UnfitError(msg)
@@ -40,7 +40,7 @@ def check(name: str, body: bytes) -> datetime | None:
     return checked.metadata.timestamp if isinstance(checked, CompleteData) else None
 
 
-def _parse(body: bytes, most_names: int | None) -> object:
+def _parse(body: bytes, max_names: int | None) -> object:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -55,7 +55,7 @@ def _parse(body: bytes, most_names: int | None) -> object:
             parse_constant=_refuse_constant,
             parse_float=_finite,
             parse_int=_finite_integer,
-            object_pairs_hook=partial(_without_duplicates, most_names),
+            object_pairs_hook=partial(_without_duplicates, max_names),
         )
     except RecursionError as error:
         msg = "not JSON that a parser can bear: nested too deep"
@@ -85,9 +85,9 @@ def _finite_integer(number: str) -> int:
     return int(number)
 
 
-def _without_duplicates(most_names: int | None, pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if most_names and len(pairs) > most_names:
-        msg = f"an object has {len(pairs)} names, over the {most_names} that a file of the contract may have"
+def _without_duplicates(max_names: int | None, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if max_names and len(pairs) > max_names:
+        msg = f"an object has {len(pairs)} names, over the {max_names} that a file of the contract may have"
         raise UnfitError(msg)
     names = dict(pairs)
     if len(names) != len(pairs):

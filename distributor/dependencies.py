@@ -4,8 +4,10 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-from distributor import failures, invalidations, store
+from distributor.queues import FailureQueue, InvalidationQueue, Invalidations, NoInvalidations
 from distributor.settings import DistributorSettings
+from distributor.store import Store
+from shared.clients import KEEPING_FAILURES, PUBLISHING, QUEUEING_INVALIDATIONS, connect
 from shared.settings import read_settings
 
 
@@ -14,9 +16,9 @@ class Dependencies:
     """Settings and clients."""
 
     settings: DistributorSettings
-    store: store.Store
-    failures: failures.FailureQueue
-    invalidations: invalidations.Invalidations
+    store: Store
+    failures: FailureQueue
+    invalidations: Invalidations
 
 
 @cache
@@ -25,7 +27,14 @@ def dependencies() -> Dependencies:
     settings = read_settings(DistributorSettings, os.environ)
     return Dependencies(
         settings,
-        store.connect(settings.cache_control, settings.max_object_bytes),
-        failures.connect(settings.failure_queue_url),
-        invalidations.connect(settings.invalidation_queue_url, settings.website),
+        Store(connect("s3", PUBLISHING), settings.max_object_bytes),
+        FailureQueue(connect("sqs", KEEPING_FAILURES), settings.failure_queue_url),
+        _invalidations(settings),
     )
+
+
+def _invalidations(settings: DistributorSettings) -> Invalidations:
+    if not settings.invalidation_queue_url:
+        return NoInvalidations()
+    client = connect("sqs", QUEUEING_INVALIDATIONS)
+    return InvalidationQueue(client, settings.invalidation_queue_url, settings.website)

@@ -1,20 +1,23 @@
-"""A Lambda event in, one notice for each record out. The only module that knows the shapes of events.
+"""A raw Lambda event in, what it requests out: its notices and how to answer. The only module that looks into events.
 
 A notice says that a key may have changed; it is never a command with content, so ETag, size, version and sequencer
-are not read. Keys are decoded here, once: past this module a key is the real key.
+are not read. A record that says no such thing is a notice too: a skip, a rejection or a failure with its reason. Keys
+are decoded here, once: past this module a key is the real key.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import unquote_plus
 
+from distributor.outcomes import Cause, Failed, Rejected, Skipped
 from shared.text import correlation_id, printable
 
-SUPPORTED_MAJOR_VERSION = (
-    "2"  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-)
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+SUPPORTED_MAJOR_VERSION = "2"
+BATCH_SCHEMA_VERSION = "2.0"
 
 
 class EnvelopeError(ValueError):
@@ -23,10 +26,10 @@ class EnvelopeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The object may have been written. `bucket` is None where a person or the sweeper names only keys of the source.
+    """The object may have been written. `bucket` is None where a person names only keys of the source.
 
-    `event_time` is None, and `request_id`, of the request that wrote the object, empty where the event gives none that
-    can be read.
+    `request_id` is of the request that wrote the object. It is empty, and `event_time` None, where the event holds none
+    that can be read.
     """
 
     bucket: str | None
@@ -35,52 +38,76 @@ class Changed:
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Irrelevant:
-    """A record that asks for nothing, such as a deletion or a test event."""
-
-    key: str
-    reason: str
+Notice = Changed | Skipped | Rejected | Failed
 
 
 @dataclass(frozen=True, slots=True)
-class Malformed:
-    """A record that can never be understood. `key` is what of it can be shown."""
-
-    key: str
-    reason: str
+class Asynchronous:
+    """Nobody waits for the answer: failures are raised for a retry, and rejections are kept on the failure queue."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unsupported:
-    """A record of a version of the event format that this code was not written for."""
-
-    key: str
-    reason: str
+class Direct:
+    """An operator's `{"keys": [...]}`: the answer is a summary, failures among it."""
 
 
-Notice = Changed | Irrelevant | Malformed | Unsupported
+@dataclass(frozen=True, slots=True)
+class BatchJob:
+    """S3 Batch Operations, which wait for a result for each task. `keys`: the key of each notice by its task's id."""
+
+    invocation_id: str | None
+    keys: Mapping[str, str]
 
 
-def is_direct(event: object) -> bool:
-    """Whether the event is `{"keys": [...]}`, of somebody who waits for the answer."""
-    return isinstance(event, dict) and "keys" in event
+Reply = Asynchronous | Direct | BatchJob
 
 
-def decode(event: object) -> tuple[Notice, ...]:
-    """The notices of an event.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an event requests."""
+
+    notices: tuple[Notice, ...]
+    reply: Reply
+
+
+def decode(event: object) -> Request:
+    """The notices of an event, and how to answer it.
 
     Known are: events of S3 itself, bare or in SQS or SNS messages; EventBridge events of S3; the record that Lambda
-    keeps of an event that failed for good; and `{"keys": [...]}`, real keys of the source bucket, for operators.
-    EnvelopeError if the event as a whole is not understood; a record that is not becomes a notice of its own.
+    keeps of an event that failed for good; `{"keys": [...]}`, real keys of the source bucket, for operators; and the
+    tasks of S3 Batch Operations. EnvelopeError if the event as a whole is not understood; a record that is not becomes
+    a notice of its own.
     """
-    return tuple(_notices(event))
+    match event:
+        case dict() if "invocationSchemaVersion" in event:
+            return _from_job(event)
+        case {"keys": _}:
+            return Request(tuple(_notices(event)), Direct())
+        case _:
+            return Request(tuple(_notices(event)), Asynchronous())
+
+
+def _from_job(event: Mapping[str, Any]) -> Request:
+    """A version id in the manifest is not looked at: publishing always brings the present state."""
+    try:
+        if event["invocationSchemaVersion"] != BATCH_SCHEMA_VERSION:
+            version = event["invocationSchemaVersion"]
+            msg = f"the job's schema version is {version!r}; create it with {BATCH_SCHEMA_VERSION}"
+            raise EnvelopeError(msg)
+        notices = {
+            str(task["taskId"]): _from_form(str(task["s3Bucket"]), str(task["s3Key"])) for task in event["tasks"]
+        }
+    except (KeyError, TypeError) as error:
+        msg = f"not an event of S3 Batch Operations: {type(error).__name__} {error}"
+        raise EnvelopeError(msg) from error
+    keys = {task: notice.key for task, notice in notices.items()}
+    return Request(tuple(notices.values()), BatchJob(event.get("invocationId"), keys))
 
 
 def _notices(event: object) -> Iterator[Notice]:
     match event:
         case {"Event": "s3:TestEvent"}:
-            yield Irrelevant("", "a test event that S3 sends when notifications are set up")
+            yield Skipped("", "a test event that S3 sends when notifications are set up")
         case {"Records": list(records)}:
             for record in records:
                 yield from _from_record(record)
@@ -92,7 +119,7 @@ def _notices(event: object) -> Iterator[Notice]:
             yield from _from_body(message)
         case {"keys": list(keys)}:
             for key in keys:
-                yield Changed(None, key) if isinstance(key, str) and key else Malformed("", "a key is text, not empty")
+                yield Changed(None, key) if isinstance(key, str) and key else _malformed("", "a key is text, not empty")
         case _:
             msg = f"an event of no known shape: {printable(repr(event))}"
             raise EnvelopeError(msg)
@@ -107,49 +134,54 @@ def _from_record(record: object) -> Iterator[Notice]:
         case {"eventSource": "aws:s3"}:
             yield _from_s3(record)
         case _:
-            yield Malformed("", f"not a record of S3: {printable(repr(record))}")
+            yield _malformed("", f"not a record of S3: {printable(repr(record))}")
 
 
 def _from_body(body: object) -> Iterator[Notice]:
     try:
         yield from _notices(json.loads(body)) if isinstance(body, str) else _notices(body)
     except (ValueError, RecursionError) as error:  # EnvelopeError and JSONDecodeError among them
-        yield Malformed("", f"a message that holds no S3 event ({printable(str(error))}): {printable(repr(body))}")
+        yield _malformed("", f"a message that holds no S3 event ({printable(str(error))}): {printable(repr(body))}")
 
 
 def _from_s3(record: object) -> Notice:
     encoded = _text(record, "s3", "object", "key")
     version = _text(record, "eventVersion")
     if version is None or version.partition(".")[0] != SUPPORTED_MAJOR_VERSION:
-        return Unsupported(encoded or "", f"eventVersion {version!r} is not {SUPPORTED_MAJOR_VERSION}.x")
+        return Failed(encoded or "", f"eventVersion {version!r} is not {SUPPORTED_MAJOR_VERSION}.x")
     name, bucket = _text(record, "eventName"), _text(record, "s3", "bucket", "name")
     if name is None or not bucket or not encoded:
-        return Malformed(encoded or "", "eventName, s3.bucket.name or s3.object.key is missing or not text")
+        return _malformed(encoded or "", "eventName, s3.bucket.name or s3.object.key is missing or not text")
     if not name.startswith("ObjectCreated:"):
-        return Irrelevant(encoded, f"{printable(name)} does not write an object")
+        return Skipped(encoded, f"{printable(name)} does not write an object")
     request_id = correlation_id(_text(record, "responseElements", "x-amz-request-id"))
-    return from_form(bucket, encoded, _time(_text(record, "eventTime")), request_id)
+    return _from_form(bucket, encoded, _time(_text(record, "eventTime")), request_id)
 
 
-def from_form(
+def _from_form(
     bucket: str, encoded: str, event_time: datetime | None = None, request_id: str = ""
-) -> Changed | Malformed:
+) -> Changed | Rejected:
     """The notice for a key that S3 encoded as in a form, + for a space."""
     try:
         # The default error mode would turn bad UTF-8 into U+FFFD, another key.
         return Changed(bucket, unquote_plus(encoded, errors="strict"), event_time, request_id)
     except UnicodeDecodeError:
-        return Malformed(encoded, "the key is not UTF-8")
+        return _malformed(encoded, "the key is not UTF-8")
 
 
 def _from_eventbridge(kind: str, detail: object, time: object) -> Notice:
     bucket, key = _text(detail, "bucket", "name"), _text(detail, "object", "key")
     if kind != "Object Created":
-        return Irrelevant(key or "", f"{printable(kind)} does not write an object")
+        return Skipped(key or "", f"{printable(kind)} does not write an object")
     if not bucket or not key:
-        return Malformed(key or "", "detail.bucket.name or detail.object.key is missing or not text")
-    # EventBridge gives the key as it is
+        return _malformed(key or "", "detail.bucket.name or detail.object.key is missing or not text")
+    # EventBridge gives the key as it is, not encoded.
     return Changed(bucket, key, _time(time), correlation_id(_text(detail, "request-id")))
+
+
+def _malformed(shown: str, reason: str) -> Rejected:
+    """The record can never be understood; `shown` is what of its key can be shown."""
+    return Rejected(shown, reason, Cause.MALFORMED_RECORD)
 
 
 def _text(record: object, *path: str) -> str | None:

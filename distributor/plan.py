@@ -1,41 +1,33 @@
-"""Notices and settings in, what to do about each out. Pure."""
+"""Notices and settings in, a decision for each out. Pure."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
-from distributor.events import Changed, Irrelevant, Malformed, Notice, Unsupported
-from distributor.outcomes import Cause, Decision, Failed, Publish, Rejected, Skipped
-from distributor.settings import DistributorSettings, Location
+from distributor.events import Changed, Notice
+from distributor.outcomes import Cause, Decision, Headers, Publish, Rejected, Skipped
+from distributor.settings import DistributorSettings, HeaderSettings, Location
 from shared.text import printable
 
+CONTENT_TYPE = "application/json"
 LONGEST_KEY = 1024  # bytes; https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 
 def plan(notices: Iterable[Notice], settings: DistributorSettings) -> tuple[Decision, ...]:
-    """One decision a notice and destination, in order; a key named several times is published once."""
+    """One decision for each notice and destination, in order; a key named several times is published once."""
     decisions = [decision for notice in notices for decision in _decide(notice, settings)]
-    once = {one if isinstance(one, Publish) else index: one for index, one in enumerate(decisions)}
-    return tuple(once.values())
+    distinct = {
+        decision if isinstance(decision, Publish) else index: decision for index, decision in enumerate(decisions)
+    }
+    return tuple(distinct.values())
 
 
 def _decide(notice: Notice, settings: DistributorSettings) -> Iterator[Decision]:
-    match notice:
-        case Irrelevant(key, reason):
-            yield Skipped(key, reason)
-        case Malformed(key, reason):
-            yield Rejected(key, reason, Cause.MALFORMED_RECORD)
-        case Unsupported(key, reason):
-            yield Failed(key, reason)
-        case _:
-            yield from _decide_on_key(notice, settings)
-
-
-def _decide_on_key(notice: Changed, settings: DistributorSettings) -> Iterator[Decision]:
-    key = notice.key
-    prefix = f"{settings.source_prefix}/"
-    if notice.bucket not in {None, settings.source_bucket}:
+    key, prefix = notice.key, f"{settings.source_prefix}/"
+    if not isinstance(notice, Changed):
+        yield notice
+    elif notice.bucket not in {None, settings.source_bucket}:
         yield Rejected(key, f"the event is of another bucket, {printable(str(notice.bucket))}", Cause.FOREIGN_BUCKET)
     elif not key.startswith(prefix):
         yield Skipped(key, f"not below {prefix}")
@@ -47,9 +39,12 @@ def _decide_on_key(notice: Changed, settings: DistributorSettings) -> Iterator[D
 def decide(
     name: str, destination: Location, settings: DistributorSettings, notice: Changed | None = None
 ) -> Publish | Skipped | Rejected:
-    """Whether the source's object of this name below the prefix goes to this destination; `notice` is what asks."""
-    about = (notice.event_time, notice.request_id) if notice else ()
-    task = Publish(settings.source, destination, name, *about)
+    """Whether the source's object of this name below the prefix goes to this destination.
+
+    `notice` is what named the object; the sweeper has none.
+    """
+    origin = (notice.event_time, notice.request_id) if notice else ()
+    task = Publish(settings.source, destination, name, headers_for(name, settings), *origin)
     return _refusal(task) or _no_match(task, settings.publish_patterns) or task
 
 
@@ -75,6 +70,12 @@ def _no_match(task: Publish, patterns: Sequence[str]) -> Skipped | Rejected | No
     if len(task.destination_key.encode()) > LONGEST_KEY:
         return Rejected(key, f"its key at the destination would be over {LONGEST_KEY} bytes")
     return None
+
+
+def headers_for(name: str, settings: HeaderSettings) -> Headers:
+    """The headers of the object of this name below the prefix; of the `Cache-Control` rules the first match wins."""
+    matching = (rule.header for rule in settings.cache_control_rules if compile_glob(rule.glob).fullmatch(name))
+    return Headers(CONTENT_TYPE, next(matching, settings.cache_control))
 
 
 @cache

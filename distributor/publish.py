@@ -18,16 +18,15 @@ from distributor.outcomes import Copied, Decision, Failed, Gone, Outcome, Publis
 from distributor.store import CopyAnswer, SourceObject, StoreError, TooLargeError
 
 MAX_PASSES = 5
-
-MOST_UNANSWERED = 2
-SIDE_BY_SIDE = 8
+MAX_UNANSWERED_COPIES = 2
+CONCURRENCY = 8
 MARGIN_MS = 10_000  # a publication takes some 100 ms; the rest is for an answer that is slow to come
-_ONE_CHECK = threading.Lock()  # a parsed document takes many times its bytes of memory
+_check_lock = threading.Lock()  # one at a time: a parsed document takes many times its bytes of memory
 
-Published: TypeAlias = Copied | Gone | Rejected | Failed
+PublishOutcome: TypeAlias = Copied | Gone | Rejected | Failed
 
 
-class Requests(Protocol):
+class ObjectStore(Protocol):
     """What the protocol needs of S3; see `distributor.store.Store`."""
 
     def get(self, task: Publish) -> SourceObject | None:
@@ -40,8 +39,8 @@ class Requests(Protocol):
         """The source's present ETag."""
 
 
-def carry_out(decisions: Sequence[Decision], store: Requests, remaining_ms: Callable[[], int]) -> list[Outcome]:
-    """Carry out every decision, `SIDE_BY_SIDE` at once; a fault in one never touches the others.
+def carry_out(decisions: Sequence[Decision], store: ObjectStore, remaining_ms: Callable[[], int]) -> list[Outcome]:
+    """Carry out every decision, `CONCURRENCY` at once; a fault in one never touches the others.
 
     When less than `MARGIN_MS` is left, the rest is `Failed` without a try, so that a retry takes it up; the first
     object is always tried, so that a short time-out cannot keep an event from ever getting on.
@@ -51,7 +50,7 @@ def carry_out(decisions: Sequence[Decision], store: Requests, remaining_ms: Call
     def has_time() -> bool:
         return remaining_ms() >= MARGIN_MS
 
-    def one(decision: Decision) -> Outcome:
+    def outcome_of(decision: Decision) -> Outcome:
         if not isinstance(decision, Publish):
             return decision
         if decision is not first and not has_time():
@@ -61,23 +60,23 @@ def carry_out(decisions: Sequence[Decision], store: Requests, remaining_ms: Call
         except Exception as error:  # noqa: BLE001 - whatever breaks on this object must not keep its siblings back
             return Failed(decision.source_key, f"unexpected {type(error).__name__}: {error}")
 
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        return list(pool.map(one, decisions))
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        return list(pool.map(outcome_of, decisions))
 
 
 def publish(
     task: Publish,
-    store: Requests,
+    store: ObjectStore,
     has_time: Callable[[], bool] = lambda: True,
     clock: Callable[[], float] = time.monotonic,
-) -> Published:
+) -> PublishOutcome:
     """Publish one object. `Failed` asks for a later delivery; every other outcome is final.
 
     An uncertain copy ends as `Failed` even when the next pass went well: the abandoned request may still land, so one
     more look is due, later. After a second one no further pass is made: S3 is not answering.
     """
     started, unanswered, correlation_id = clock(), 0, task.request_id
-    outcome: Published = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
+    outcome: PublishOutcome = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
     try:
         for passes in range(1, MAX_PASSES + 1):
             source = store.get(task)
@@ -85,7 +84,7 @@ def publish(
                 outcome = Gone(task)
                 break
             correlation_id = source.run_id or correlation_id
-            with _ONE_CHECK:
+            with _check_lock:
                 data_time = check(task.name, source.body)
             answer = store.copy(task, source.etag)
             unanswered += not answer.certain
@@ -93,7 +92,7 @@ def publish(
                 seconds = clock() - started
                 outcome = Copied(task, source.etag, len(source.body), passes, seconds, data_time=data_time)
                 break
-            if unanswered == MOST_UNANSWERED or not has_time():
+            if unanswered == MAX_UNANSWERED_COPIES or not has_time():
                 outcome = Failed(task.source_key, f"not settled after {passes} pass(es)")
                 break
     except (TooLargeError, UnfitError) as error:
@@ -103,9 +102,9 @@ def publish(
     return replace(_look_again_later(outcome) if unanswered else outcome, correlation_id=correlation_id)
 
 
-def _look_again_later(outcome: Published) -> Failed:
+def _look_again_later(outcome: PublishOutcome) -> Failed:
     if isinstance(outcome, Failed):
         return Failed(outcome.key, f"{outcome.error}; S3 gave no answer to a copy")
     if isinstance(outcome, Rejected):
         return Failed(outcome.key, f"S3 gave no answer to a copy, and now the source is unfit: {outcome.reason}")
-    return Failed(outcome.task.source_key, "S3 gave no answer to a copy, which may land late")
+    return Failed(outcome.key, "S3 gave no answer to a copy, which may land late")

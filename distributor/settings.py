@@ -1,5 +1,6 @@
-"""The distributor's environment."""
+"""The environment of the distributor, the sweeper and the invalidator."""
 
+import re
 from typing import Annotated, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -17,7 +18,16 @@ class Location(NamedTuple):
     owner: str = ""
 
 
-HeaderValue = Annotated[NonBlank, Field(pattern=r"^[ -~]+$")]  # printable ASCII: a header can hold nothing else
+class CacheControlRule(NamedTuple):
+    """The `Cache-Control` of what the glob matches: names below the prefix, as in `PUBLISH_PATTERNS`."""
+
+    glob: str
+    header: str
+
+
+_PRINTABLE_ASCII = r"^[ -~]+$"  # a header can hold nothing else
+
+HeaderValue = Annotated[NonBlank, Field(pattern=_PRINTABLE_ASCII)]
 QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
 AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
@@ -26,8 +36,30 @@ def _locations(places: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(place.split("/", 1)) for place in places)
 
 
-class DistributorSettings(Settings):
-    """What is published, from where, to where and under which headers.
+def _cache_control_rules(value: str) -> tuple[CacheControlRule, ...]:
+    return tuple(_cache_control_rule(text.strip()) for text in value.split(";") if text.strip())
+
+
+def _cache_control_rule(text: str) -> CacheControlRule:
+    glob, _, header = (part.strip() for part in text.partition("="))  # headers hold further = signs
+    if not glob or not re.fullmatch(_PRINTABLE_ASCII, header):
+        msg = f"a rule is glob=header, such as releases/**=public, max-age=31536000, immutable; this one is {text!r}"
+        raise ValueError(msg)
+    return CacheControlRule(glob, header)
+
+
+class HeaderSettings(Settings):
+    """The headers of what is published: the first of the rules that matches, else `cache_control`.
+
+    The rules are written `glob=header` with semicolons between.
+    """
+
+    cache_control: HeaderValue = "public, max-age=300"
+    cache_control_rules: Annotated[tuple[CacheControlRule, ...], BeforeValidator(_cache_control_rules)] = ()
+
+
+class DistributorSettings(HeaderSettings):
+    """What is published, from where and to where.
 
     The owners are account ids: a bucket of that name that belongs to another account is refused. Empty: not checked.
     `replica_destinations` are further places that get every file, written `bucket/prefix` with commas between.
@@ -37,7 +69,6 @@ class DistributorSettings(Settings):
     source_prefix: KeyPrefix = "aws-data"
     distribution_bucket: BucketName
     distribution_prefix: KeyPrefix = "data"
-    cache_control: HeaderValue = "public, max-age=300"
     publish_patterns: Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)] = ("*.json",)
     max_object_bytes: int = Field(default=10_000_000, gt=0, le=COPY_LIMIT_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
@@ -83,8 +114,8 @@ def _distinct(value: str) -> tuple[str, ...]:
 class InvalidatorSettings(Settings):
     """Which distributions show the website bucket, and how its keys become their paths.
 
-    `cloudfront_distribution_id` holds one id, or several with commas between. The origin path is theirs: with `/site`
-    the key `site/data/x.json` is shown as `/data/x.json`. More paths than the most become one wildcard.
+    `cloudfront_distribution_id` holds one id, or several with commas between. With the origin path `/site` the
+    key `site/data/x.json` is shown as `/data/x.json`. More paths than `max_invalidation_paths` become one wildcard.
     """
 
     cloudfront_distribution_id: Annotated[tuple[DistributionId, ...], BeforeValidator(_distinct), Field(min_length=1)]
@@ -94,5 +125,5 @@ class InvalidatorSettings(Settings):
     failure_queue_url: NonBlank
 
 
-def _nested(one: str, other: str) -> bool:
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+def _nested(prefix: str, other: str) -> bool:
+    return f"{prefix}/".startswith(f"{other}/") or f"{other}/".startswith(f"{prefix}/")

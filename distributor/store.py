@@ -1,4 +1,4 @@
-"""S3 as the publishing protocol sees it: one method a request. Only `listing` calls S3 besides."""
+"""S3 as the publishing protocol sees it: one method a request. Only `sweeper.comparison` calls S3 besides."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,8 +8,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
@@ -20,7 +18,6 @@ from shared.text import correlation_id, utc_stamp
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CONTENT_TYPE = "application/json"
 LONGEST_METADATA_VALUE = 1024  # of the 2 KB that S3 allows all user metadata together
 
 
@@ -54,10 +51,9 @@ class CopyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The requests of the protocol. No right to read a destination is needed."""
+    """The requests of the protocol, none of which reads a destination. `limit` is the most bytes of an object."""
 
     client: "S3Client"
-    cache_control: str
     limit: int
 
     def get(self, task: Publish) -> SourceObject | None:
@@ -80,7 +76,7 @@ class Store:
             raise StoreError(_describe("GET", error)) from error
 
     def copy(self, task: Publish, etag: str) -> CopyAnswer:
-        """Copy the source to the destination if it still has this ETag, within S3, under our headers and no others."""
+        """Copy the source to the destination if it still has this ETag, within S3, under the task's headers alone."""
         try:
             answer = self.client.copy_object(
                 Bucket=task.destination.bucket,
@@ -90,8 +86,8 @@ class Store:
                 CopySourceIfMatch=etag,
                 MetadataDirective="REPLACE",
                 TaggingDirective="REPLACE",  # a tagged source would ask for rights on tags otherwise
-                ContentType=CONTENT_TYPE,
-                CacheControl=self.cache_control,
+                ContentType=task.headers.content_type,
+                CacheControl=task.headers.cache_control,
                 Metadata=provenance(task, datetime.now(UTC)),
                 **owned("ExpectedSourceBucketOwner", task.source),
                 **owned("ExpectedBucketOwner", task.destination),
@@ -162,11 +158,3 @@ def _was_retried(answer: Mapping[str, Any]) -> bool:
 
 def _describe(request: str, error: Exception) -> str:
     return f"{request}: {type(error).__name__}: {error}"
-
-
-def connect(cache_control: str, limit: int) -> Store:
-    """A store whose requests give up well within a minute, which is as long as the protocol lets one linger."""
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=8, tcp_keepalive=True
-    )
-    return Store(boto3.client("s3", config=config), cache_control, limit)

@@ -153,7 +153,7 @@ def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:
 def _keys(event: object) -> tuple[str, ...]:
     """The keys of an event if each of its records names one; else none, and it is tried again as it is."""
     try:
-        notices = decode(event)
+        notices = decode(event).notices
     except EnvelopeError:
         return ()
     changed = [notice for notice in notices if isinstance(notice, Changed)]

@@ -27,4 +27,4 @@ def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: t
 def check_readers(observed: Observed, base: str, now: datetime) -> Iterator[Check]:
     """What readers get below a URL."""
     for name, published in (observed.website or observed.source).items():
-        yield from check_edge(name, look(base + quote(name)), published, cache_control(observed), now)
+        yield from check_edge(name, look(base + quote(name)), published, cache_control(name, observed), now)

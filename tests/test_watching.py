@@ -16,8 +16,7 @@ from cloud.metrics import MetricName
 from cloud.stand_ins.ssm import ROOT as SSM_ROOT
 from cloud.stand_ins.ssm import ParameterServer, catalogue
 from cloud.template import ROOT, Stack, TemplateError, read_template, resolve, translate
-from distributor.outcomes import Skipped
-from distributor.report import KINDS
+from distributor.outcomes import KINDS, Skipped
 from tests.distributor.world import event, record
 from tests.fetcher.small_world import PARAMETERS
 

@@ -6,25 +6,39 @@ about one request in two seconds of an account, and what comes while one is runn
 
 import os
 import random
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from distributor.invalidator import cloudfront, redelivery
-from distributor.invalidator.messages import Batch, decode
-from distributor.invalidator.requests import Answer, Created, Deferred, Refused, decide, invalidations, is_reachable
+from distributor.invalidator.cloudfront import create_invalidations
+from distributor.invalidator.messages import Batch, Refusal, decode
+from distributor.invalidator.redelivery import Redelivery
+from distributor.invalidator.requests import (
+    Answer,
+    Created,
+    Deferred,
+    Refused,
+    is_reachable,
+    requests_for,
+    unfinished_messages,
+)
 from distributor.settings import InvalidatorSettings
+from shared.clients import INVALIDATING, QUEUEING_INVALIDATIONS, connect
 from shared.observability import logger_for, metrics_for
 from shared.settings import read_settings
 from shared.text import printable
 from shared.tracing import traced
 
+if TYPE_CHECKING:
+    from mypy_boto3_cloudfront import CloudFrontClient
+
 SERVICE = "invalidator"
-KINDS = (Created, Deferred, Refused)
-MOST_NAMED = 20
+ANSWERS = (Created, Deferred, Refused)
+MAX_NAMED = 20
 logger = logger_for(SERVICE)
 metrics = metrics_for(SERVICE)
 
@@ -34,63 +48,71 @@ class Connections:
     """What an invocation works with."""
 
     settings: InvalidatorSettings
-    edge: cloudfront.Edge
-    redelivery: redelivery.Redelivery
+    cloudfront: "CloudFrontClient"
+    redelivery: Redelivery
 
 
 @cache
 def connections() -> Connections:
     """ConfigurationError, each time anew, if the environment is not right."""
     settings = read_settings(InvalidatorSettings, os.environ)
-    queues = redelivery.connect(settings.invalidation_queue_url, settings.failure_queue_url)
-    return Connections(settings, cloudfront.connect(), queues)
+    sqs = connect("sqs", QUEUEING_INVALIDATIONS)
+    redelivery = Redelivery(sqs, settings.invalidation_queue_url, settings.failure_queue_url)
+    return Connections(settings, connect("cloudfront", INVALIDATING), redelivery)
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Merge, ask CloudFront, and name the messages that must come again; Lambda deletes the rest."""
-    made = connections()
+    settings, redelivery = connections().settings, connections().redelivery
     batch = decode(event)
-    _correlate(batch, made.settings)
-    with traced("invalidate") as facts:
-        answers = made.edge.create(invalidations(batch.published, made.settings))
-        facts.update({kind.__name__.lower(): sum(isinstance(one, kind) for one in answers) for kind in KINDS})
-    fate = decide(batch, answers)
+    _correlate(batch, settings)
+    with traced("invalidate") as annotations:
+        answers = create_invalidations(connections().cloudfront, requests_for(batch.published, settings))
+        counts = Counter(type(answer) for answer in answers)
+        annotations.update({kind.__name__.lower(): counts[kind] for kind in ANSWERS})
+    unfinished = unfinished_messages(batch, answers)
 
-    kept = made.redelivery.give_up(fate.refused)
-    again = [*fate.again, *kept]
-    put_off = made.redelivery.put_off(again, random.random())  # noqa: S311 - only spreads load
+    not_moved = redelivery.give_up(unfinished.refused)
+    again = [*unfinished.again, *not_moved]
+    put_off = redelivery.put_off(again, random.random())  # noqa: S311 - only spreads load
 
     for answer in answers:
-        _tell(answer)
-    logger.info("batch_finished", extra={"again": len(again), "put_off": put_off, "refused": len(fate.refused)})
-    for refusal in batch.malformed:
-        described = {"body": printable(refusal.delivery.body), "reason": printable(refusal.reason)}
-        logger.error("message_refused", extra=described)
+        _report(answer)
+    _report_refusals(batch.malformed)
+    logger.info("batch_finished", extra={"again": len(again), "put_off": put_off, "refused": len(unfinished.refused)})
     metrics.add_metric(name="InvalidationsDeferred", unit=MetricUnit.Count, value=len(again))
-    metrics.add_metric(name="InvalidationsRefused", unit=MetricUnit.Count, value=len(fate.refused) - len(kept))
-    return {"batchItemFailures": [{"itemIdentifier": one.message_id} for one in again]}
+    moved = len(unfinished.refused) - len(not_moved)
+    metrics.add_metric(name="InvalidationsRefused", unit=MetricUnit.Count, value=moved)
+    return {"batchItemFailures": [{"itemIdentifier": delivery.message_id} for delivery in again]}
 
 
 def _correlate(batch: Batch, settings: InvalidatorSettings) -> None:
-    """Let every further line of this invocation carry the ids of the runs and uploads that it is about."""
-    ids = sorted({one.correlation_id for one in batch.published if one.correlation_id})
-    more = [f"and {len(ids) - MOST_NAMED} more"] if len(ids) > MOST_NAMED else []
-    logger.append_keys(correlation_id=", ".join([*ids[:MOST_NAMED], *more]))
-    unreachable = [one.key for one in batch.published if not is_reachable(one.key, settings.distribution_origin_path)]
-    counts = {"messages": len(batch.published), "malformed": len(batch.malformed), "unreachable": len(unreachable)}
+    """Let every further line of this invocation carry the ids of the runs and uploads that it belongs to."""
+    ids = sorted({published.correlation_id for published in batch.published if published.correlation_id})
+    more = [f"and {len(ids) - MAX_NAMED} more"] if len(ids) > MAX_NAMED else []
+    logger.append_keys(correlation_id=", ".join([*ids[:MAX_NAMED], *more]))
+    keys = [published.key for published in batch.published]
+    unreachable = sum(not is_reachable(key, settings.distribution_origin_path) for key in keys)
+    counts = {"messages": len(keys), "malformed": len(batch.malformed), "unreachable": unreachable}
     logger.info("batch_received", extra=counts)
 
 
-def _tell(answer: Answer) -> None:
-    asked = answer.invalidation
-    described = {"distribution": asked.distribution, "paths": asked.paths, "caller_reference": asked.reference}
+def _report(answer: Answer) -> None:
+    request = answer.request
+    described = {"distribution": request.distribution, "paths": request.paths, "caller_reference": request.reference}
     if isinstance(answer, Created):
         logger.info("invalidation_created", extra={**described, "id": answer.id, "status": answer.status})
         metrics.add_metric(name="InvalidationsCreated", unit=MetricUnit.Count, value=1)
-        metrics.add_metric(name="InvalidatedPaths", unit=MetricUnit.Count, value=len(asked.paths))
+        metrics.add_metric(name="InvalidatedPaths", unit=MetricUnit.Count, value=len(request.paths))
     elif isinstance(answer, Deferred):
         logger.warning("invalidation_deferred", extra={**described, "reason": printable(answer.reason)})
     else:
         logger.error("invalidation_refused", extra={**described, "reason": printable(answer.reason)})
+
+
+def _report_refusals(malformed: tuple[Refusal, ...]) -> None:
+    for refusal in malformed:
+        described = {"body": printable(refusal.delivery.body), "reason": printable(refusal.reason)}
+        logger.error("message_refused", extra=described)

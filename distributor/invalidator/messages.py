@@ -49,7 +49,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedKey:
     """A delivery that names a key of the website bucket."""
 
     delivery: Delivery
@@ -69,7 +69,7 @@ class Refusal:
 class Batch:
     """The deliveries of one invocation."""
 
-    published: tuple[Published, ...]
+    published: tuple[PublishedKey, ...]
     malformed: tuple[Refusal, ...]
 
 
@@ -79,22 +79,22 @@ def decode(event: object) -> Batch:
     A message that can't be understood is set aside and touches no other.
     """
     deliveries = [
-        Delivery(one.message_id, one.receipt_handle, one.body, one.attributes.approximate_receive_count)
-        for one in _Event.model_validate(event).records
+        Delivery(record.message_id, record.receipt_handle, record.body, record.attributes.approximate_receive_count)
+        for record in _Event.model_validate(event).records
     ]
     decoded = [_decode(delivery) for delivery in deliveries]
     return Batch(
-        tuple(one for one in decoded if isinstance(one, Published)),
-        tuple(one for one in decoded if isinstance(one, Refusal)),
+        tuple(key for key in decoded if isinstance(key, PublishedKey)),
+        tuple(refusal for refusal in decoded if isinstance(refusal, Refusal)),
     )
 
 
-def _decode(delivery: Delivery) -> Published | Refusal:
+def _decode(delivery: Delivery) -> PublishedKey | Refusal:
     try:
         body = _Body.model_validate_json(delivery.body)
     except ValidationError as error:
         return Refusal(delivery, f"not a message of the distributor: {first_error(error)}")
-    return Published(delivery, body.key, correlation_id(body.correlation_id))
+    return PublishedKey(delivery, body.key, correlation_id(body.correlation_id))
 
 
 def delay(receives: int, jitter: float) -> int:

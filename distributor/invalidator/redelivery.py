@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from distributor.invalidations import TEN, Message, send
 from distributor.invalidator.messages import Delivery, Refusal, delay
+from distributor.queues import MESSAGES_PER_REQUEST, OutgoingMessage, send_messages
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -36,17 +34,17 @@ class Redelivery:
         """
         put_off = 0
         try:
-            for start in range(0, len(deliveries), TEN):
-                some = deliveries[start : start + TEN]
+            for start in range(0, len(deliveries), MESSAGES_PER_REQUEST):
+                batch = deliveries[start : start + MESSAGES_PER_REQUEST]
                 answer = self.client.change_message_visibility_batch(
                     QueueUrl=self.url,
                     Entries=[
                         {
                             "Id": str(number),
-                            "ReceiptHandle": one.receipt,
-                            "VisibilityTimeout": delay(one.receives, jitter),
+                            "ReceiptHandle": delivery.receipt,
+                            "VisibilityTimeout": delay(delivery.receives, jitter),
                         }
-                        for number, one in enumerate(some)
+                        for number, delivery in enumerate(batch)
                     ],
                 )
                 put_off += len(answer.get("Successful", []))
@@ -59,12 +57,6 @@ class Redelivery:
 
         It is moved here, at once, since SQS itself would do so only after many vain receives, and without a reason.
         """
-        messages = [Message(one.delivery.body, one.reason[:LONGEST_REASON]) for one in refused]
-        untaken = send(self.client, self.failures_url, messages)
-        return [one.delivery for one, reason in zip(refused, untaken, strict=True) if reason]
-
-
-def connect(url: str, failures_url: str) -> Redelivery:
-    """Both queues through a client that gives up within some ten seconds."""
-    config = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=3)
-    return Redelivery(boto3.client("sqs", config=config), url, failures_url)
+        messages = [OutgoingMessage(refusal.delivery.body, refusal.reason[:LONGEST_REASON]) for refusal in refused]
+        reasons = send_messages(self.client, self.failures_url, messages)
+        return [refusal.delivery for refusal, reason in zip(refused, reasons, strict=True) if reason]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from os.path import commonprefix
 
-from distributor.invalidator.messages import Batch, Delivery, Published, Refusal
+from distributor.invalidator.messages import Batch, Delivery, PublishedKey, Refusal
 from distributor.settings import InvalidatorSettings
 
 # How other characters must be encoded in a path is disputed; a wildcard covers them whatever is right.
@@ -16,7 +16,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._=/-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Invalidation:
+class InvalidationRequest:
     """One request to CloudFront: sorted paths, and the reference by which a repetition is known."""
 
     distribution: str
@@ -24,20 +24,22 @@ class Invalidation:
     reference: str
 
 
-def invalidations(published: Sequence[Published], settings: InvalidatorSettings) -> list[Invalidation]:
+def requests_for(published: Sequence[PublishedKey], settings: InvalidatorSettings) -> list[InvalidationRequest]:
     """One request for each distribution; none if no key can be reached through them.
 
     The reference is made of the messages' ids, so that a batch that is delivered again gets the invalidation that it
     had, which began after the messages were sent. ETags would not do: content that goes A, B, A would get that of the
     first A. Nor would the clock: every repetition would be another invalidation.
     """
-    paths = paths_for(
-        {one.key for one in published}, settings.distribution_origin_path, settings.max_invalidation_paths
-    )
+    keys = {message.key for message in published}
+    paths = paths_for(keys, settings.distribution_origin_path, settings.max_invalidation_paths)
     if not paths:
         return []
-    ids = sorted({one.delivery.message_id for one in published})
-    return [Invalidation(one, paths, _reference(one, paths, ids)) for one in settings.cloudfront_distribution_id]
+    ids = sorted({message.delivery.message_id for message in published})
+    return [
+        InvalidationRequest(distribution, paths, _reference(distribution, paths, ids))
+        for distribution in settings.cloudfront_distribution_id
+    ]
 
 
 def _reference(distribution: str, paths: Sequence[str], ids: Sequence[str]) -> str:
@@ -54,7 +56,7 @@ def paths_for(keys: Iterable[str], origin_path: str, most: int) -> tuple[str, ..
     paths = {f"/{key}".removeprefix(origin_path) for key in keys if is_reachable(key, origin_path)}
     odd = {path for path in paths if not _PLAIN.fullmatch(path)}
     covering = {_wildcard(odd)} if odd else set()
-    wanted = covering | {path for path in paths if not any(path.startswith(one[:-1]) for one in covering)}
+    wanted = covering | {path for path in paths if not any(path.startswith(wildcard[:-1]) for wildcard in covering)}
     return tuple(sorted(wanted)) if len(wanted) <= most else (_wildcard(paths),)
 
 
@@ -72,7 +74,7 @@ def _wildcard(paths: Collection[str]) -> str:
 class Created:
     """CloudFront accepted the invalidation under this id, or knew it already."""
 
-    invalidation: Invalidation
+    request: InvalidationRequest
     id: str
     status: str
 
@@ -81,7 +83,7 @@ class Created:
 class Deferred:
     """CloudFront can't at present, or did not answer; a later try may go well."""
 
-    invalidation: Invalidation
+    request: InvalidationRequest
     reason: str
 
 
@@ -89,7 +91,7 @@ class Deferred:
 class Refused:
     """CloudFront will not; no retry helps until a person changes something."""
 
-    invalidation: Invalidation
+    request: InvalidationRequest
     reason: str
 
 
@@ -97,25 +99,24 @@ Answer = Created | Deferred | Refused
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What becomes of the messages that are not done: some are tried again, some are for a person."""
+class Unfinished:
+    """The messages that are not done: some are tried again, some are for a person."""
 
     again: tuple[Delivery, ...]
     refused: tuple[Refusal, ...]
 
 
-def decide(batch: Batch, answers: Iterable[Answer]) -> Fate:
-    """If one distribution is deferred, all messages come again; else, if one refused, they are for a person.
+def unfinished_messages(batch: Batch, answers: Iterable[Answer]) -> Unfinished:
+    """If one distribution deferred its request, all messages come again; else, if one refused, they are for a person.
 
-    A distribution that was done is then done once more for nothing if the messages come in another company, with the
-    same reference otherwise. That is harmless and seldom; a distribution left out would be neither.
+    A distribution that accepted its request then gets it again: under the same reference if the same messages come
+    again together, else as one more invalidation. That is rare and harmless; to leave a distribution out is not.
     """
     answered = list(answers)
-    deliveries = tuple(one.delivery for one in batch.published)
+    deliveries = tuple(published.delivery for published in batch.published)
     if any(isinstance(answer, Deferred) for answer in answered):
-        return Fate(deliveries, batch.malformed)
-    reasons = "; ".join(
-        f"{one.invalidation.distribution}: {one.reason}" for one in answered if isinstance(one, Refused)
-    )
+        return Unfinished(deliveries, batch.malformed)
+    refusing = [answer for answer in answered if isinstance(answer, Refused)]
+    reasons = "; ".join(f"{answer.request.distribution}: {answer.reason}" for answer in refusing)
     refused = tuple(Refusal(delivery, reasons) for delivery in deliveries if reasons)
-    return Fate((), (*batch.malformed, *refused))
+    return Unfinished((), (*batch.malformed, *refused))

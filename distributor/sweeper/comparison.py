@@ -46,21 +46,21 @@ def compare(client: "S3Client", source: Location, destination: Location, after: 
     S3 lists in the order of the keys' UTF-8 bytes, so both sides are read once, side by side. What only the
     destination has is passed over: deletions are not mirrored. botocore's error if a page cannot be read.
     """
-    there = _list(client, destination, after)
-    theirs = next(there, None)
-    for ours in _list(client, source, after):
-        while theirs and theirs.name.encode() < ours.name.encode():
-            theirs = next(there, None)
-        yield Difference(ours.name, _drift(ours, theirs))
+    copies = _list(client, destination, after)
+    copy = next(copies, None)
+    for original in _list(client, source, after):
+        while copy and copy.name.encode() < original.name.encode():
+            copy = next(copies, None)
+        yield Difference(original.name, _drift(original, copy))
 
 
-def _drift(ours: Entry, theirs: Entry | None) -> Drift | None:
-    if theirs is None or theirs.name != ours.name:
+def _drift(original: Entry, copy: Entry | None) -> Drift | None:
+    if copy is None or copy.name != original.name:
         return Drift.MISSING
-    if (ours.etag, ours.size) == (theirs.etag, theirs.size):
+    if (original.etag, original.size) == (copy.etag, copy.size):
         return None
-    comparable = _SINGLE_PART.fullmatch(ours.etag) and _SINGLE_PART.fullmatch(theirs.etag)
-    return Drift.STALE if comparable or ours.size != theirs.size else Drift.UNLIKE
+    comparable = _SINGLE_PART.fullmatch(original.etag) and _SINGLE_PART.fullmatch(copy.etag)
+    return Drift.STALE if comparable or original.size != copy.size else Drift.UNLIKE
 
 
 def _list(client: "S3Client", place: Location, after: str) -> Iterator[Entry]:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from distributor.plan import compile_glob
+from distributor.plan import compile_glob, headers_for
+from distributor.settings import HeaderSettings
 from ops.checks.check import Check, equals, is_there
 from ops.observation import FunctionState, Observed, StoredObject, Unavailable
+from shared.settings import ConfigurationError, read_settings
 
 GROUP = "Website bucket"
 CONTENT_TYPE = "application/json"
@@ -35,15 +37,20 @@ def _check_published(name: str, there: StoredObject, observed: Observed, now: da
         yield Check(GROUP, f"{name} has the source's bytes", same, found, again)
     by_hand = f"feed redistribute {name} sets it; it was put there by hand, or before a setting was changed"
     yield equals(GROUP, f"{name}: Content-Type", there.content_type, CONTENT_TYPE, by_hand)
-    yield equals(GROUP, f"{name}: Cache-Control", there.cache_control, cache_control(observed), by_hand)
+    yield equals(GROUP, f"{name}: Cache-Control", there.cache_control, cache_control(name, observed), by_hand)
     wrong = _wrong_provenance(there, name, observed, now)
     yield Check(GROUP, f"{name}: provenance", not wrong, wrong or _provenance(there), by_hand)
 
 
-def cache_control(observed: Observed) -> str | None:
-    """What the distributor puts on every file; None if its configuration cannot be read."""
+def cache_control(name: str, observed: Observed) -> str | None:
+    """What the distributor puts on the file; None if its configuration cannot be read."""
     distributor = observed.functions.get("distributor")
-    return distributor.environment.get("CACHE_CONTROL") if isinstance(distributor, FunctionState) else None
+    if not isinstance(distributor, FunctionState):
+        return None
+    try:
+        return headers_for(name, read_settings(HeaderSettings, distributor.environment)).cache_control
+    except ConfigurationError:
+        return None
 
 
 def is_published(name: str, distributor: FunctionState | Unavailable | None) -> bool:

@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from distributor import handler
+from distributor.answers import DistributionFailedError
 from distributor.dependencies import dependencies
 from distributor.events import EnvelopeError
-from distributor.report import DistributionFailedError
 from shared.settings import ConfigurationError
 from tests.distributor.world import ENVIRONMENT, event, record
 from tests.shared.test_contract import COMPLETE, DOCUMENTS, encode
@@ -29,7 +29,6 @@ Printed = Callable[[], list[dict[str, Any]]]
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     dependencies.cache_clear()
     with mock_aws():
-        boto3.setup_default_session()
         url = boto3.client("sqs").create_queue(QueueName="failures")["QueueUrl"]
         for name, value in (ENVIRONMENT | {"FAILURE_QUEUE_URL": url}).items():
             monkeypatch.setenv(name, value)
@@ -44,7 +43,7 @@ def published(s3: Any) -> list[str]:
     return [entry["Key"] for entry in s3.list_objects_v2(Bucket="my-website").get("Contents", [])]
 
 
-def test_a_new_object_is_published_and_told_of(s3: Any, lambda_context: LambdaContext) -> None:
+def test_a_new_object_is_published_and_in_the_summary(s3: Any, lambda_context: LambdaContext) -> None:
     summary = handler.lambda_handler(event(record()), lambda_context)
 
     assert published(s3) == ["data/x.json"]
@@ -68,13 +67,8 @@ def test_each_record_has_its_own_outcome_and_none_touches_another(s3: Any, lambd
 
     summary = handler.lambda_handler(event(None, *map(record, keys), record(bucket="evil")), lambda_context)
 
-    assert [one["outcome"] for one in summary["objects"]] == [
-        "rejected",
-        "rejected",
-        "gone",
-        "skipped",
-        "copied",
-        "rejected",
+    assert [line["outcome"] for line in summary["objects"]] == [
+        *("rejected", "rejected", "gone", "skipped", "copied", "rejected")
     ]
     assert published(s3) == ["data/x.json"]
 
@@ -146,8 +140,7 @@ def test_the_sample_events_do_what_their_names_say(sample: Path, s3: Any, lambda
 
     summary = handler.lambda_handler(json.loads(sample.read_text(encoding="utf-8")), lambda_context)
 
-    wanted = sample.stem.partition("-")[0]
-    assert {one["outcome"] for one in summary["objects"]} == {wanted}
+    assert {line["outcome"] for line in summary["objects"]} == {sample.stem.partition("-")[0]}
 
 
 def test_a_job_of_batch_operations_gets_a_result_for_each_task(s3: Any, lambda_context: LambdaContext) -> None:
@@ -160,12 +153,12 @@ def test_a_job_of_batch_operations_gets_a_result_for_each_task(s3: Any, lambda_c
 
     answer = handler.lambda_handler(job, lambda_context)
 
-    codes = {one["taskId"]: one["resultCode"] for one in answer["results"]}
+    codes = {result["taskId"]: result["resultCode"] for result in answer["results"]}
     assert codes == {"1": "Succeeded", "2": "PermanentFailure"}
     assert published(s3) == ["data/x.json"]
 
 
-def test_an_operator_is_told_of_every_key_in_the_answer_and_nothing_is_raised_or_kept(
+def test_an_operator_finds_every_key_in_the_answer_and_nothing_is_raised_or_kept(
     s3: Any, lambda_context: LambdaContext
 ) -> None:
     s3.put_object(Bucket="my-source", Key="aws-data/broken.json", Body=b"<html>")
@@ -174,7 +167,7 @@ def test_an_operator_is_told_of_every_key_in_the_answer_and_nothing_is_raised_or
 
     summary = handler.lambda_handler({"keys": ["aws-data/broken.json", "aws-data/x.json"]}, lambda_context)
 
-    assert [one["outcome"] for one in summary["objects"]] == ["rejected", "failed"]
+    assert [line["outcome"] for line in summary["objects"]] == ["rejected", "failed"]
     url = dependencies().settings.failure_queue_url
     assert "Messages" not in boto3.client("sqs").receive_message(QueueUrl=url)
 
@@ -198,38 +191,38 @@ JOB = {
 
 
 @pytest.mark.parametrize(
-    "asked", [event(record(), record("aws-data/y.json")), {"keys": ["aws-data/x.json", "aws-data/y.json"]}, JOB]
+    "request_event", [event(record(), record("aws-data/y.json")), {"keys": ["aws-data/x.json", "aws-data/y.json"]}, JOB]
 )
-def test_what_is_published_is_asked_to_be_invalidated_whoever_asked_for_it(
-    s3: Any, invalidations: str, lambda_context: LambdaContext, asked: dict[str, Any], printed: Printed
+def test_what_is_published_is_queued_for_invalidation_whatever_the_event(
+    s3: Any, invalidations: str, lambda_context: LambdaContext, request_event: dict[str, Any], printed: Printed
 ) -> None:
     s3.put_object(Bucket="my-source", Key="aws-data/x.json", Body=b"{}", Metadata={"run-id": "run-1"})
     s3.put_object(Bucket="my-source", Key="aws-data/y.json", Body=b"[]")
 
-    handler.lambda_handler(asked, lambda_context)
+    handler.lambda_handler(request_event, lambda_context)
 
-    assert [one["key"] for one in messages(invalidations)] == ["data/x.json", "data/y.json"]
+    assert [message["key"] for message in messages(invalidations)] == ["data/x.json", "data/y.json"]
     assert {line.get("correlation_id") for line in printed() if line.get("source") == "aws-data/x.json"} == {"run-1"}
 
 
-@pytest.mark.parametrize("asked", [event(record()), {"keys": ["aws-data/x.json"]}, JOB])
-def test_an_invalidation_that_could_not_be_asked_for_is_kept_and_the_copy_is_not_repeated(
+@pytest.mark.parametrize("request_event", [event(record()), {"keys": ["aws-data/x.json"]}, JOB])
+def test_a_key_that_the_invalidation_queue_does_not_take_is_kept_and_the_copy_is_not_repeated(
     s3: Any,
     invalidations: str,
     lambda_context: LambdaContext,
-    asked: dict[str, Any],
+    request_event: dict[str, Any],
     printed: Printed,
 ) -> None:
     boto3.client("sqs").delete_queue(QueueUrl=invalidations)
 
-    handler.lambda_handler(asked, lambda_context)
+    handler.lambda_handler(request_event, lambda_context)
 
     (kept,) = messages(dependencies().settings.failure_queue_url)
     assert kept["keys"] == ["aws-data/x.json"]
     assert [line["InvalidationsNotQueued"] for line in printed() if "InvalidationsNotQueued" in line] == [[1.0]]
 
 
-def test_an_invalidation_that_no_queue_keeps_is_raised_so_that_the_event_is_tried_again(
+def test_a_key_that_no_queue_keeps_is_raised_so_that_the_event_is_tried_again(
     s3: Any, invalidations: str, lambda_context: LambdaContext, printed: Printed
 ) -> None:
     for url in (invalidations, dependencies().settings.failure_queue_url):

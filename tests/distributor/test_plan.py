@@ -2,12 +2,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from distributor.events import Changed, Irrelevant, Malformed, Notice, Unsupported
-from distributor.outcomes import Cause, Failed, Publish, Rejected, Skipped
-from distributor.plan import plan
-from distributor.settings import DistributorSettings, Location
+from distributor.events import Changed, Notice
+from distributor.outcomes import Cause, Failed, Headers, Publish, Rejected, Skipped
+from distributor.plan import headers_for, plan
+from distributor.settings import DistributorSettings, HeaderSettings, Location
 from shared.settings import read_settings
-from tests.distributor.world import ENVIRONMENT, SOURCE, WEBSITE
+from tests.distributor.world import ENVIRONMENT, HEADERS, SOURCE, WEBSITE, task
 
 
 def decide(key: str, **environment: str) -> object:
@@ -31,13 +31,13 @@ def decide(key: str, **environment: str) -> object:
     ],
 )
 def test_ordinary_keys_are_published_under_their_own_name(name: str) -> None:
-    assert decide(f"aws-data/{name}") == Publish(SOURCE, WEBSITE, name)
+    assert decide(f"aws-data/{name}") == task(name)
 
 
 def test_a_task_knows_both_keys() -> None:
-    task = Publish(Location("a", "in/put"), Location("b", "out"), "x.json")
+    nested = Publish(Location("a", "in/put"), Location("b", "out"), "x.json", HEADERS)
 
-    assert (task.source_key, task.destination_key) == ("in/put/x.json", "out/x.json")
+    assert (nested.source_key, nested.destination_key) == ("in/put/x.json", "out/x.json")
 
 
 @pytest.mark.parametrize(
@@ -128,23 +128,59 @@ def test_every_destination_gets_a_task_of_its_own() -> None:
 
     tasks = plan([Changed("my-source", "aws-data/x.json")], settings)
 
-    assert tasks == tuple(Publish(SOURCE, place, "x.json") for place in (WEBSITE, Location("mirror", "data")))
+    assert tasks == tuple(Publish(SOURCE, place, "x.json", HEADERS) for place in (WEBSITE, Location("mirror", "data")))
 
 
-def test_notices_that_are_no_change_keep_their_reason(settings: DistributorSettings) -> None:
-    notices: list[Notice] = [Irrelevant("a", "deleted"), Malformed("b", "no key"), Unsupported("c", "version 3")]
-
-    assert plan(notices, settings) == (
+def test_notices_that_are_no_change_are_decisions_already_and_none_is_left_out(settings: DistributorSettings) -> None:
+    notices: list[Notice] = [
         Skipped("a", "deleted"),
         Rejected("b", "no key", Cause.MALFORMED_RECORD),
-        Failed("c", "version 3"),
-    )
+        Failed("c", "v3"),
+    ]
+
+    assert plan(notices * 2, settings) == (*notices, *notices)
 
 
 def test_a_task_carries_the_events_time_and_request_on() -> None:
     notice = Changed("my-source", "aws-data/x.json", datetime(2026, 11, 23, tzinfo=UTC), "request-1")
 
-    (task,) = plan([notice], read_settings(DistributorSettings, ENVIRONMENT))
+    (decision,) = plan([notice], read_settings(DistributorSettings, ENVIRONMENT))
 
-    assert isinstance(task, Publish)
-    assert (task.event_time, task.request_id) == (notice.event_time, "request-1")
+    assert isinstance(decision, Publish)
+    assert (decision.event_time, decision.request_id) == (notice.event_time, "request-1")
+
+
+RULES = """
+    releases/*/manifest.json = no-cache; releases/**=public, max-age=31536000, immutable;
+    *.geo.json=max-age=60; **/x?.json=private;
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "cache_control"),
+    [
+        ("x.json", "public, max-age=300"),
+        ("releases/1/manifest.json", "no-cache"),
+        ("releases/1/x.json", "public, max-age=31536000, immutable"),
+        ("releases/x1.json", "public, max-age=31536000, immutable"),
+        ("old/releases/1/x.json", "public, max-age=300"),
+        ("a.geo.json", "max-age=60"),
+        ("a/a.geo.json", "public, max-age=300"),
+        ("x1.json", "private"),
+        ("a/b/x1.json", "private"),
+    ],
+)
+def test_the_first_rule_that_matches_sets_cache_control_and_otherwise_the_general_one_holds(
+    name: str, cache_control: str
+) -> None:
+    settings = read_settings(HeaderSettings, {"CACHE_CONTROL_RULES": RULES})
+
+    assert headers_for(name, settings) == Headers("application/json", cache_control)
+
+
+def test_a_task_carries_its_headers_to_every_destination() -> None:
+    rules = {"CACHE_CONTROL_RULES": "x.json=no-store", "REPLICA_DESTINATIONS": "mirror/data"}
+
+    tasks = plan([Changed("my-source", "aws-data/x.json")], read_settings(DistributorSettings, ENVIRONMENT | rules))
+
+    assert [decision.headers.cache_control for decision in tasks if isinstance(decision, Publish)] == ["no-store"] * 2

@@ -17,7 +17,7 @@ OLD, NEW, NEWER = b'{"v": 1}', b'{"v": 2}', b'{"v": 3}'
 
 
 def store_on(s3: FakeS3, limit: int = 1000) -> Store:
-    return Store(s3, "public, max-age=300", limit)  # type: ignore[arg-type]
+    return Store(s3, limit)  # type: ignore[arg-type]
 
 
 def once(operation: str, act: Callable[[], object]) -> Callable[[str], None]:
@@ -335,5 +335,5 @@ def test_an_outcome_names_the_run_that_made_the_source_or_else_the_request_that_
     assert outcome.correlation_id == correlation_id
 
 
-def test_what_is_gone_is_told_with_the_request_that_wrote_it() -> None:
+def test_what_is_gone_names_the_request_that_wrote_it() -> None:
     assert publish(replace(task(), request_id="request-1"), store_on(FakeS3())) == Gone(task(), "request-1")

@@ -1,6 +1,6 @@
 import pytest
 
-from distributor.settings import DistributorSettings, Location
+from distributor.settings import CacheControlRule, DistributorSettings, HeaderSettings, InvalidatorSettings, Location
 from shared.settings import ConfigurationError, read_settings
 from tests.distributor.world import ENVIRONMENT
 
@@ -60,6 +60,33 @@ def test_an_odd_variable_is_refused_by_its_name(variable: str, value: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("", []),
+        (" ; ;", []),
+        ("x.json=no-store", [("x.json", "no-store")]),
+        ("x.json=no-store;", [("x.json", "no-store")]),
+        (" a/*.json = public, max-age=60 ;\n** = no-cache ", [("a/*.json", "public, max-age=60"), ("**", "no-cache")]),
+        ("x.json=a;x.json=b", [("x.json", "a"), ("x.json", "b")]),
+    ],
+)
+def test_rules_are_globs_and_headers_in_their_order(text: str, rules: list[tuple[str, str]]) -> None:
+    settings = read_settings(HeaderSettings, {"CACHE_CONTROL_RULES": text})
+
+    assert settings.cache_control_rules == tuple(CacheControlRule(*rule) for rule in rules)
+
+
+@pytest.mark.parametrize(
+    "odd", ["no-store", "=no-store", " = no-store", "x.json=", "x.json= ", "x.json=fünf Minuten", "x.json=a\nb"]
+)
+def test_an_odd_rule_is_refused_with_its_text(odd: str) -> None:
+    with pytest.raises(ConfigurationError, match="^CACHE_CONTROL_RULES: ") as refusal:
+        read_settings(DistributorSettings, ENVIRONMENT | {"CACHE_CONTROL_RULES": f"**=no-cache; {odd} ;a=b"})
+
+    assert repr(odd.strip()) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"DISTRIBUTION_PREFIX": "aws-data"},
@@ -77,3 +104,30 @@ def test_one_bucket_with_prefixes_apart_is_taken() -> None:
     settings = read_settings(DistributorSettings, ENVIRONMENT | {"DISTRIBUTION_BUCKET": "my-source"})
 
     assert settings.source.bucket == settings.destinations[0].bucket
+
+
+INVALIDATOR = {
+    "CLOUDFRONT_DISTRIBUTION_ID": "E1",
+    "INVALIDATION_QUEUE_URL": "http://queue",
+    "FAILURE_QUEUE_URL": "http://failures",
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CLOUDFRONT_DISTRIBUTION_ID", ""),
+        ("CLOUDFRONT_DISTRIBUTION_ID", "https://d111111abcdef8.cloudfront.net"),
+        ("DISTRIBUTION_ORIGIN_PATH", "site"),
+        ("DISTRIBUTION_ORIGIN_PATH", "/site/"),
+        ("MAX_INVALIDATION_PATHS", "0"),
+        ("MAX_INVALIDATION_PATHS", "3001"),
+        ("INVALIDATION_QUEUE_URL", " "),
+        ("FAILURE_QUEUE_URL", ""),
+    ],
+)
+def test_an_odd_variable_of_the_invalidator_is_refused_by_its_name(variable: str, value: str) -> None:
+    read_settings(InvalidatorSettings, INVALIDATOR)
+
+    with pytest.raises(ConfigurationError, match=variable):
+        read_settings(InvalidatorSettings, INVALIDATOR | {variable: value})

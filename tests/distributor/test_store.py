@@ -1,6 +1,7 @@
 import hashlib
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -12,11 +13,11 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ParamValidationError
 from moto import mock_aws
 
-from distributor import store
-from distributor.outcomes import Publish
+from distributor.outcomes import Headers, Publish
 from distributor.settings import Location
-from distributor.store import CopyAnswer, StoreError, provenance
-from tests.distributor.world import SOURCE, WEBSITE, task
+from distributor.store import CopyAnswer, Store, StoreError, provenance
+from shared.clients import PUBLISHING, connect
+from tests.distributor.world import HEADERS, SOURCE, WEBSITE, task
 
 BODY = b'{"a": 1}'
 NAMES = ["x.json", "space plus+file.json", "日.json", "100%.json", "a?versionId=zz.json", "%2e%2e.json", "a&b=c#d.json"]
@@ -31,8 +32,15 @@ def s3() -> Iterator[Any]:
         yield client
 
 
+@pytest.fixture
+def store(s3: Any) -> Store:
+    return Store(connect("s3", PUBLISHING), 1000)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_an_object_is_copied_under_its_real_name_with_our_headers_and_no_others(s3: Any, name: str) -> None:
+def test_an_object_is_copied_under_its_real_name_with_the_tasks_headers_and_no_others(
+    s3: Any, store: Store, name: str
+) -> None:
     s3.put_object(
         Bucket="my-source",
         Key=f"aws-data/{name}",
@@ -42,51 +50,48 @@ def test_an_object_is_copied_under_its_real_name_with_our_headers_and_no_others(
         Metadata={"run-id": "7"},
         Tagging="a=b",
     )
-    opened = store.connect("public, max-age=60", 1000)
-    source = opened.get(task(name))
+    copied = replace(task(name), headers=Headers("text/csv", "public, max-age=60"))
+    source = store.get(copied)
     assert source is not None
 
-    answer = opened.copy(task(name), source.etag)
+    answer = store.copy(copied, source.etag)
 
     assert answer == CopyAnswer(copied=True, certain=True)
     published = s3.get_object(Bucket="my-website", Key=f"data/{name}")
     assert published["Body"].read() == BODY == source.body
-    assert (published["ContentType"], published["CacheControl"]) == ("application/json", "public, max-age=60")
+    assert (published["ContentType"], published["CacheControl"]) == ("text/csv", "public, max-age=60")
     assert set(published["Metadata"]) == {"distributed-at", "source-bucket", "source-key"}
     assert published["Metadata"]["source-bucket"] == "my-source"
     assert unquote(published["Metadata"]["source-key"]) == unquote(f"aws-data/{name}")
 
 
-def test_head_and_get_agree_on_the_etag(s3: Any) -> None:
+def test_head_and_get_agree_on_the_etag(s3: Any, store: Store) -> None:
     s3.put_object(Bucket="my-source", Key="aws-data/x.json", Body=BODY)
-    opened = store.connect("x", 1000)
-    source = opened.get(task())
+    source = store.get(task())
 
     assert source is not None
-    assert opened.head(task()) == source.etag == f'"{hashlib.md5(BODY).hexdigest()}"'
+    assert store.head(task()) == source.etag == f'"{hashlib.md5(BODY).hexdigest()}"'
 
 
-def test_a_missing_object_is_none(s3: Any) -> None:
-    opened = store.connect("x", 1000)
-
-    assert opened.get(task()) is None
-    assert opened.head(task()) is None
+def test_a_missing_object_is_none(store: Store) -> None:
+    assert store.get(task()) is None
+    assert store.head(task()) is None
 
 
-def test_a_missing_source_bucket_is_an_error_and_not_a_missing_object() -> None:
-    with mock_aws(), pytest.raises(StoreError, match="NoSuchBucket"):
-        store.connect("x", 1000).get(task())
+def test_a_missing_source_bucket_is_an_error_and_not_a_missing_object(store: Store) -> None:
+    with pytest.raises(StoreError, match="NoSuchBucket"):
+        store.get(replace(task(), source=Location("nowhere", "aws-data")))
 
 
-def test_a_copy_of_a_missing_object_copied_nothing(s3: Any) -> None:
-    assert store.connect("x", 1000).copy(task(), '"etag"') == CopyAnswer(copied=False, certain=True)
+def test_a_copy_of_a_missing_object_copied_nothing(store: Store) -> None:
+    assert store.copy(task(), '"etag"') == CopyAnswer(copied=False, certain=True)
 
 
-def test_a_copy_to_a_missing_bucket_is_an_error(s3: Any) -> None:
+def test_a_copy_to_a_missing_bucket_is_an_error(s3: Any, store: Store) -> None:
     s3.put_object(Bucket="my-source", Key="aws-data/x.json", Body=BODY)
 
     with pytest.raises(StoreError, match="NoSuchBucket"):
-        store.connect("x", 1000).copy(Publish(SOURCE, Location("nowhere", "data"), "x.json"), '"etag"')
+        store.copy(Publish(SOURCE, Location("nowhere", "data"), "x.json", HEADERS), '"etag"')
 
 
 class Raw(io.BytesIO):
@@ -102,25 +107,26 @@ ERROR_BODY = b"<?xml version='1.0'?><Error><Code>InternalError</Code><Message>We
     [(200, b"", 1), (200, ERROR_BODY, 3), (200, b"<?xml version='1.0'?><CopyObjectRe", 3), (503, b"", 3)],
     ids=["empty 200", "error inside a 200", "truncated 200", "503"],
 )
-def test_an_answer_that_does_not_say_copied_is_uncertain(status: int, body: bytes, attempts: int) -> None:
-    opened = store.connect("x", 1000)
+def test_an_answer_that_does_not_say_copied_is_uncertain(
+    store: Store, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, attempts: int
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
     sent = []
 
     def answer(request: Any, **_: object) -> AWSResponse:
         sent.append(request)
         return AWSResponse(request.url, status, HTTPHeaders(), Raw(body))
 
-    opened.client.meta.events.register("before-send.s3.CopyObject", answer)  # type: ignore[arg-type]
+    store.client.meta.events.register("before-send.s3.CopyObject", answer)  # type: ignore[arg-type]
 
-    assert opened.copy(task(), '"etag"') == CopyAnswer(copied=False, certain=False)
+    assert store.copy(task(), '"etag"') == CopyAnswer(copied=False, certain=False)
     assert len(sent) == attempts
 
 
-def test_a_request_that_the_sdk_refuses_to_send_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = store.connect("x", 1000)
-    bad = Publish(Location("", "a"), Location("", "b"), "x.json")
+def test_a_request_that_the_sdk_refuses_to_send_is_an_error(store: Store) -> None:
+    bad = Publish(Location("", "a"), Location("", "b"), "x.json", HEADERS)
 
-    for request in (opened.get, opened.head, lambda task: opened.copy(task, '"etag"')):
+    for request in (store.get, store.head, lambda task: store.copy(task, '"etag"')):
         with pytest.raises(StoreError) as caught:
             request(bad)
         assert isinstance(caught.value.__cause__, ParamValidationError)
@@ -141,7 +147,7 @@ def test_a_key_that_is_not_ascii_is_percent_encoded_in_metadata() -> None:
 
 
 def test_a_key_whose_encoded_form_is_too_long_for_metadata_is_a_hash_there() -> None:
-    long = Publish(SOURCE, WEBSITE, "日" * 200 + ".json")
+    long = Publish(SOURCE, WEBSITE, "日" * 200 + ".json", HEADERS)
 
     digest = hashlib.sha256(long.source_key.encode()).hexdigest()
     assert provenance(long, datetime.now(UTC))["source-key"] == f"sha256:{digest}"

@@ -2,16 +2,26 @@
 
 from typing import Any
 
-from distributor.outcomes import Publish
+from distributor.outcomes import Copied, Failed, Gone, Headers, Outcome, Publish, Rejected, Skipped
 from distributor.settings import Location
 
 ENVIRONMENT = {"SOURCE_BUCKET": "my-source", "DISTRIBUTION_BUCKET": "my-website"}
 SOURCE = Location("my-source", "aws-data")
 WEBSITE = Location("my-website", "data")
+HEADERS = Headers("application/json", "public, max-age=300")
 
 
 def task(name: str = "x.json") -> Publish:
-    return Publish(SOURCE, WEBSITE, name)
+    return Publish(SOURCE, WEBSITE, name, HEADERS)
+
+
+EVERY_KIND: list[Outcome] = [
+    Copied(task(), '"e"', 12, 1, 0.0371),
+    Gone(task()),
+    Skipped("s", "why"),
+    Rejected("r", "why"),
+    Failed("f", "why"),
+]
 
 
 def record(key: object = "aws-data/x.json", bucket: object = "my-source", **changes: object) -> dict[str, Any]:

@@ -343,6 +343,20 @@ def test_a_distributor_that_cannot_be_read_leaves_its_setting_unknown(observed: 
     assert found.keys() == {f"{name}: Cache-Control" for name in FILES}
 
 
+@pytest.mark.parametrize(
+    ("rules", "wanted"),
+    [("regions.json=no-store;**=no-cache", "no-store"), ("history/**=no-store", "public, max-age=300"), ("odd", None)],
+)
+def test_the_header_that_is_wanted_is_what_the_distributors_rules_say_if_they_can_be_read(
+    observed: Observed, rules: str, wanted: str | None
+) -> None:
+    distributor = observed.functions["distributor"]
+    assert isinstance(distributor, FunctionState)
+    ruled = replace(distributor, environment=distributor.environment | {"CACHE_CONTROL_RULES": rules})
+
+    assert cache_control("regions.json", replace(observed, functions={"distributor": ruled})) == wanted
+
+
 def test_a_file_that_is_not_to_be_published_is_not_missed(observed: Observed) -> None:
     distributor = observed.functions["distributor"]
     assert isinstance(distributor, FunctionState)
@@ -500,7 +514,7 @@ def test_an_edge_may_be_behind_for_as_long_as_max_age(observed: Observed) -> Non
 
     def at_second(second: int) -> dict[str, Check]:
         now = website.last_modified + timedelta(seconds=second)
-        checks = check_edge("regions.json", behind, website, cache_control(observed), now)
+        checks = check_edge("regions.json", behind, website, cache_control("regions.json", observed), now)
         return {check.name: check for check in checks}
 
     sentence = "regions.json has the website bucket's bytes"

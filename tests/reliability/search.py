@@ -19,16 +19,16 @@ from typing import Any
 from botocore.exceptions import ReadTimeoutError
 from botocore.response import StreamingBody
 
-from distributor.outcomes import Failed, Publish
-from distributor.publish import Requests, publish
-from distributor.settings import Location
+from distributor.outcomes import Failed
+from distributor.publish import ObjectStore, publish
 from distributor.store import Store
 from tests.distributor.fake_s3 import etag, refusal
+from tests.distributor.world import task
 
 Body = bytes | None
 Answer = tuple[str, Body]
 Answers = tuple[Answer, ...]
-TASK = Publish(Location("my-source", "aws-data"), Location("my-website", "data"), "x.json")
+TASK = task()
 
 
 class NextCall(BaseException):
@@ -75,7 +75,7 @@ def _response(**fields: Any) -> dict[str, Any]:
     return {"ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}, **fields}
 
 
-Variant = Callable[[Store], Requests]
+Variant = Callable[[Store], ObjectStore]
 """The store as the protocol gets it; the weakened variants wrap it."""
 
 
@@ -186,7 +186,7 @@ Step = NextCall | str
 def _stepper(variant: Variant) -> Callable[[Answers], Step]:
     @cache
     def step_of(answers: Answers) -> Step:
-        store = Store(Replay(answers), "public, max-age=300", 1000)  # type: ignore[arg-type]
+        store = Store(Replay(answers), 1000)  # type: ignore[arg-type]
         try:
             outcome = publish(TASK, variant(store), clock=lambda: 0.0)
         except NextCall as call:

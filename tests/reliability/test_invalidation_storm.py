@@ -10,13 +10,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cloud.stand_ins.cloudfront import Accepted, CloudFront, CloudFrontServer, EdgeQuirks
 from cloud.template import read_template, resolve, translate
-from distributor.invalidations import InvalidationQueue
-from distributor.invalidator import cloudfront
 from distributor.invalidator import handler as invalidator
 from distributor.invalidator.handler import Connections
 from distributor.invalidator.redelivery import Redelivery
 from distributor.outcomes import Copied
+from distributor.queues import InvalidationQueue
 from distributor.settings import InvalidatorSettings
+from shared.clients import INVALIDATING, connect
 from shared.settings import read_settings
 from tests.distributor.fake_sqs import Clock, FakeSqs
 from tests.distributor.world import WEBSITE, task
@@ -70,7 +70,9 @@ def test_a_storm_of_keys_is_covered_by_few_invalidations_and_none_is_lost_or_stu
 ) -> None:
     sqs: Any = FakeSqs(clock)
     made = Connections(
-        read_settings(InvalidatorSettings, ENVIRONMENT), cloudfront.connect(), Redelivery(sqs, QUEUE, FAILURES)
+        read_settings(InvalidatorSettings, ENVIRONMENT),
+        connect("cloudfront", INVALIDATING),
+        Redelivery(sqs, QUEUE, FAILURES),
     )
     monkeypatch.setattr(invalidator, "connections", lambda: made)
     most, side_by_side = mapping["BatchSize"], mapping["ScalingConfig"]["MaximumConcurrency"]
@@ -106,7 +108,7 @@ def test_a_cloudfront_that_refuses_for_hours_delays_and_loses_nothing(
     with CloudFrontServer(CloudFront({"E1"}, EdgeQuirks(throttle_next=30), clock)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", server.url)
         settings = read_settings(InvalidatorSettings, ENVIRONMENT)
-        made = Connections(settings, cloudfront.connect(), Redelivery(sqs, QUEUE, FAILURES))
+        made = Connections(settings, connect("cloudfront", INVALIDATING), Redelivery(sqs, QUEUE, FAILURES))
         monkeypatch.setattr(invalidator, "connections", lambda: made)
         publish(sqs, 0)
         tries: list[float] = []

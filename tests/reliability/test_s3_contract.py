@@ -22,6 +22,7 @@ from distributor.settings import Location
 from distributor.store import CopyAnswer, Store, StoreError
 from distributor.sweeper.comparison import compare
 from tests.distributor.fake_s3 import FakeS3
+from tests.distributor.world import HEADERS
 from tests.reliability.seaweedfs import seaweedfs
 
 AWS_BUCKET = os.environ.get("FEED_TEST_AWS_BUCKET", "")
@@ -38,10 +39,10 @@ class Backend:
 
     @property
     def store(self) -> Store:
-        return Store(self.client, "public, max-age=300", 1000)
+        return Store(self.client, 1000)
 
     def task(self, name: str = "x.json") -> Publish:
-        return Publish(self.source, self.website, name)
+        return Publish(self.source, self.website, name, HEADERS)
 
     def put(self, name: str, body: bytes) -> None:
         self.client.put_object(Bucket=self.source.bucket, Key=f"{self.source.prefix}/{name}", Body=body)
@@ -122,7 +123,7 @@ def test_other_bytes_have_another_etag_and_the_same_bytes_the_same(backend: Back
 def test_a_missing_object_is_told_from_a_missing_bucket(backend: Backend) -> None:
     assert backend.store.get(backend.task("none.json")) is None
     assert backend.store.head(backend.task("none.json")) is None
-    nowhere = Publish(Location(f"no-such-bucket-{uuid.uuid4().hex[:8]}", "in"), backend.website, "x.json")
+    nowhere = Publish(Location(f"no-such-bucket-{uuid.uuid4().hex[:8]}", "in"), backend.website, "x.json", HEADERS)
     with pytest.raises(StoreError):
         backend.store.get(nowhere)
 
@@ -188,7 +189,7 @@ def test_a_bucket_of_another_owner_is_refused(backend: Backend) -> None:
     backend.put("x.json", b"[1]")
     etag = backend.store.head(backend.task())
     assert etag is not None
-    foreign = Publish(backend.source, backend.website._replace(owner="999999999999"), "x.json")
+    foreign = Publish(backend.source, backend.website._replace(owner="999999999999"), "x.json", HEADERS)
 
     if NO_OWNERS in backend.gaps:
         assert backend.store.copy(foreign, etag).copied

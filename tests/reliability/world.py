@@ -16,13 +16,13 @@ from botocore.exceptions import ReadTimeoutError
 from distributor.content import UnfitError, check
 from distributor.dependencies import Dependencies
 from distributor.events import decode
-from distributor.invalidations import NoInvalidations
 from distributor.outcomes import Copied, Failed
 from distributor.plan import plan
 from distributor.publish import carry_out
+from distributor.queues import NoInvalidations
 from distributor.settings import DistributorSettings
 from distributor.store import Store
-from distributor.sweeper.sweep import Sweep, sweep
+from distributor.sweeper.sweep import SweepRequest, sweep
 from shared.settings import read_settings
 from tests.distributor.fake_s3 import FakeS3, etag, refusal
 from tests.distributor.world import ENVIRONMENT, event, record
@@ -61,7 +61,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.settings = read_settings(DistributorSettings, ENVIRONMENT)
-        self.store = Store(self.s3, "public, max-age=300", 1000)  # type: ignore[arg-type]
+        self.store = Store(self.s3, 1000)  # type: ignore[arg-type]
         self.made = Dependencies(self.settings, self.store, Mock(), NoInvalidations())
 
     def put(self, name: str, body: bytes, *, heard: bool = True) -> None:
@@ -104,7 +104,7 @@ class World:
 
         self.s3.before, self.s3.after = before, after
         try:
-            outcomes = carry_out(plan(decode(one), self.settings), self.store, lambda: ENOUGH)
+            outcomes = carry_out(plan(decode(one).notices, self.settings), self.store, lambda: ENOUGH)
             failed = any(isinstance(outcome, Failed) for outcome in outcomes)
             self.counts["published"] += sum(isinstance(outcome, Copied) for outcome in outcomes)
         except CrashError:
@@ -127,7 +127,7 @@ class World:
     def sweep(self) -> None:
         """Let the sweeper run to its end."""
         self.counts["sweeps"] += 1
-        sweep(Sweep(), self.made, lambda: ENOUGH, lambda outcomes: None)
+        sweep(SweepRequest(), self.made, lambda: ENOUGH, lambda outcomes: None)
         self.unheard.clear()
 
     def come_to_rest(self) -> None:

@@ -8,9 +8,9 @@ from botocore.exceptions import ConnectTimeoutError, NoCredentialsError, ReadTim
 from botocore.parsers import ResponseParserError
 
 from cloud.stand_ins.cloudfront import CloudFront, CloudFrontServer, EdgeQuirks
-from distributor.invalidator import cloudfront
-from distributor.invalidator.cloudfront import PAUSE, Edge
-from distributor.invalidator.requests import Created, Deferred, Invalidation, Refused
+from distributor.invalidator.cloudfront import PAUSE, create_invalidations
+from distributor.invalidator.requests import Created, Deferred, InvalidationRequest, Refused
+from shared.clients import INVALIDATING, connect
 
 
 @pytest.fixture
@@ -20,34 +20,38 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFrontServer]:
         yield started
 
 
-def asked(distribution: str = "E1", *paths: str, reference: str = "reference") -> Invalidation:
-    return Invalidation(distribution, paths or ("/data/x.json",), reference)
+@pytest.fixture
+def client(server: CloudFrontServer) -> Any:
+    return connect("cloudfront", INVALIDATING)
 
 
-def test_an_invalidation_is_created_with_its_paths_and_reference(server: CloudFrontServer) -> None:
-    one = asked("E1", "/data/*", "/x.json")
+def request(distribution: str = "E1", *paths: str, reference: str = "reference") -> InvalidationRequest:
+    return InvalidationRequest(distribution, paths or ("/data/x.json",), reference)
 
-    (answer,) = cloudfront.connect().create([one])
+
+def test_an_invalidation_is_created_with_its_paths_and_reference(server: CloudFrontServer, client: Any) -> None:
+    sent = request("E1", "/data/*", "/x.json")
+
+    (answer,) = create_invalidations(client, [sent])
 
     (accepted,) = server.cloudfront.accepted
-    assert answer == Created(one, accepted.id, "InProgress")
-    assert (accepted.distribution, accepted.paths, accepted.caller_reference) == ("E1", one.paths, "reference")
+    assert answer == Created(sent, accepted.id, "InProgress")
+    assert (accepted.distribution, accepted.paths, accepted.caller_reference) == ("E1", sent.paths, "reference")
 
 
-def test_a_repetition_gets_the_invalidation_that_is_there(server: CloudFrontServer) -> None:
-    opened = cloudfront.connect()
-
-    assert opened.create([asked()]) == opened.create([asked()])
+def test_a_repetition_gets_the_invalidation_that_exists(server: CloudFrontServer, client: Any) -> None:
+    assert create_invalidations(client, [request()]) == create_invalidations(client, [request()])
     assert len(server.cloudfront.accepted) == 1
 
 
-def test_one_distribution_after_the_other_is_asked_with_a_pause_whatever_the_first_says(
+def test_one_distribution_after_the_other_gets_its_request_with_a_pause_whatever_the_first_says(
     server: CloudFrontServer,
+    client: Any,
 ) -> None:
     slept: list[float] = []
-    several = [asked("E0"), asked("E1"), asked("E2")]
+    several = [request("E0"), request("E1"), request("E2")]
 
-    answers = Edge(cloudfront.connect().client, slept.append).create(several)
+    answers = create_invalidations(client, several, slept.append)
 
     assert [type(answer) for answer in answers] == [Refused, Created, Created]
     assert slept == [PAUSE, PAUSE]
@@ -63,11 +67,11 @@ def test_one_distribution_after_the_other_is_asked_with_a_pause_whatever_the_fir
     ],
 )
 def test_what_passes_by_itself_is_deferred_after_one_request(
-    server: CloudFrontServer, quirks: EdgeQuirks, reason: str
+    server: CloudFrontServer, client: Any, quirks: EdgeQuirks, reason: str
 ) -> None:
     server.cloudfront.quirks = quirks
 
-    (answer,) = cloudfront.connect().create([asked()])
+    (answer,) = create_invalidations(client, [request()])
 
     assert isinstance(answer, Deferred)
     assert reason in answer.reason
@@ -75,33 +79,35 @@ def test_what_passes_by_itself_is_deferred_after_one_request(
 
 
 @pytest.mark.parametrize(
-    ("one", "reason"),
+    ("odd", "reason"),
     [
-        (asked("E0"), "NoSuchDistribution"),
-        (asked("E1", "x.json"), "InvalidArgument"),
-        (asked("E1", *(f"/{number}" for number in range(3001))), "BatchTooLarge"),
+        (request("E0"), "NoSuchDistribution"),
+        (request("E1", "x.json"), "InvalidArgument"),
+        (request("E1", *(f"/{number}" for number in range(3001))), "BatchTooLarge"),
     ],
 )
-def test_what_no_retry_helps_is_refused(server: CloudFrontServer, one: Invalidation, reason: str) -> None:
-    (answer,) = cloudfront.connect().create([one])
+def test_what_no_retry_helps_is_refused(
+    server: CloudFrontServer, client: Any, odd: InvalidationRequest, reason: str
+) -> None:
+    (answer,) = create_invalidations(client, [odd])
 
     assert isinstance(answer, Refused)
     assert reason in answer.reason
 
 
-def test_a_missing_right_is_refused(server: CloudFrontServer) -> None:
+def test_a_missing_right_is_refused(server: CloudFrontServer, client: Any) -> None:
     server.authorize = lambda *_: False
 
-    (answer,) = cloudfront.connect().create([asked()])
+    (answer,) = create_invalidations(client, [request()])
 
     assert isinstance(answer, Refused)
     assert "AccessDenied" in answer.reason
 
 
-def test_a_request_that_the_sdk_does_not_send_is_refused(server: CloudFrontServer) -> None:
-    broken: Any = Invalidation("E1", ("/x",), None)  # type: ignore[arg-type]
+def test_a_request_that_the_sdk_does_not_send_is_refused(server: CloudFrontServer, client: Any) -> None:
+    broken: Any = InvalidationRequest("E1", ("/x",), None)  # type: ignore[arg-type]
 
-    (answer,) = cloudfront.connect().create([broken])
+    (answer,) = create_invalidations(client, [broken])
 
     assert isinstance(answer, Refused)
 
@@ -116,26 +122,24 @@ def test_a_request_that_the_sdk_does_not_send_is_refused(server: CloudFrontServe
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_no_answer_is_deferred(server: CloudFrontServer, error: Exception) -> None:
-    opened = cloudfront.connect()
+def test_no_answer_is_deferred(server: CloudFrontServer, client: Any, error: Exception) -> None:
 
     def fail(**_: object) -> None:
         raise error
 
-    opened.client.meta.events.register("before-send.cloudfront.CreateInvalidation", fail)
+    client.meta.events.register("before-send.cloudfront.CreateInvalidation", fail)
 
-    (answer,) = opened.create([asked()])
+    (answer,) = create_invalidations(client, [request()])
 
     assert isinstance(answer, Deferred)
     assert type(error).__name__ in answer.reason
 
 
-def test_too_many_requests_is_deferred_under_whatever_code(server: CloudFrontServer) -> None:
-    opened = cloudfront.connect()
+def test_too_many_requests_is_deferred_under_whatever_code(server: CloudFrontServer, client: Any) -> None:
     answer_429: Any = lambda request, **_: AWSResponse(request.url, 429, HTTPHeaders(), Raw())  # noqa: E731
-    opened.client.meta.events.register("before-send.cloudfront.CreateInvalidation", answer_429)
+    client.meta.events.register("before-send.cloudfront.CreateInvalidation", answer_429)
 
-    (answer,) = opened.create([asked()])
+    (answer,) = create_invalidations(client, [request()])
 
     assert isinstance(answer, Deferred)
 

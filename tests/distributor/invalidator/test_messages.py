@@ -3,7 +3,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from distributor.invalidator.messages import Delivery, Published, decode, delay
+from distributor.invalidator.messages import Delivery, PublishedKey, decode, delay
 from tests.distributor.messages import body, queue_event, received
 
 
@@ -11,7 +11,7 @@ def test_a_message_of_the_distributor_is_a_published_key() -> None:
     batch = decode(queue_event(received(7, receives=3)))
 
     delivery = Delivery("message-7", "receipt-7", body(), 3)
-    assert batch.published == (Published(delivery, "data/x.json", "run-1"),)
+    assert batch.published == (PublishedKey(delivery, "data/x.json", "run-1"),)
     assert batch.malformed == ()
 
 
@@ -31,7 +31,7 @@ def test_a_message_of_the_distributor_is_a_published_key() -> None:
 def test_a_message_that_is_not_understood_is_set_aside_and_touches_no_other(text: str, reason: str) -> None:
     batch = decode(queue_event(received(1), received(2, text), received(3)))
 
-    assert [one.delivery.message_id for one in batch.published] == ["message-1", "message-3"]
+    assert [published.delivery.message_id for published in batch.published] == ["message-1", "message-3"]
     (refusal,) = batch.malformed
     assert refusal.delivery == Delivery("message-2", "receipt-2", text, 1)
     assert reason in refusal.reason

@@ -10,7 +10,7 @@ from moto import mock_aws
 from moto.sqs.models import sqs_backends
 
 from distributor.invalidator.messages import Delivery, Refusal
-from distributor.invalidator.redelivery import Redelivery, connect
+from distributor.invalidator.redelivery import Redelivery
 
 
 @pytest.fixture
@@ -18,17 +18,19 @@ def queues() -> Iterator[Redelivery]:
     with mock_aws():
         sqs = boto3.client("sqs")
         urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("invalidations", "failures")]
-        yield connect(*urls)
+        yield Redelivery(sqs, *urls)
 
 
 def received(queues: Redelivery, count: int) -> list[Delivery]:
     for number in range(count):
         queues.client.send_message(QueueUrl=queues.url, MessageBody=str(number))
     deliveries: list[Delivery] = []
-    while some := queues.client.receive_message(QueueUrl=queues.url, MaxNumberOfMessages=10, VisibilityTimeout=720).get(
-        "Messages"
-    ):
-        deliveries += [Delivery(one["MessageId"], one["ReceiptHandle"], one["Body"], 2) for one in some]
+    while messages := queues.client.receive_message(
+        QueueUrl=queues.url, MaxNumberOfMessages=10, VisibilityTimeout=720
+    ).get("Messages"):
+        deliveries += [
+            Delivery(message["MessageId"], message["ReceiptHandle"], message["Body"], 2) for message in messages
+        ]
     return deliveries
 
 
@@ -48,22 +50,22 @@ def test_messages_are_put_off_by_how_often_they_were_received(queues: Redelivery
 def test_what_is_given_up_goes_to_the_dead_letter_queue_as_it_is_with_the_reason(queues: Redelivery) -> None:
     deliveries = received(queues, 2)
 
-    assert queues.give_up([Refusal(one, "AccessDenied: " + "x" * 2000) for one in deliveries]) == []
+    assert queues.give_up([Refusal(delivery, "AccessDenied: " + "x" * 2000) for delivery in deliveries]) == []
 
     kept = queues.client.receive_message(
         QueueUrl=queues.failures_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
     )["Messages"]
-    assert [one["Body"] for one in kept] == ["0", "1"]
-    reasons = [one["MessageAttributes"]["reason"]["StringValue"] for one in kept]
+    assert [message["Body"] for message in kept] == ["0", "1"]
+    reasons = [message["MessageAttributes"]["reason"]["StringValue"] for message in kept]
     assert all(reason.startswith("AccessDenied: x") and len(reason) == 1000 for reason in reasons)
 
 
 def test_what_could_not_be_given_up_is_handed_back() -> None:
     sqs: Any = Mock()
     sqs.send_message_batch.return_value = {"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "x"}]}
-    one, two = (Refusal(Delivery(name, "r", "{}", 1), "why") for name in "ab")
+    first, second = (Refusal(Delivery(name, "r", "{}", 1), "why") for name in "ab")
 
-    assert Redelivery(sqs, "http://queue", "http://failures").give_up([one, two]) == [two.delivery]
+    assert Redelivery(sqs, "http://queue", "http://failures").give_up([first, second]) == [second.delivery]
 
 
 def test_what_cannot_be_put_off_comes_again_by_itself() -> None:

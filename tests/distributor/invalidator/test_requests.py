@@ -1,16 +1,16 @@
 import pytest
 
-from distributor.invalidator.messages import Batch, Delivery, Published, Refusal
+from distributor.invalidator.messages import Batch, Delivery, PublishedKey, Refusal
 from distributor.invalidator.requests import (
     Answer,
     Created,
     Deferred,
-    Fate,
-    Invalidation,
+    InvalidationRequest,
     Refused,
-    decide,
-    invalidations,
+    Unfinished,
     paths_for,
+    requests_for,
+    unfinished_messages,
 )
 from distributor.settings import InvalidatorSettings
 from shared.settings import read_settings
@@ -22,8 +22,8 @@ def settings(**changes: str) -> InvalidatorSettings:
     return read_settings(InvalidatorSettings, {"CLOUDFRONT_DISTRIBUTION_ID": "E1EXAMPLE", **QUEUES, **changes})
 
 
-def published(key: str = "data/x.json", message: str = "m1") -> Published:
-    return Published(Delivery(message, f"receipt of {message}", "{}", 1), key, "run-1")
+def published(key: str = "data/x.json", message: str = "m1") -> PublishedKey:
+    return PublishedKey(Delivery(message, f"receipt of {message}", "{}", 1), key, "run-1")
 
 
 @pytest.mark.parametrize(
@@ -81,71 +81,74 @@ def test_paths_are_relative_to_the_origin_path_and_what_is_outside_needs_none(
 
 
 def test_every_distribution_gets_one_request_with_all_paths() -> None:
-    asked = invalidations(
+    requests = requests_for(
         [published("data/b.json", "m2"), published("data/a.json")], settings(CLOUDFRONT_DISTRIBUTION_ID="E1, E2,E1")
     )
 
-    assert [(one.distribution, one.paths) for one in asked] == [
+    assert [(request.distribution, request.paths) for request in requests] == [
         ("E1", ("/data/a.json", "/data/b.json")),
         ("E2", ("/data/a.json", "/data/b.json")),
     ]
-    assert asked[0].reference != asked[1].reference
+    assert requests[0].reference != requests[1].reference
 
 
 @pytest.mark.parametrize("batch", [[], [published("elsewhere/x.json")]])
-def test_where_nothing_can_be_reached_nothing_is_asked_for(batch: list[Published]) -> None:
-    assert invalidations(batch, settings(DISTRIBUTION_ORIGIN_PATH="/site")) == []
+def test_where_nothing_can_be_reached_nothing_is_requested(batch: list[PublishedKey]) -> None:
+    assert requests_for(batch, settings(DISTRIBUTION_ORIGIN_PATH="/site")) == []
 
 
-def reference(*batch: Published, **changes: str) -> str:
-    (asked,) = invalidations(batch, settings(**changes))
-    return asked.reference
+def reference(*batch: PublishedKey, **changes: str) -> str:
+    (request,) = requests_for(batch, settings(**changes))
+    return request.reference
 
 
 def test_the_same_messages_give_the_same_reference_in_any_order_and_number() -> None:
-    one, two = published("data/a.json", "m1"), published("data/b.json", "m2")
+    first, second = published("data/a.json", "m1"), published("data/b.json", "m2")
 
-    assert reference(one, two) == reference(two, one, one)
+    assert reference(first, second) == reference(second, first, first)
 
 
 def test_other_messages_paths_or_distributions_give_another_reference() -> None:
-    one, two = published("data/a.json", "m1"), published("data/b.json", "m2")
+    first, second = published("data/a.json", "m1"), published("data/b.json", "m2")
 
     references = [
-        reference(one, two),
-        reference(one),
+        reference(first, second),
+        reference(first),
         reference(published("data/a.json", "m3")),
-        reference(one, two, MAX_INVALIDATION_PATHS="1"),
-        reference(one, two, CLOUDFRONT_DISTRIBUTION_ID="E2"),
+        reference(first, second, MAX_INVALIDATION_PATHS="1"),
+        reference(first, second, CLOUDFRONT_DISTRIBUTION_ID="E2"),
     ]
     assert len(set(references)) == len(references)
-    assert all(len(one) <= 128 for one in references)
+    assert all(len(text) <= 128 for text in references)
 
 
-ASKED = Invalidation("E1", ("/x",), "reference")
-OTHER = Invalidation("E2", ("/x",), "reference")
+REQUEST = InvalidationRequest("E1", ("/x",), "reference")
+OTHER = InvalidationRequest("E2", ("/x",), "reference")
 MALFORMED = Refusal(Delivery("m0", "r", "?", 1), "odd")
 BATCH = Batch((published(),), (MALFORMED,))
 DELIVERY = BATCH.published[0].delivery
 
 
 @pytest.mark.parametrize(
-    ("answers", "fate"),
+    ("answers", "unfinished"),
     [
-        ([], Fate((), (MALFORMED,))),
-        ([Created(ASKED, "I1", "InProgress")], Fate((), (MALFORMED,))),
-        ([Deferred(ASKED, "busy")], Fate((DELIVERY,), (MALFORMED,))),
-        ([Refused(ASKED, "no")], Fate((), (MALFORMED, Refusal(DELIVERY, "E1: no")))),
-        ([Created(ASKED, "I1", "InProgress"), Deferred(OTHER, "busy")], Fate((DELIVERY,), (MALFORMED,))),
-        ([Refused(ASKED, "no"), Deferred(OTHER, "busy")], Fate((DELIVERY,), (MALFORMED,))),
+        ([], Unfinished((), (MALFORMED,))),
+        ([Created(REQUEST, "I1", "InProgress")], Unfinished((), (MALFORMED,))),
+        ([Deferred(REQUEST, "busy")], Unfinished((DELIVERY,), (MALFORMED,))),
+        ([Refused(REQUEST, "no")], Unfinished((), (MALFORMED, Refusal(DELIVERY, "E1: no")))),
+        ([Created(REQUEST, "I1", "InProgress"), Deferred(OTHER, "busy")], Unfinished((DELIVERY,), (MALFORMED,))),
+        ([Refused(REQUEST, "no"), Deferred(OTHER, "busy")], Unfinished((DELIVERY,), (MALFORMED,))),
         (
-            [Created(ASKED, "I1", "InProgress"), Refused(OTHER, "no")],
-            Fate((), (MALFORMED, Refusal(DELIVERY, "E2: no"))),
+            [Created(REQUEST, "I1", "InProgress"), Refused(OTHER, "no")],
+            Unfinished((), (MALFORMED, Refusal(DELIVERY, "E2: no"))),
         ),
-        ([Refused(ASKED, "no"), Refused(OTHER, "nor")], Fate((), (MALFORMED, Refusal(DELIVERY, "E1: no; E2: nor")))),
+        (
+            [Refused(REQUEST, "no"), Refused(OTHER, "nor")],
+            Unfinished((), (MALFORMED, Refusal(DELIVERY, "E1: no; E2: nor"))),
+        ),
     ],
 )
 def test_messages_come_again_if_any_answer_is_due_and_are_for_a_person_if_one_is_a_refusal(
-    answers: list[Answer], fate: Fate
+    answers: list[Answer], unfinished: Unfinished
 ) -> None:
-    assert decide(BATCH, answers) == fate
+    assert unfinished_messages(BATCH, answers) == unfinished

@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 from pydantic import ValidationError
 
+from distributor.answers import DistributionFailedError
 from distributor.dependencies import dependencies
-from distributor.report import DistributionFailedError
 from distributor.sweeper import handler as sweeper
 from distributor.sweeper import sweep as sweeping
 from tests.distributor.world import ENVIRONMENT
@@ -23,7 +23,6 @@ BODY = b'{"v": 1}'
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     dependencies.cache_clear()
     with mock_aws():
-        boto3.setup_default_session()
         for name, value in ENVIRONMENT.items():
             monkeypatch.setenv(name, value)
         client = boto3.client("s3")
@@ -53,7 +52,7 @@ def test_what_is_missing_or_stale_is_published_and_the_rest_left_alone(s3: Any, 
     assert (answer["compared"], answer["inStep"]) == (3, 1)
     assert answer["drift"] == {"missing": 1, "stale": 1, "unlike": 0}
     assert answer["outcomes"]["copied"] == 2
-    assert [(one["source"], one["drift"]) for one in answer["objects"]] == [
+    assert [(line["source"], line["drift"]) for line in answer["objects"]] == [
         ("aws-data/missing.json", "missing"),
         ("aws-data/stale.json", "stale"),
     ]
@@ -78,7 +77,7 @@ def test_a_sweep_is_traced_as_one_step_with_what_it_found(
 
     sweeper.lambda_handler({}, lambda_context)
 
-    assert [(one["name"], one["annotations"]) for one in traces()] == [("sweep", {"compared": 2, "drifted": 1})]
+    assert [(step["name"], step["annotations"]) for step in traces()] == [("sweep", {"compared": 2, "drifted": 1})]
 
 
 def test_a_second_sweep_finds_nothing_to_do(s3: Any, lambda_context: LambdaContext) -> None:
@@ -110,7 +109,7 @@ def test_every_destination_is_swept(s3: Any, lambda_context: LambdaContext, monk
     assert answer["compared"] == 2
 
 
-def test_what_is_unfit_stays_unpublished_and_is_told(s3: Any, lambda_context: LambdaContext) -> None:
+def test_what_is_unfit_stays_unpublished_and_is_in_the_answer(s3: Any, lambda_context: LambdaContext) -> None:
     put(s3, "broken.json", body=b"<html>")
 
     answer = sweeper.lambda_handler({}, lambda_context)
@@ -125,8 +124,7 @@ def test_what_could_not_be_published_is_raised_at_the_end(
 ) -> None:
     monkeypatch.setenv("DISTRIBUTION_BUCKET", "my-website")
     put(s3, "a.json", "b.json")
-    made = dependencies()
-    made.store.client.meta.events.register(
+    dependencies().store.client.meta.events.register(
         "before-call.s3.CopyObject", Mock(side_effect=RuntimeError("no copies today"))
     )
 
@@ -157,12 +155,12 @@ def test_a_sweep_that_outlasts_its_time_is_gone_on_with_to_the_end(
     monkeypatch.setenv("REPLICA_DESTINATIONS", "my-mirror/copies")
     names = [f"{number:03}.json" for number in range(25)]
     put(s3, *names)
-    asked: dict[str, Any] = {"follow": False}
+    request: dict[str, Any] = {"follow": False}
 
     rounds = 0
-    while asked is not None and rounds < 20:
+    while request is not None and rounds < 20:
         lambda_context.get_remaining_time_in_millis = Clock(7)  # type: ignore[method-assign]
-        asked = sweeper.lambda_handler(asked, lambda_context)["next"]
+        request = sweeper.lambda_handler(request, lambda_context)["next"]
         rounds += 1
 
     assert held(s3) == [f"data/{name}" for name in names]
@@ -176,7 +174,7 @@ def test_the_rest_is_handed_to_an_invocation_of_its_own(
     put(s3, *(f"{number}.json" for number in range(5)))
     dependencies()
     invoked = Mock()
-    monkeypatch.setattr("boto3.client", lambda service: {"lambda": invoked}[service])
+    monkeypatch.setattr("boto3.client", lambda service, **_: {"lambda": invoked}[service])
     lambda_context.get_remaining_time_in_millis = Clock(3)  # type: ignore[method-assign]
 
     answer = sweeper.lambda_handler({}, lambda_context)
@@ -191,7 +189,7 @@ def test_the_rest_is_handed_to_an_invocation_of_its_own(
 def test_memory_does_not_grow_with_what_is_found(
     s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "MOST_SHOWN", 3)
+    monkeypatch.setattr(sweeping, "MAX_SHOWN", 3)
     monkeypatch.setattr(sweeping, "BATCH", 2)
     put(s3, *(f"{number}.json" for number in range(7)))
 
@@ -200,7 +198,7 @@ def test_memory_does_not_grow_with_what_is_found(
     assert (answer["drift"]["missing"], len(answer["objects"]), len(held(s3))) == (7, 3, 7)
 
 
-def test_what_is_mended_on_the_website_is_asked_to_be_invalidated_batch_by_batch(
+def test_what_is_mended_on_the_website_is_queued_for_invalidation_batch_by_batch(
     s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = boto3.client("sqs").create_queue(QueueName="invalidations")["QueueUrl"]
@@ -215,7 +213,7 @@ def test_what_is_mended_on_the_website_is_asked_to_be_invalidated_batch_by_batch
     assert [json.loads(message["Body"])["key"] for message in received] == ["data/a.json", "data/b.json"]
 
 
-def test_an_invalidation_that_a_sweep_cannot_ask_for_is_kept(
+def test_a_key_that_the_invalidation_queue_does_not_take_is_kept(
     s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = boto3.client("sqs").create_queue(QueueName="failures")["QueueUrl"]

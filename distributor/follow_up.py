@@ -1,0 +1,69 @@
+"""Outcomes in; log lines, metrics, invalidations and kept failures out. For the distributor and the sweeper alike."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from distributor.dependencies import Dependencies
+from distributor.outcomes import Cause, Copied, Failed, NotQueued, Outcome, Rejected, describe
+from distributor.settings import Location
+from shared.text import printable
+
+
+def follow_up(
+    outcomes: Sequence[Outcome], dependencies: Dependencies, logger: Logger, metrics: Metrics, *, keep_rejections: bool
+) -> None:
+    """Report the outcomes, send what was published to the invalidation queue, and keep what needs a person.
+
+    The invalidation queue comes before the failure queue, which may raise: an invocation that is repeated may find that
+    nothing is left to copy, and then sends no message. InvalidationsNotQueuedError or botocore's error if the failure
+    queue keeps nothing; then the event is to be delivered again.
+    """
+    log_outcomes(outcomes, logger)
+    measure_outcomes(outcomes, dependencies.settings.website, metrics)
+    not_queued = dependencies.invalidations.send(outcomes)
+    report_not_queued(not_queued, logger, metrics)
+    dependencies.failures.keep_not_queued(not_queued)
+    if keep_rejections:
+        dependencies.failures.keep_rejections(outcomes)
+
+
+def log_outcomes(outcomes: Iterable[Outcome], logger: Logger) -> None:
+    """One log line an outcome."""
+    for outcome in outcomes:
+        write = logger.warning if isinstance(outcome, Rejected | Failed) else logger.info
+        write("object_" + type(outcome).__name__.lower(), extra=describe(outcome))
+
+
+def measure_outcomes(outcomes: Iterable[Outcome], website: Location, metrics: Metrics) -> None:
+    """A metric for each outcome; for copies also their latency, their lag behind the event and the age of the data."""
+    for outcome in outcomes:
+        metrics.add_metric(name=type(outcome).__name__, unit=MetricUnit.Count, value=1)
+        if isinstance(outcome, Copied):
+            _measure_copy(outcome, website, metrics)
+        if isinstance(outcome, Rejected) and outcome.cause is Cause.FOREIGN_BUCKET:
+            metrics.add_metric(name="ForeignBucket", unit=MetricUnit.Count, value=1)
+
+
+def _measure_copy(copied: Copied, website: Location, metrics: Metrics) -> None:
+    metrics.add_metric(name="CopyLatency", unit=MetricUnit.Milliseconds, value=copied.seconds * 1000)
+    metrics.add_metric(name="PublishedBytes", unit=MetricUnit.Bytes, value=copied.size)
+    if copied.task.event_time:
+        metrics.add_metric(name="PublicationLag", unit=MetricUnit.Seconds, value=_seconds_since(copied.task.event_time))
+    # A replica that has the complete data does not make readers happy.
+    if copied.data_time and copied.task.destination == website:
+        metrics.add_metric(name="PublishedDataAge", unit=MetricUnit.Seconds, value=_seconds_since(copied.data_time))
+
+
+def _seconds_since(time: datetime) -> float:
+    return max((datetime.now(UTC) - time).total_seconds(), 0)
+
+
+def report_not_queued(not_queued: Iterable[NotQueued], logger: Logger, metrics: Metrics) -> None:
+    """One log line and one count for each published key for which the invalidation queue took no message."""
+    for entry in not_queued:
+        described = {"source": printable(entry.key), "reason": printable(entry.reason)}
+        logger.error("invalidation_not_queued", extra=described)
+        metrics.add_metric(name="InvalidationsNotQueued", unit=MetricUnit.Count, value=1)

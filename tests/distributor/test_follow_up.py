@@ -1,0 +1,136 @@
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Metrics
+
+from distributor.dependencies import Dependencies
+from distributor.follow_up import follow_up, log_outcomes, measure_outcomes, report_not_queued
+from distributor.outcomes import Cause, Copied, NotQueued, Outcome, Publish, Rejected
+from distributor.settings import DistributorSettings, Location
+from shared.observability import logger_for, metrics_for
+from tests.distributor.world import EVERY_KIND, HEADERS, SOURCE, WEBSITE, task
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+Printed = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    fresh = metrics_for("distributor")
+    fresh.clear_metrics()
+    return fresh
+
+
+def measured(metrics: Metrics) -> dict[str, Any]:
+    values: dict[str, Any] = dict(metrics.serialize_metric_set())
+    metrics.clear_metrics()
+    return values
+
+
+@dataclass
+class Queues:
+    """Both queues in one: what is done to them, in its order."""
+
+    not_queued: list[NotQueued]
+    done: list[str] = field(default_factory=list)
+
+    def send(self, outcomes: list[Outcome]) -> list[NotQueued]:
+        self.done.append("send")
+        return self.not_queued
+
+    def keep_not_queued(self, not_queued: list[NotQueued]) -> None:
+        assert not_queued == self.not_queued
+        self.done.append("keep what was not queued")
+
+    def keep_rejections(self, outcomes: list[Outcome]) -> None:
+        self.done.append("keep rejections")
+
+
+@pytest.mark.parametrize(
+    ("keep_rejections", "steps"),
+    [
+        (True, ["send", "keep what was not queued", "keep rejections"]),
+        (False, ["send", "keep what was not queued"]),
+    ],
+)
+def test_invalidations_come_before_what_may_raise_and_rejections_are_kept_if_wanted(
+    settings: DistributorSettings, metrics: Metrics, printed: Printed, keep_rejections: bool, steps: list[str]
+) -> None:
+    queues: Any = Queues([NotQueued("aws-data/x.json", "AccessDenied")])
+    store: Any = None
+
+    follow_up(
+        EVERY_KIND,
+        Dependencies(settings, store, queues, queues),
+        logger_for("distributor"),
+        metrics,
+        keep_rejections=keep_rejections,
+    )
+
+    assert queues.done == steps
+    assert {"Copied", "Rejected", "InvalidationsNotQueued"} <= measured(metrics).keys()
+    assert [line["message"] for line in printed()][-2:] == ["object_failed", "invalidation_not_queued"]
+
+
+def test_each_object_is_one_log_line_and_only_trouble_is_a_warning(printed: Printed) -> None:
+    log_outcomes(EVERY_KIND, logger_for("distributor"))
+
+    assert [(line["level"], line["message"], line["outcome"]) for line in printed()] == [
+        ("INFO", "object_copied", "copied"),
+        ("INFO", "object_gone", "gone"),
+        ("INFO", "object_skipped", "skipped"),
+        ("WARNING", "object_rejected", "rejected"),
+        ("WARNING", "object_failed", "failed"),
+    ]
+
+
+def test_every_outcome_is_measured_and_copies_with_latency_and_lag(metrics: Metrics) -> None:
+    ten_seconds_ago = datetime.now(UTC) - timedelta(seconds=10)
+    late = Copied(replace(task("y.json"), event_time=ten_seconds_ago), '"e"', 5, 1, 0.25)
+    early = Copied(replace(task("z.json"), event_time=datetime.now(UTC) + timedelta(days=1)), '"e"', 5, 1, 0.25)
+
+    measure_outcomes([*EVERY_KIND, late, early], WEBSITE, metrics)
+
+    values = measured(metrics)
+    assert (values["Copied"], values["Gone"], values["Skipped"]) == ([1.0, 1.0, 1.0], [1.0], [1.0])
+    assert (values["Rejected"], values["Failed"]) == ([1.0], [1.0])
+    assert values["CopyLatency"] == pytest.approx([37.1, 250, 250])
+    assert values["PublishedBytes"] == [12.0, 5.0, 5.0]
+    assert values["PublicationLag"] == [pytest.approx(10, abs=5), 0.0]
+    assert "ForeignBucket" not in values
+
+
+def test_the_age_of_complete_data_is_measured_where_readers_find_it_and_nowhere_else(metrics: Metrics) -> None:
+    now, name = datetime.now(UTC), "complete-data.json"
+    published = Copied(task(name), '"e"', 5, 1, 0.25, data_time=now - timedelta(hours=2))
+    from_a_fast_clock = Copied(task(name), '"e"', 5, 1, 0.25, data_time=now + timedelta(hours=1))
+    mirror = Publish(SOURCE, Location("my-mirror", "data"), name, HEADERS)
+    mirrored = Copied(mirror, '"e"', 5, 1, 0.25, data_time=LONG_AGO)
+
+    measure_outcomes([*EVERY_KIND, published, from_a_fast_clock, mirrored], WEBSITE, metrics)
+
+    assert measured(metrics)["PublishedDataAge"] == [pytest.approx(7200, abs=60), 0.0]
+
+
+def test_a_record_of_another_bucket_is_measured_by_itself_too(metrics: Metrics) -> None:
+    measure_outcomes([Rejected("k", "another bucket", Cause.FOREIGN_BUCKET)], WEBSITE, metrics)
+
+    values = measured(metrics)
+    assert (values["Rejected"], values["ForeignBucket"]) == ([1.0], [1.0])
+
+
+def test_each_key_that_the_invalidation_queue_did_not_take_is_an_error_line_and_a_count(
+    metrics: Metrics, printed: Printed
+) -> None:
+    not_queued = [NotQueued("a\nb", "AccessDenied"), NotQueued("c", "AccessDenied")]
+
+    report_not_queued(not_queued, logger_for("distributor"), metrics)
+
+    assert measured(metrics)["InvalidationsNotQueued"] == [1.0, 1.0]
+    assert [(line["level"], line["message"], line["source"], line["reason"]) for line in printed()] == [
+        ("ERROR", "invalidation_not_queued", "a\\nb", "AccessDenied"),
+        ("ERROR", "invalidation_not_queued", "c", "AccessDenied"),
+    ]

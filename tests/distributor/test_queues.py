@@ -1,0 +1,168 @@
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import Mock
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from moto import mock_aws
+
+from distributor.outcomes import Cause, Copied, Failed, NotQueued, Outcome, Publish, Rejected
+from distributor.queues import FailureQueue, InvalidationQueue, InvalidationsNotQueuedError, NoInvalidations
+from distributor.settings import Location
+from tests.distributor.world import EVERY_KIND, HEADERS, SOURCE, WEBSITE, task
+
+
+def copied(name: str = "x.json", etag: str = '"e"') -> Copied:
+    return Copied(task(name), etag, 2, 1, 0.1, "run-1")
+
+
+@pytest.fixture
+def sqs() -> Iterator[Any]:
+    with mock_aws():
+        yield boto3.client("sqs")
+
+
+@pytest.fixture
+def url(sqs: Any) -> str:
+    created: str = sqs.create_queue(QueueName="a-queue")["QueueUrl"]
+    return created
+
+
+def queued(sqs: Any, url: str) -> list[dict[str, Any]]:
+    received: list[dict[str, Any]] = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        received += [json.loads(message["Body"]) for message in messages]
+    return received
+
+
+def test_a_message_has_the_key_on_the_website_the_etag_the_correlation_id_and_when_it_was_sent(
+    sqs: Any, url: str
+) -> None:
+    assert InvalidationQueue(sqs, url, WEBSITE).send([copied("space plus+日.json")]) == []
+
+    (message,) = queued(sqs, url)
+    assert timedelta() <= datetime.now(UTC) - datetime.fromisoformat(message.pop("time")) < timedelta(minutes=1)
+    assert message == {"key": "data/space plus+日.json", "etag": "e", "correlation_id": "run-1"}
+
+
+def test_only_copies_to_the_website_are_sent_each_key_once(sqs: Any, url: str) -> None:
+    replica = Copied(Publish(SOURCE, Location("my-mirror", "data"), "r.json", HEADERS), '"e"', 2, 1, 0.1)
+    others: list[Outcome] = EVERY_KIND[1:]
+
+    queue = InvalidationQueue(sqs, url, WEBSITE)
+    queue.send([*others, copied(), replica, copied("y.json"), copied(etag='"later"')])
+
+    assert [(message["key"], message["etag"]) for message in queued(sqs, url)] == [
+        ("data/x.json", "later"),
+        ("data/y.json", "e"),
+    ]
+
+
+def test_nothing_published_is_nothing_sent() -> None:
+    client = Mock()
+
+    assert InvalidationQueue(client, "http://queue", WEBSITE).send([]) == []
+    assert client.mock_calls == []
+
+
+def test_where_invalidations_are_off_nothing_is_sent() -> None:
+    assert NoInvalidations().send([copied()]) == []
+
+
+class Sqs:
+    """Takes what it likes."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = iter(answers)
+        self.sizes: list[int] = []
+
+    def send_message_batch(self, **request: Any) -> Any:
+        self.sizes.append(len(request["Entries"]))
+        answer = next(self.answers, None)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer or {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]]}
+
+
+def queue_on(sqs: Sqs) -> InvalidationQueue:
+    return InvalidationQueue(sqs, "http://queue", WEBSITE)  # type: ignore[arg-type]
+
+
+def test_a_storm_of_keys_makes_requests_of_ten_messages_and_no_others() -> None:
+    sqs = Sqs()
+
+    assert queue_on(sqs).send(copied(f"{number}.json") for number in range(1005)) == []
+    assert sqs.sizes == [10] * 100 + [5]
+
+
+def test_what_the_queue_does_not_take_is_handed_back_with_the_source_key_and_the_reason() -> None:
+    partial = {"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "InternalError"}]}
+
+    assert queue_on(Sqs(partial)).send(map(copied, ("a.json", "b.json", "c.json"))) == [
+        NotQueued("aws-data/b.json", "InternalError: "),
+        NotQueued("aws-data/c.json", "SQS did not say that it took the message"),
+    ]
+
+
+def test_after_a_request_that_failed_as_a_whole_no_further_one_is_made() -> None:
+    sqs = Sqs(None, EndpointConnectionError(endpoint_url="http://sqs"))
+
+    not_queued = queue_on(sqs).send(copied(f"{number:02}.json") for number in range(35))
+
+    assert sqs.sizes == [10, 10]
+    assert [entry.key for entry in not_queued] == [f"aws-data/{number}.json" for number in range(10, 35)]
+    assert "EndpointConnectionError" in not_queued[-1].reason
+
+
+def test_a_queue_that_does_not_exist_takes_nothing_and_nothing_is_raised(sqs: Any, url: str) -> None:
+    (not_queued,) = InvalidationQueue(sqs, f"{url}-none", WEBSITE).send([copied()])
+
+    assert not_queued.key == "aws-data/x.json"
+    assert "NonExistentQueue" in not_queued.reason
+
+
+def test_only_rejections_are_kept_each_with_its_reason(sqs: Any, url: str) -> None:
+    outcomes = [*EVERY_KIND, Rejected("a", "unfit"), Failed("f", "y"), Rejected("b", "odd", Cause.MALFORMED_RECORD)]
+
+    FailureQueue(sqs, url).keep_rejections(outcomes)
+
+    assert queued(sqs, url) == [
+        {"outcome": "rejected", "source": "r", "reason": "why", "keys": ["r"]},
+        {"outcome": "rejected", "source": "a", "reason": "unfit", "keys": ["a"]},
+        {"outcome": "rejected", "source": "b", "reason": "odd", "keys": []},
+    ]
+
+
+def test_without_a_failure_queue_rejections_are_not_kept() -> None:
+    client = Mock()
+
+    FailureQueue(client, "").keep_rejections([Rejected("a", "unfit")])
+
+    assert client.mock_calls == []
+
+
+def test_a_failure_queue_that_does_not_take_the_message_is_an_error(sqs: Any, url: str) -> None:
+    with pytest.raises(ClientError, match="NonExistentQueue"):
+        FailureQueue(sqs, f"{url}-none").keep_rejections([Rejected("a", "unfit")])
+
+
+def test_keys_that_could_not_be_queued_are_kept_in_messages_that_are_events_themselves(sqs: Any, url: str) -> None:
+    not_queued = [NotQueued(f"aws-data/{number:02}.json", "AccessDenied") for number in range(60)]
+
+    FailureQueue(sqs, url).keep_not_queued(not_queued)
+
+    messages = queued(sqs, url)
+    assert [len(message["keys"]) for message in messages] == [25, 25, 10]
+    assert [key for message in messages for key in message["keys"]] == [entry.key for entry in not_queued]
+    assert {(message["outcome"], message["reason"]) for message in messages} == {("not invalidated", "AccessDenied")}
+
+
+def test_without_a_failure_queue_keys_that_could_not_be_queued_are_an_error_and_none_are_none() -> None:
+    client = Mock()
+
+    FailureQueue(client, "").keep_not_queued([])
+    with pytest.raises(InvalidationsNotQueuedError, match="1 published"):
+        FailureQueue(client, "").keep_not_queued([NotQueued("a", "why")])

@@ -353,7 +353,6 @@ def test_functions_run_on_arm_with_python_3_13_json_logs_tracing_and_the_stacks_
         assert properties["LoggingConfig"]["LogFormat"] == "JSON"
         assert properties["LoggingConfig"]["ApplicationLogLevel"] == "DEBUG"
         assert properties["TracingConfig"] == {"Mode": "Active"}
-        assert {"Key": "project", "Value": "aws-services-feed"} in properties["Tags"]
         assert properties["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "AwsServicesFeed/feed"
 
 

@@ -346,6 +346,19 @@ def test_prefixes_come_from_the_parameters_everywhere() -> None:
     assert "arn:aws:s3:::my-website/out/*" in text
 
 
+@pytest.mark.parametrize("rules", ["", "a/*.json=public, max-age=60;**=no-cache"])
+def test_rules_for_cache_control_reach_both_functions_that_publish(rules: str) -> None:
+    for name in ("Distributor", "Sweeper"):
+        variables = resource_of(stack_with(CacheControlRules=rules), name).properties["Environment"]["Variables"]
+        assert variables["CACHE_CONTROL_RULES"] == rules
+
+
+@pytest.mark.parametrize("rules", ["*.json=max-age=60\n", "*.json=größer"])
+def test_rules_that_no_header_can_hold_are_refused(rules: str) -> None:
+    with pytest.raises(TemplateError, match="CacheControlRules"):
+        stack_with(CacheControlRules=rules)
+
+
 def test_functions_run_on_arm_with_python_3_13_json_logs_tracing_and_the_stacks_own_metrics_namespace() -> None:
     for function in whole_stack(LogLevel="DEBUG").of_type("AWS::Lambda::Function"):
         properties = function.properties

@@ -63,8 +63,11 @@ class Stack:
 
 
 def read_template(path: Path = TEMPLATE) -> dict[str, Json]:
-    """The template as it is written, with intrinsic functions in their long form."""
-    template: dict[str, Json] = yaml_parse(path.read_text(encoding="utf-8"))  # type: ignore[no-untyped-call]
+    """The template as it is written, with intrinsic functions in their long form.
+
+    Aliases are replaced by copies, as `sam build` does: what is changed in one place stays the same in the others.
+    """
+    template: dict[str, Json] = json.loads(json.dumps(yaml_parse(path.read_text(encoding="utf-8"))))  # type: ignore[no-untyped-call]
     return template
 
 

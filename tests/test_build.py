@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cloud.built import HERE, build, link_runtime
 from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, emulator
 from cloud.stand_ins.ssm import ParameterServer
-from cloud.template import ROOT
+from cloud.template import ROOT, TEMPLATE, read_template
 from tests.fetcher.small_world import PARAMETERS
 
 
@@ -25,26 +26,47 @@ def digest(artifact: Path) -> dict[str, str]:
     }
 
 
-def test_sam_builds_every_function_for_lambdas_platform(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def sam_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build")
     subprocess.run(
-        [ROOT / ".venv/bin/sam", "build", "--build-dir", tmp_path],
+        [ROOT / ".venv/bin/sam", "build", "--build-dir", folder],
         cwd=ROOT,
         check=True,
         capture_output=True,
         env={**os.environ, "SAM_CLI_TELEMETRY": "0"},
     )
+    return folder
 
-    packages = {"Fetcher": "fetcher", **dict.fromkeys(("Distributor", "Sweeper", "Invalidator"), "distributor")}
-    for function, own in packages.items():
-        artifact = tmp_path / function
-        found = {path.name for path in artifact.iterdir() if path.is_dir() and not path.name.endswith(".dist-info")}
-        assert found == {
-            *(own, "shared", "pydantic", "pydantic_core", "aws_lambda_powertools"),
-            *("annotated_types", "defusedxml", "jmespath", "typing_inspection"),
-        }
-        binaries = [path.name for path in artifact.rglob("*.so")]
-        assert binaries
-        assert all("cpython-313-aarch64" in name for name in binaries)
+
+PACKAGES = {"Fetcher": "fetcher", **dict.fromkeys(("Distributor", "Sweeper", "Invalidator"), "distributor")}
+
+
+@pytest.mark.parametrize("function", PACKAGES)
+def test_sam_builds_every_function_for_lambdas_platform(function: str, sam_build: Path) -> None:
+    artifact = sam_build / function
+
+    folders = {path.name for path in artifact.iterdir() if path.is_dir() and not path.name.endswith(".dist-info")}
+    assert folders == {
+        *(PACKAGES[function], "shared", "pydantic", "pydantic_core", "aws_lambda_powertools"),
+        *("annotated_types", "defusedxml", "jmespath", "typing_inspection"),
+    }
+    binaries = [path.name for path in artifact.rglob("*.so")]
+    assert binaries
+    assert all("cpython-313-aarch64" in name for name in binaries)
+
+
+def aliases(path: Path) -> int:
+    return sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(path.read_text(encoding="utf-8")))
+
+
+def test_sam_replaces_the_aliases_of_the_template_which_cloudformation_refuses(sam_build: Path) -> None:
+    written, built = read_template(), read_template(sam_build / "template.yaml")
+
+    for body in (*written["Resources"].values(), *built["Resources"].values()):  # what the build itself adds
+        body["Properties"]["CodeUri"] = body.setdefault("Metadata", {})["SamResourceId"] = ""
+    assert built == written
+    assert (aliases(TEMPLATE) > 0, aliases(sam_build / "template.yaml")) == (True, 0)
 
 
 def test_the_same_commit_gives_the_same_bytes(tmp_path: Path) -> None:

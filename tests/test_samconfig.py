@@ -3,7 +3,7 @@ from typing import Any
 
 import click
 import pytest
-from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
+from samcli.cli.types import CfnParameterOverridesType, CfnTags  # type: ignore[import-untyped]
 
 from cloud.template import ROOT, read_template, resolve, translate
 
@@ -18,6 +18,15 @@ def test_an_environments_parameters_are_what_sam_and_the_template_take(environme
     parameters = CfnParameterOverridesType().convert(written, None, click.Context(click.Command("deploy")))
 
     assert resolve(translate(read_template()), "feed", parameters).resources
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_environments_stack_is_tagged_and_with_it_whatever_can_have_tags(environment: str) -> None:
+    written = CONFIG[environment]["deploy"]["parameters"]["tags"]
+
+    tags = CfnTags().convert(written, None, click.Context(click.Command("deploy")))
+
+    assert tags == {"project": "aws-services-feed", "environment": environment}
 
 
 def test_every_environment_is_a_stack_of_its_own_and_builds_without_copying_the_folder() -> None:

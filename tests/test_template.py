@@ -3,7 +3,7 @@
 import inspect
 import json
 import re
-from copy import deepcopy
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -12,13 +12,12 @@ import pytest
 from cfnlint import ManualArgs  # type: ignore[import-untyped]
 from cfnlint.api import lint  # type: ignore[import-untyped]
 
-from cloud.template import Stack, TemplateError, read_template, resolve, translate
+from cloud.template import Resource, Stack, TemplateError, read_template, resolve, translate
 from distributor.invalidator.messages import LONGEST_DELAY
 from distributor.settings import DistributorSettings, InvalidatorSettings
 from fetcher.settings import FetcherSettings
 from shared.settings import Settings
-
-Template = dict[str, Any]
+from tests.changes import Template, change
 
 SETTINGS: dict[str, type[Settings]] = {
     "Fetcher": FetcherSettings,
@@ -90,9 +89,14 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
 }
 
 
-def stack_with(template: Template | None = None, **parameters: str) -> Stack:
-    given = {"S3BucketName": "my-source", "DistributionBucketName": "my-website", **parameters}
-    return resolve(translate(template or read_template()), "feed", given)
+@cache
+def translated() -> Template:
+    return translate(read_template())
+
+
+def stack_with(**parameters: str) -> Stack:
+    names = {"S3BucketName": "my-source", "DistributionBucketName": "my-website"}
+    return resolve(translated(), "feed", names | parameters)
 
 
 def whole_stack(**parameters: str) -> Stack:
@@ -106,44 +110,47 @@ def whole_stack(**parameters: str) -> Stack:
     return stack_with(**on | parameters)
 
 
+def resource_of(stack: Stack, logical_id: str) -> Resource:
+    return next(resource for resource in stack.resources if resource.logical_id == logical_id)
+
+
 def problems(template: Template) -> list[str]:
-    """Everything that is wrong with a template, as far as can be known without AWS."""
+    """What is wrong with a template beyond what lint knows."""
+    names = {"S3BucketName": "my-source", "DistributionBucketName": "my-website", "CloudFrontDistributionId": "E1"}
     try:
-        translated = translate(template)
-        given = {"S3BucketName": "my-source", "DistributionBucketName": "my-website", "CloudFrontDistributionId": "E1"}
-        stack = resolve(translated, "feed", given)
+        stack = resolve(translate(template), "feed", names)
     except TemplateError as error:
         return [str(error)]
-    found = [
-        problem for check in (odd_handlers, odd_variables, odd_schedules, odd_event_names) for problem in check(stack)
-    ]
-    if found:  # lint takes seconds
-        return found
+    checks = (odd_handlers, odd_variables, odd_schedules, odd_event_names)
+    return [problem for check in checks for problem in check(stack)]
+
+
+def lint_problems(template: Template) -> list[str]:
     # For one Region: for all of them, as lint_all does it, takes fifty times as long.
-    linted = lint(json.dumps(translated), config=ManualArgs(regions=[REGION]))
-    return [f"{one.rule.id} {one.message}" for one in linted if one.rule.severity != "informational"]
+    matches = lint(json.dumps(translate(template)), config=ManualArgs(regions=[REGION]))
+    return [f"{match.rule.id} {match.message}" for match in matches if match.rule.severity != "informational"]
 
 
 def odd_handlers(stack: Stack) -> list[str]:
-    found = []
+    odd = []
     for function in stack.of_type("AWS::Lambda::Function"):
         module, _, name = function.properties["Handler"].rpartition(".")
         try:
             handler = getattr(import_module(module), name)
             inspect.signature(handler).bind({}, None)
         except (ImportError, AttributeError, TypeError) as error:
-            found.append(f"{function.logical_id}: handler: {error}")
-    return found
+            odd.append(f"{function.logical_id}: handler: {error}")
+    return odd
 
 
 def odd_variables(stack: Stack) -> list[str]:
-    found = []
+    odd = []
     for function in stack.of_type("AWS::Lambda::Function"):
-        set_ = set(function.properties["Environment"]["Variables"])
+        variables = set(function.properties["Environment"]["Variables"])
         read = {name.upper() for name in SETTINGS[function.logical_id].model_fields}
-        if set_ - GLOBAL != read - GLOBAL:
-            found.append(f"{function.logical_id}: variables set but not read, or the reverse: {sorted(set_ ^ read)}")
-    return found
+        if variables - GLOBAL != read - GLOBAL:
+            odd.append(f"{function.logical_id}: variables set but not read, or the reverse: {sorted(variables ^ read)}")
+    return odd
 
 
 CRON_FIELDS = (
@@ -159,7 +166,7 @@ NAMES = re.compile(r"\b(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|
 
 def odd_schedules(stack: Stack) -> list[str]:
     # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
-    found = []
+    odd = []
     for schedule in stack.of_type("AWS::Scheduler::Schedule"):
         expression = schedule.properties["ScheduleExpression"]
         if re.fullmatch(r"rate\((1 (minute|hour|day)|[1-9]\d* (minutes|hours|days))\)", expression):
@@ -167,43 +174,44 @@ def odd_schedules(stack: Stack) -> list[str]:
         cron = re.fullmatch(r"cron\((.*)\)", expression)
         fields = cron[1].split() if cron else []
         if len(fields) != len(CRON_FIELDS) or (fields[2] == "?") == (fields[4] == "?"):
-            found.append(f"{schedule.logical_id}: not six cron fields with ? for one of the days: {expression}")
+            odd.append(f"{schedule.logical_id}: not six cron fields with ? for one of the days: {expression}")
             continue
         for field, (name, numbers, signs) in zip(fields, CRON_FIELDS, strict=True):
             values = re.findall(r"\d+", NAMES.sub("1", field).partition("/")[0])
             known = re.fullmatch(rf"[\d*,/{re.escape(signs)}-]+", NAMES.sub("1", field))
             if not known or any(int(value) not in numbers for value in values):
-                found.append(f"{schedule.logical_id}: {name}: {field}")
-    return found
+                odd.append(f"{schedule.logical_id}: {name}: {field}")
+    return odd
 
 
 def odd_event_names(stack: Stack) -> list[str]:
     shape: Any = boto3.client("s3").meta.service_model.shape_for("Event")
     known = set(shape.enum)
     return [
-        f"{bucket.logical_id}: unknown event {one['Event']}"
+        f"{bucket.logical_id}: unknown event {configuration['Event']}"
         for bucket in stack.of_type("AWS::S3::Bucket")
-        for one in bucket.properties.get("NotificationConfiguration", {}).get("LambdaConfigurations", [])
-        if one["Event"] not in known
+        for configuration in bucket.properties.get("NotificationConfiguration", {}).get("LambdaConfigurations", [])
+        if configuration["Event"] not in known
     ]
 
 
 def test_the_template_has_no_problem() -> None:
     assert problems(read_template()) == []
+    assert lint_problems(read_template()) == []
 
 
 ACTION = "Properties.Policies.0.PolicyDocument.Statement.0.Action"
+EVENT = "Properties.NotificationConfiguration.Fn::If.1.LambdaConfigurations.0.Event"
 EXPRESSION = "Properties.ScheduleExpression"
 HANDLER = "Properties.Handler"
 VARIABLES = "Properties.Environment.Variables"
 
-MUTATIONS: list[tuple[str, str, object, str]] = [
-    ("Distributor", f"{VARIABLES}.SOURCE_BUCKET", {"Ref": "SourceBucket"}, "E3004 Circular"),
-    ("Fetcher", "Properties.Runtime", "python9.9", "python9.9"),
-    ("FetcherRole", ACTION, ["ssm:GetParametersByPaths"], "getparametersbypaths"),
+Mutation = tuple[str, str, object, str]
+MUTATIONS: list[Mutation] = [
     ("Fetcher", HANDLER, "fetcher.handler.main", "no attribute 'main'"),
     ("Fetcher", HANDLER, "fetcher.main.lambda_handler", "No module named 'fetcher.main'"),
     ("Distributor", HANDLER, "distributor.handler.dependencies", "Distributor: handler"),
+    ("Invalidator", HANDLER, "distributor.invalidator.handler.decode", "Invalidator: handler"),
     ("FetchSchedule", EXPRESSION, "cron(0 25 * * ? *)", "hours: 25"),
     ("FetchSchedule", EXPRESSION, "cron(x 2 * * ? *)", "minutes: x"),
     ("FetchSchedule", EXPRESSION, "cron(0 2 * * *)", "six cron fields"),
@@ -211,43 +219,59 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
     ("FetchSchedule", EXPRESSION, "rate(0 days)", "six cron fields"),
     ("Distributor", f"{VARIABLES}.CACHECONTROL", "x", "CACHECONTROL"),
     ("Distributor", f"{VARIABLES}.DISTRIBUTION_BUCKET", None, "DISTRIBUTION_BUCKET"),
-    ("Fetcher", f"{VARIABLES}.SSM_REQUESTS_PER_SECOND", "9", "W2001"),
-    ("SourceBucketPolicy", "Properties.Bucket", {"Ref": "SourceBuckets"}, "SourceBuckets"),
-    ("FetchFailures", "Properties.MessageRetention", 5, "MessageRetention"),
-    ("FetchFailures", "Properties.MessageRetentionPeriod", 1209601, "1209601"),
-    ("Fetcher", "Properties.Timeout", 901, "901"),
-    ("Invalidator", "Properties.Timeout", 721, "isibility"),
-    ("Invalidator", HANDLER, "distributor.invalidator.handler.decode", "Invalidator: handler"),
-    ("Invalidator", f"{VARIABLES}.MAX_INVALIDATION_PATHS", None, "MAX_INVALIDATION_PATHS"),
     ("Distributor", f"{VARIABLES}.INVALIDATION_QUEUE_URL", None, "INVALIDATION_QUEUE_URL"),
-    ("InvalidatorRole", ACTION, "cloudfront:CreateInvalidations", "createinvalidations"),
-    ("InvalidatorReadsInvalidations", "Properties.BatchSize", 10001, "10001"),
-    ("InvalidatorReadsInvalidations", "Properties.ScalingConfig.MaximumConcurrency", 1, "less than the minimum"),
-    ("InvalidatorReadsInvalidations", "Properties.FunctionResponseTypes", ["ReportFailures"], "ReportFailures"),
+    ("Invalidator", f"{VARIABLES}.MAX_INVALIDATION_PATHS", None, "MAX_INVALIDATION_PATHS"),
+    ("SourceBucketPolicy", "Properties.Bucket", {"Ref": "SourceBuckets"}, "SourceBuckets"),
+    ("SourceBucket", EVENT, "s3:ObjectMade:*", "s3:ObjectMade:*"),
 ]
 
 
-@pytest.mark.parametrize(("name", "path", "value", "words"), MUTATIONS)
-def test_a_broken_template_is_a_problem_that_is_named(name: str, path: str, value: object, words: str) -> None:
-    template = deepcopy(read_template())
-    place = template["Resources"][name]
-    *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
-    for step in steps:
-        place = place[step]
-    if value is None:
-        del place[last]
-    else:
-        place[last] = value
+@pytest.mark.parametrize(("resource", "path", "value", "words"), MUTATIONS)
+def test_a_broken_template_is_a_problem_that_is_named(resource: str, path: str, value: object, words: str) -> None:
+    template = read_template()
+    change(template, resource, path, value)
 
     assert words in "\n".join(problems(template))
 
 
-def test_an_unknown_event_name_is_a_problem() -> None:
-    template = deepcopy(read_template())
-    notification = template["Resources"]["SourceBucket"]["Properties"]["NotificationConfiguration"]["Fn::If"][1]
-    notification["LambdaConfigurations"][0]["Event"] = "s3:ObjectMade:*"
+# One run of lint takes seconds, so these are made at once: lint looks at each property by itself.
+LINTED: list[Mutation] = [
+    ("Distributor", f"{VARIABLES}.SOURCE_BUCKET", {"Ref": "SourceBucket"}, "E3004 Circular"),
+    ("Fetcher", "Properties.Runtime", "python9.9", "'python9.9' is not one of"),
+    ("FetcherRole", ACTION, ["ssm:GetParametersByPaths"], "'getparametersbypaths' is not one of"),
+    ("Fetcher", f"{VARIABLES}.SSM_REQUESTS_PER_SECOND", "9", "Parameter SsmRequestsPerSecond not used"),
+    ("FetchFailures", "Properties.MessageRetention", 5, "'MessageRetention' was unexpected"),
+    ("FetchFailures", "Properties.MessageRetentionPeriod", 1209601, "1209601 is greater than the maximum"),
+    ("Fetcher", "Properties.Timeout", 901, "901 is greater than the maximum"),
+    ("Invalidator", "Properties.Timeout", 721, "less than Function timeout (721)"),
+    ("InvalidatorRole", ACTION, "cloudfront:CreateInvalidations", "'createinvalidations' is not one of"),
+    ("InvalidatorReadsInvalidations", "Properties.BatchSize", 10001, "10001 is greater than the maximum"),
+    (
+        "InvalidatorReadsInvalidations",
+        "Properties.ScalingConfig.MaximumConcurrency",
+        1,
+        "1 is less than the minimum of 2",
+    ),
+    (
+        "InvalidatorReadsInvalidations",
+        "Properties.FunctionResponseTypes",
+        ["ReportFailures"],
+        "'ReportFailures' is not one of",
+    ),
+]
 
-    assert any("s3:ObjectMade:*" in problem for problem in problems(template))
+
+@pytest.fixture(scope="module")
+def linted() -> str:
+    template = read_template()
+    for resource, path, value, _ in LINTED:
+        change(template, resource, path, value)
+    return "\n".join(lint_problems(template))
+
+
+@pytest.mark.parametrize("words", [words for *_, words in LINTED])
+def test_lint_names_each_mistake_of_a_broken_template(words: str, linted: str) -> None:
+    assert words in linted
 
 
 @pytest.mark.parametrize(
@@ -260,16 +284,15 @@ def test_schedules_that_scheduler_takes_are_no_problem(expression: str) -> None:
 
 @pytest.mark.parametrize("role", POLICIES)
 def test_a_role_may_do_exactly_what_is_listed(role: str) -> None:
-    stack = whole_stack()
-    (found,) = [one for one in stack.of_type("AWS::IAM::Role") if one.logical_id == role]
+    properties = resource_of(whole_stack(), role).properties
 
     assert [
         (statement["Action"], statement["Resource"], statement.get("Condition"))
-        for policy in found.properties["Policies"]
+        for policy in properties["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Allow"
     ] == POLICIES[role]
-    assert not found.properties.get("ManagedPolicyArns")
+    assert not properties.get("ManagedPolicyArns")
 
 
 def test_there_is_no_role_beside_those_listed() -> None:
@@ -283,23 +306,23 @@ def test_without_a_replica_there_is_no_right_on_one() -> None:
 def test_without_a_website_nothing_of_the_distributor_is_created() -> None:
     stack = stack_with(DistributionBucketName="", CloudFrontDistributionId="E1EXAMPLE")
 
-    assert not [one.logical_id for one in stack.resources if re.search("Distribut|Sweep|Invalid", one.logical_id)]
+    names = [resource.logical_id for resource in stack.resources]
+    assert not [name for name in names if re.search("Distribut|Sweep|Invalid", name)]
     assert not [name for name in stack.outputs if re.search("Distribut|Published|Sweep|Invalid|Website", name)]
     (bucket,) = stack.of_type("AWS::S3::Bucket")
     assert "NotificationConfiguration" not in bucket.properties
 
 
 def test_two_stacks_in_one_account_share_no_name() -> None:
-    names = [{one.name for one in resolve(translate(read_template()), stack, {}).resources} for stack in ("one", "two")]
+    names = [{resource.name for resource in resolve(translated(), stack, {}).resources} for stack in ("one", "two")]
 
     assert not names[0] & names[1]
 
 
 def test_the_source_bucket_is_private_versioned_encrypted_and_outlives_the_stack() -> None:
-    written = read_template()["Resources"]["SourceBucket"]
-    (bucket,) = stack_with(HistoryRetentionDays="7").of_type("AWS::S3::Bucket")
+    written = translated()["Resources"]["SourceBucket"]
+    properties = resource_of(stack_with(HistoryRetentionDays="7"), "SourceBucket").properties
 
-    properties = bucket.properties
     assert (written["DeletionPolicy"], written["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
     assert all(properties["PublicAccessBlockConfiguration"].values())
@@ -317,39 +340,44 @@ def test_the_source_bucket_is_private_versioned_encrypted_and_outlives_the_stack
 def test_prefixes_come_from_the_parameters_everywhere() -> None:
     stack = stack_with(SourceKeyPrefix="in/put", DistributionKeyPrefix="out")
 
-    text = json.dumps([one.properties for one in stack.resources])
+    text = json.dumps([resource.properties for resource in stack.resources])
     assert "aws-data" not in text
     assert '"my-source/in/put/*"' in text
     assert "arn:aws:s3:::my-website/out/*" in text
 
 
-def test_functions_run_on_arm_with_python_3_13_json_logs_and_tracing() -> None:
-    for function in whole_stack().of_type("AWS::Lambda::Function"):
+@pytest.mark.parametrize("rules", ["", "a/*.json=public, max-age=60;**=no-cache"])
+def test_rules_for_cache_control_reach_both_functions_that_publish(rules: str) -> None:
+    for name in ("Distributor", "Sweeper"):
+        variables = resource_of(stack_with(CacheControlRules=rules), name).properties["Environment"]["Variables"]
+        assert variables["CACHE_CONTROL_RULES"] == rules
+
+
+@pytest.mark.parametrize("rules", ["*.json=max-age=60\n", "*.json=größer"])
+def test_rules_that_no_header_can_hold_are_refused(rules: str) -> None:
+    with pytest.raises(TemplateError, match="CacheControlRules"):
+        stack_with(CacheControlRules=rules)
+
+
+def test_functions_run_on_arm_with_python_3_13_json_logs_tracing_and_the_stacks_own_metrics_namespace() -> None:
+    for function in whole_stack(LogLevel="DEBUG").of_type("AWS::Lambda::Function"):
         properties = function.properties
         assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
         assert properties["LoggingConfig"]["LogFormat"] == "JSON"
+        assert properties["LoggingConfig"]["ApplicationLogLevel"] == "DEBUG"
         assert properties["TracingConfig"] == {"Mode": "Active"}
-        assert {"Key": "project", "Value": "aws-services-feed"} in properties["Tags"]
+        assert properties["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "AwsServicesFeed/feed"
 
 
 def test_functions_have_the_time_that_their_work_needs() -> None:
-    timeouts = {one.logical_id: one.properties["Timeout"] for one in whole_stack().of_type("AWS::Lambda::Function")}
+    functions = whole_stack().of_type("AWS::Lambda::Function")
 
+    timeouts = {function.logical_id: function.properties["Timeout"] for function in functions}
     assert timeouts == {"Fetcher": 300, "Distributor": 120, "Sweeper": 900, "Invalidator": 120}
 
 
-def test_the_log_level_is_the_parameters() -> None:
-    for function in whole_stack(LogLevel="DEBUG").of_type("AWS::Lambda::Function"):
-        assert function.properties["LoggingConfig"]["ApplicationLogLevel"] == "DEBUG"
-
-
-def test_every_stack_has_a_metrics_namespace_of_its_own() -> None:
-    for function in whole_stack().of_type("AWS::Lambda::Function"):
-        assert function.properties["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "AwsServicesFeed/feed"
-
-
 def test_the_permission_is_made_before_the_bucket_that_needs_it() -> None:
-    bucket = translate(read_template())["Resources"]["SourceBucket"]
+    bucket = translated()["Resources"]["SourceBucket"]
 
     assert {"Ref": "SourceBucketMayInvokeDistributor"} in bucket["Metadata"]["NotificationNeeds"]["Fn::If"]
 
@@ -357,9 +385,9 @@ def test_the_permission_is_made_before_the_bucket_that_needs_it() -> None:
 def test_every_new_json_object_below_the_prefix_is_notified_of_and_nothing_else() -> None:
     (bucket,) = stack_with().of_type("AWS::S3::Bucket")
 
-    (one,) = bucket.properties["NotificationConfiguration"]["LambdaConfigurations"]
-    assert one["Event"] == "s3:ObjectCreated:*"
-    rules = {rule["Name"]: rule["Value"] for rule in one["Filter"]["S3Key"]["Rules"]}
+    (configuration,) = bucket.properties["NotificationConfiguration"]["LambdaConfigurations"]
+    assert configuration["Event"] == "s3:ObjectCreated:*"
+    rules = {rule["Name"]: rule["Value"] for rule in configuration["Filter"]["S3Key"]["Rules"]}
     assert rules == {"prefix": "aws-data/", "suffix": ".json"}
 
 
@@ -374,30 +402,28 @@ def test_failures_are_kept_for_fourteen_days() -> None:
 def test_without_a_distribution_nothing_of_invalidations_exists() -> None:
     stack = stack_with(SecondCloudFrontDistributionId="E2EXAMPLE", CloudFrontOriginPath="/site")
 
-    found = [(one.logical_id, one.properties) for one in stack.resources if not one.logical_id.endswith("Permission")]
-    variables = [
-        one.properties["Environment"]["Variables"].pop("INVALIDATION_QUEUE_URL", "")
-        for one in stack.of_type("AWS::Lambda::Function")
-    ]
-    assert set(variables) == {""}
-    assert not re.search("(?i)invalidat|cloudfront|E2EXAMPLE", json.dumps([found, stack.outputs]))
+    queues = {
+        function.properties["Environment"]["Variables"].pop("INVALIDATION_QUEUE_URL", "")
+        for function in stack.of_type("AWS::Lambda::Function")
+    }
+    assert queues == {""}
+    resources = [(resource.logical_id, resource.properties) for resource in stack.resources]
+    assert not re.search("(?i)invalidat|cloudfront|E2EXAMPLE", json.dumps([resources, stack.outputs]))
 
 
 def test_one_distribution_is_one_right_and_one_id() -> None:
     stack = stack_with(CloudFrontDistributionId="E1EXAMPLE", CloudFrontOriginPath="/site", MaxInvalidationPaths="7")
 
-    (invalidator,) = [one for one in stack.of_type("AWS::Lambda::Function") if one.logical_id == "Invalidator"]
-    variables = invalidator.properties["Environment"]["Variables"]
+    variables = resource_of(stack, "Invalidator").properties["Environment"]["Variables"]
     assert variables["CLOUDFRONT_DISTRIBUTION_ID"] == "E1EXAMPLE"
     assert (variables["DISTRIBUTION_ORIGIN_PATH"], variables["MAX_INVALIDATION_PATHS"]) == ("/site", "7")
-    (role,) = [one for one in stack.of_type("AWS::IAM::Role") if one.logical_id == "InvalidatorRole"]
-    assert role.properties["Policies"][0]["PolicyDocument"]["Statement"][0]["Resource"] == [f"{DISTRIBUTION}/E1EXAMPLE"]
+    policy = resource_of(stack, "InvalidatorRole").properties["Policies"][0]["PolicyDocument"]
+    assert policy["Statement"][0]["Resource"] == [f"{DISTRIBUTION}/E1EXAMPLE"]
 
 
 def test_the_invalidator_is_handed_large_batches_by_few_and_tells_which_messages_must_come_again() -> None:
-    stack = whole_stack()
+    (mapping,) = whole_stack().of_type("AWS::Lambda::EventSourceMapping")
 
-    (mapping,) = stack.of_type("AWS::Lambda::EventSourceMapping")
     assert mapping.properties == {
         "EventSourceArn": f"{QUEUE}-Invalidations",
         "FunctionName": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-invalidator",
@@ -409,17 +435,15 @@ def test_the_invalidator_is_handed_large_batches_by_few_and_tells_which_messages
 
 
 def test_a_message_that_is_put_off_again_and_again_is_with_the_failures_before_it_expires() -> None:
-    stack = whole_stack()
-    (queue,) = [one for one in stack.of_type("AWS::SQS::Queue") if one.logical_id == "Invalidations"]
-    (function,) = [one for one in stack.of_type("AWS::Lambda::Function") if one.logical_id == "Invalidator"]
-    (mapping,) = stack.of_type("AWS::Lambda::EventSourceMapping")
+    names = ("Invalidations", "Invalidator", "InvalidatorReadsInvalidations")
+    queue, function, mapping = (resource_of(whole_stack(), name).properties for name in names)
 
-    redrive = queue.properties["RedrivePolicy"]
+    redrive = queue["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == f"{QUEUE}-InvalidationFailures"
-    assert queue.properties["VisibilityTimeout"] >= 6 * function.properties["Timeout"]
-    between = max(LONGEST_DELAY, queue.properties["VisibilityTimeout"])
-    longest = redrive["maxReceiveCount"] * (between + mapping.properties["MaximumBatchingWindowInSeconds"])
-    assert 2 * 24 * 3600 < longest < queue.properties["MessageRetentionPeriod"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    between = max(LONGEST_DELAY, queue["VisibilityTimeout"])
+    longest = redrive["maxReceiveCount"] * (between + mapping["MaximumBatchingWindowInSeconds"])
+    assert 2 * 24 * 3600 < longest < queue["MessageRetentionPeriod"]
 
 
 @pytest.mark.parametrize(
@@ -430,9 +454,8 @@ def test_a_message_that_is_put_off_again_and_again_is_with_the_failures_before_i
     ],
 )
 def test_schedules_are_daily_with_retries_and_a_dead_letter_queue(name: str, expression: str, queue: str) -> None:
-    (schedule,) = [one for one in stack_with().of_type("AWS::Scheduler::Schedule") if one.logical_id == name]
+    properties = resource_of(stack_with(), name).properties
 
-    properties = schedule.properties
     assert properties["ScheduleExpression"] == expression
     assert properties["ScheduleExpressionTimezone"] == "UTC"
     assert properties["Target"]["Input"] == "{}"

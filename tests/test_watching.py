@@ -3,9 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,12 +14,11 @@ from cloud.embedded import EmbeddedCloud
 from cloud.metrics import MetricName
 from cloud.stand_ins.ssm import ROOT as SSM_ROOT
 from cloud.stand_ins.ssm import ParameterServer, catalogue
-from cloud.template import ROOT, Stack, TemplateError, read_template, resolve, translate
+from cloud.template import ROOT, Resource, Stack, TemplateError, read_template, resolve, translate
 from distributor.outcomes import KINDS, Skipped
+from tests.changes import Template, change
 from tests.distributor.world import event, record
 from tests.fetcher.small_world import PARAMETERS
-
-Template = dict[str, Any]
 
 STACK = "aws-services-feed"
 OWN = f"AwsServicesFeed/{STACK}"
@@ -91,28 +89,42 @@ def written() -> Iterator[Written]:
         cloud.evaluate_alarms()
         lines = [
             json.loads(line)
-            for one in cloud.lambdas.invocations
-            for line in one.answer.log.splitlines()
+            for invocation in cloud.lambdas.invocations
+            for line in invocation.answer.log.splitlines()
             if line.startswith("{")
         ]
         logged = [line for line in lines if "_aws" not in line]
         yield Written(
-            {one.metric for one in cloud.cloudwatch.datapoints()} | UNSEEN,
+            {datapoint.metric for datapoint in cloud.cloudwatch.datapoints()} | UNSEEN,
             {str(line["message"]) for line in logged},
             {name for line in logged for name in line},
             set.intersection(*(set(line) for line in logged)),
         )
 
 
-def stack_of(template: Template, **parameters: str) -> Stack:
-    return resolve(translate(template), STACK, {**EVERYTHING, **parameters})
+@cache
+def translated() -> Template:
+    return translate(read_template())
+
+
+def stack_with(**parameters: str) -> Stack:
+    return resolve(translated(), STACK, EVERYTHING | parameters)
+
+
+def alarms_of(stack: Stack) -> list[Resource]:
+    return stack.of_type("AWS::CloudWatch::Alarm")
+
+
+def body_of(stack: Stack) -> Any:
+    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard")
+    return json.loads(dashboard.properties["DashboardBody"])
 
 
 def problems(template: Template, written: Written) -> list[str]:
     """Everything that is wrong with how a template watches."""
     try:
-        stack = stack_of(template)
-        body = json.loads(stack.of_type("AWS::CloudWatch::Dashboard")[0].properties["DashboardBody"])
+        stack = resolve(translate(template), STACK, EVERYTHING)
+        body = body_of(stack)
     except (TemplateError, ValueError) as error:
         return [str(error)]
     watched = [*alarm_metrics(stack), *widget_metrics(body)]
@@ -134,7 +146,7 @@ def problems(template: Template, written: Written) -> list[str]:
 
 
 def alarm_metrics(stack: Stack) -> Iterator[tuple[str, MetricName]]:
-    for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
+    for alarm in alarms_of(stack):
         for statistic in read_alarm(alarm.properties).statistics.values():
             yield alarm.logical_id, statistic.metric
 
@@ -152,17 +164,18 @@ def is_written(metric: MetricName, stack: Stack, written: Written) -> bool:
     if metric.namespace not in OF_AWS:
         return metric in written.metrics
     key, names = OF_AWS[metric.namespace]
-    resources = {one.name for type_ in ("AWS::Lambda::Function", "AWS::SQS::Queue") for one in stack.of_type(type_)}
+    types = ("AWS::Lambda::Function", "AWS::SQS::Queue")
+    names_of_resources = {resource.name for type_ in types for resource in stack.of_type(type_)}
     if metric.namespace == "AWS/CloudFront":
         return metric.name in names and metric.dimensions == {(key, DISTRIBUTION), ("Region", "Global")}
-    return metric.name in names and any(metric.dimensions == {(key, resource)} for resource in resources)
+    return metric.name in names and any(metric.dimensions == {(key, name)} for name in names_of_resources)
 
 
 def mute_alarms(stack: Stack) -> Iterator[str]:
     (topic,) = stack.of_type("AWS::SNS::Topic")
     if not [policy for policy in stack.of_type("AWS::SNS::TopicPolicy") if topic.arn in policy.properties["Topics"]]:
         yield "the topic has no policy, so nobody may publish to it"
-    for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
+    for alarm in alarms_of(stack):
         actions = [alarm.properties.get(name) for name in ("AlarmActions", "OKActions")]
         if actions != [[topic.arn], [topic.arn]]:
             yield f"{alarm.logical_id} is not heard of when it begins or ends"
@@ -176,7 +189,7 @@ def mute_alarms(stack: Stack) -> Iterator[str]:
 
 
 def odd_widgets(body: Any, stack: Stack) -> Iterator[str]:
-    alarms = {alarm.arn for alarm in stack.of_type("AWS::CloudWatch::Alarm")}
+    alarms = {alarm.arn for alarm in alarms_of(stack)}
     for widget in body["widgets"]:
         properties = widget["properties"]
         match widget["type"]:
@@ -197,22 +210,10 @@ def odd_widgets(body: Any, stack: Stack) -> Iterator[str]:
 
 
 WORDS = {
-    "and",
-    "as",
-    "asc",
-    "avg",
-    "bin",
-    "by",
-    "count",
-    "desc",
-    "fields",
-    "filter",
-    "in",
-    "ispresent",
-    "like",
-    "limit",
+    *("and", "as", "asc", "avg", "bin", "by", "count", "desc", "fields", "filter", "in", "ispresent", "like", "limit"),
+    *("max", "or", "sort", "stats", "sum"),
 }
-WORDS |= {"max", "or", "sort", "stats", "sum"}
+"""What Logs Insights itself knows."""
 
 
 def odd_words(query: Any, written: Written) -> Iterator[str]:
@@ -233,7 +234,7 @@ def test_the_template_watches_what_is_written_and_all_of_it(written: Written) ->
 BODY = "Properties.DashboardBody.Fn::Sub.0"
 FIRST = "Properties.Metrics.1.MetricStat.Metric"
 MUTATIONS: list[tuple[str, str, object, str]] = [
-    ("AlarmTopicPolicy", "Type", None, "the topic has no policy"),
+    ("AlarmTopicPolicy", "Properties.Topics", [], "the topic has no policy"),
     ("FetcherFailed", "Properties.AlarmActions", None, "FetcherFailed is not heard of"),
     ("FetcherFailed", "Properties.OKActions", [], "FetcherFailed is not heard of"),
     ("FetcherFailed", "Properties.AlarmDescription", "Failed.", "FetcherFailed does not say"),
@@ -264,35 +265,19 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "path", "value", "words"), MUTATIONS)
+@pytest.mark.parametrize(("resource", "path", "value", "words"), MUTATIONS)
 def test_whatever_would_watch_in_vain_is_a_problem(
-    name: str, path: str, value: object, words: str, written: Written
+    resource: str, path: str, value: object, words: str, written: Written
 ) -> None:
-    template = deepcopy(read_template())
-    if path == "Type":
-        del template["Resources"][name]
-    else:
-        change(template["Resources"][name], path, value)
+    template = read_template()
+    change(template, resource, path, value)
 
     try:
-        found = "\n".join(problems(template, written))
+        text = "\n".join(problems(template, written))
     except Exception as error:  # noqa: BLE001 - the alarm itself is refused
-        found = str(error)
+        text = str(error)
 
-    assert re.search(words, found)
-
-
-def change(place: Any, path: str, value: object) -> None:
-    *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
-    for step in steps:
-        place = place[step]
-    if value is None:
-        del place[last]
-    elif isinstance(value, tuple):
-        assert value[0] in place[last]
-        place[last] = place[last].replace(*value)
-    else:
-        place[last] = value
+    assert re.search(words, text)
 
 
 @pytest.mark.parametrize(
@@ -305,30 +290,25 @@ def change(place: Any, path: str, value: object) -> None:
     ],
 )
 def test_every_choice_of_parameters_shows_exactly_the_alarms_that_there_are(parameters: dict[str, str]) -> None:
-    stack = stack_of(read_template(), **parameters)
+    stack = stack_with(**parameters)
 
-    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard")
-    assert list(odd_widgets(json.loads(dashboard.properties["DashboardBody"]), stack)) == []
+    assert list(odd_widgets(body_of(stack), stack)) == []
     assert list(mute_alarms(stack)) == []
 
 
 def test_what_is_never_scheduled_is_not_missed() -> None:
-    stack = stack_of(read_template(), ScheduleState="DISABLED")
+    alarms = alarms_of(stack_with(ScheduleState="DISABLED"))
 
-    missing = [
-        one for one in stack.of_type("AWS::CloudWatch::Alarm") if one.properties["TreatMissingData"] == "breaching"
-    ]
-
-    assert missing == []
+    assert alarms
+    assert not [alarm for alarm in alarms if alarm.properties["TreatMissingData"] == "breaching"]
 
 
 @pytest.mark.parametrize("hours", ["2", "26", "168"])
 def test_freshness_may_be_as_long_as_cloudwatch_looks_back(hours: str) -> None:
     parameter = read_template()["Parameters"]["FreshnessHours"]
+    stack = stack_with(FreshnessHours=hours)
 
-    stack = stack_of(read_template(), FreshnessHours=hours)
-
-    stale = next(one for one in stack.of_type("AWS::CloudWatch::Alarm") if one.logical_id == "DataStale")
+    stale = next(alarm for alarm in alarms_of(stack) if alarm.logical_id == "DataStale")
     assert read_alarm(stale.properties).periods == int(hours)
     assert list(mute_alarms(stack)) == []
     assert (parameter["MinValue"], parameter["Default"], parameter["MaxValue"]) == (2, 26, 168)
@@ -338,7 +318,7 @@ def test_freshness_may_be_as_long_as_cloudwatch_looks_back(hours: str) -> None:
     "key", ["", "alias/mine", "1234abcd-12ab-34cd-56ef-1234567890ab", "arn:aws:kms:eu-west-1:1:key/x"]
 )
 def test_the_topic_is_encrypted_with_a_key_of_ones_own_or_not_at_all(key: str) -> None:
-    (topic,) = stack_of(read_template(), AlarmTopicKmsKeyId=key).of_type("AWS::SNS::Topic")
+    (topic,) = stack_with(AlarmTopicKmsKeyId=key).of_type("AWS::SNS::Topic")
 
     assert topic.properties.get("KmsMasterKeyId", "") == key
 
@@ -346,22 +326,22 @@ def test_the_topic_is_encrypted_with_a_key_of_ones_own_or_not_at_all(key: str) -
 @pytest.mark.parametrize("key", ["alias/aws/sns", "arn:aws:kms:eu-west-1:123456789012:alias/aws/sns", "a key"])
 def test_the_key_that_would_mute_every_alarm_is_refused(key: str) -> None:
     with pytest.raises(TemplateError, match="AlarmTopicKmsKeyId"):
-        stack_of(read_template(), AlarmTopicKmsKeyId=key)
+        stack_with(AlarmTopicKmsKeyId=key)
 
 
 def test_mails_go_to_the_address_that_is_given_and_to_nobody_by_default() -> None:
-    (topic,) = stack_of(read_template()).of_type("AWS::SNS::Topic")
-    (mail,) = stack_of(read_template(), AlarmEmail="me@example.com").of_type("AWS::SNS::Subscription")
+    (topic,) = stack_with().of_type("AWS::SNS::Topic")
+    (mail,) = stack_with(AlarmEmail="me@example.com").of_type("AWS::SNS::Subscription")
 
-    assert stack_of(read_template()).of_type("AWS::SNS::Subscription") == []
+    assert stack_with().of_type("AWS::SNS::Subscription") == []
     assert mail.properties == {"TopicArn": topic.arn, "Protocol": "email", "Endpoint": "me@example.com"}
     with pytest.raises(TemplateError, match="AlarmEmail"):
-        stack_of(read_template(), AlarmEmail="me")
+        stack_with(AlarmEmail="me")
 
 
 def test_the_mails_subject_has_room_for_every_alarm_in_every_region() -> None:
     regions = [value for name, value in catalogue().items() if re.fullmatch(f"{SSM_ROOT}/regions/[^/]+/longName", name)]
-    suffixes = [one.name.removeprefix(STACK) for one in stack_of(read_template()).of_type("AWS::CloudWatch::Alarm")]
+    suffixes = [alarm.name.removeprefix(STACK) for alarm in alarms_of(stack_with())]
 
     longest = "x" * LONGEST_STACK_NAME + max(suffixes, key=len)
 
@@ -371,7 +351,7 @@ def test_the_mails_subject_has_room_for_every_alarm_in_every_region() -> None:
 
 
 def test_the_alarms_cost_what_the_document_says() -> None:
-    metrics = len(list(alarm_metrics(stack_of(read_template()))))
+    metrics = len(list(alarm_metrics(stack_with())))
 
     assert metrics <= MOST_ALARM_METRICS
     assert f"{metrics} alarm metrics" in DOCUMENT
@@ -380,7 +360,7 @@ def test_the_alarms_cost_what_the_document_says() -> None:
 SOURCES = [
     path.read_text(encoding="utf-8")
     for name in ("fetcher", "distributor", "shared")
-    for path in Path(ROOT / name).glob("*.py")
+    for path in (ROOT / name).rglob("*.py")
 ]
 DOCUMENT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
@@ -392,10 +372,14 @@ def table(heading: str) -> list[list[str]]:
     return [[cell.strip().strip("`") for cell in row] for row in rows[2:]]
 
 
-def test_the_document_tells_of_exactly_the_alarms_that_there_are() -> None:
-    bodies = [one for one in read_template()["Resources"].values() if one["Type"] == "AWS::CloudWatch::Alarm"]
+def names_of(type_: str, property_: str) -> set[str]:
+    """The names of all resources of a type, without the stack's name before them."""
+    bodies = [body for body in translated()["Resources"].values() if body["Type"] == type_]
+    return {re.sub(r"^\$\{AWS::StackName\}.", "", body["Properties"][property_]["Fn::Sub"]) for body in bodies}
 
-    names = {body["Properties"]["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-") for body in bodies}
+
+def test_the_document_tells_of_exactly_the_alarms_that_there_are() -> None:
+    names = names_of("AWS::CloudWatch::Alarm", "AlarmName")
 
     assert [row[0] for row in table("Alarms")] == list(dict.fromkeys(row[0] for row in table("Alarms")))
     assert {row[0] for row in table("Alarms")} == names
@@ -403,10 +387,10 @@ def test_the_document_tells_of_exactly_the_alarms_that_there_are() -> None:
 
 
 def test_the_document_tells_of_exactly_the_metrics_that_are_written(written: Written) -> None:
-    told = {(row[0], service.strip()) for row in table("Metrics") for service in row[2].split(",")}
+    documented = {(row[0], service.strip()) for row in table("Metrics") for service in row[2].split(",")}
 
-    measured = {(one.name, dict(one.dimensions)["service"]) for one in written.metrics if one.namespace == OWN}
-    assert told == measured
+    own_metrics = [metric for metric in written.metrics if metric.namespace == OWN]
+    assert documented == {(metric.name, dict(metric.dimensions)["service"]) for metric in own_metrics}
 
 
 def test_the_document_tells_of_every_metric_that_the_code_names() -> None:
@@ -424,9 +408,9 @@ def test_the_document_tells_of_exactly_the_events_that_the_code_logs(written: Wr
     logged |= {name for text in SOURCES for name in re.findall(r'\(\s*"([a-z]+(?:_[a-z]+)+)", \{', text)}
     outcomes = {f"object_{kind.__name__.lower()}" for kind in KINDS}
 
-    told = {row[0] for row in table("Log events and their fields")}
+    documented = {row[0] for row in table("Log events and their fields")}
 
-    assert told == logged | outcomes
+    assert documented == logged | outcomes
     assert outcomes | {"run_finished", "sweep_finished"} <= written.events
 
 
@@ -437,8 +421,4 @@ def test_every_line_says_which_invocation_of_which_function_it_is_of_and_whether
 
 
 def test_the_document_names_every_saved_query() -> None:
-    bodies = [one for one in read_template()["Resources"].values() if one["Type"] == "AWS::Logs::QueryDefinition"]
-
-    names = {body["Properties"]["Name"]["Fn::Sub"].removeprefix("${AWS::StackName}/") for body in bodies}
-
-    assert {row[0] for row in table("Saved queries")} == names
+    assert {row[0] for row in table("Saved queries")} == names_of("AWS::Logs::QueryDefinition", "Name")

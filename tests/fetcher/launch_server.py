@@ -3,7 +3,7 @@
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import takewhile
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -75,7 +75,7 @@ class _Server(ThreadingTCPServer):
 class LaunchServer:
     """Answers by path; `asked` are the requests' paths and `heads` their heads, in order. https if given a context."""
 
-    answers: Mapping[str, Answer]
+    answers: dict[str, Answer]
     tls: ssl.SSLContext | None = None
     asked: list[str] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)

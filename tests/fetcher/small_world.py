@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from fetcher.catalogue import Catalogue, LastGood, Terms, assemble
-from fetcher.ssm.crawl import crawl
+from fetcher.catalogue import Catalogue, assemble
+from fetcher.last_good import LastGood
+from fetcher.ssm import crawl
 from fetcher.ssm.parameter_store import ParameterStoreError
 
 ROOT = "/aws/service/global-infrastructure"
@@ -78,4 +79,4 @@ class MemoryStore:
 
 def read_catalogue(parameters: dict[str, str], at: datetime) -> Catalogue:
     """What a whole run makes of these parameters."""
-    return assemble(crawl(MemoryStore(parameters), clock=lambda: at), LastGood(), Terms(0))
+    return assemble(crawl(MemoryStore(parameters), clock=lambda: at), LastGood(), max_stale_percent=0)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fetcher.history.merge import merge
-from fetcher.history.steps import State
+from fetcher.documents import Documents
+from fetcher.history import merge
+from fetcher.source import PreviousState
 from shared.contract import ChangeEntry, ChangeHistory, Changes
 from tests.fetcher.states import state
 
@@ -16,7 +17,7 @@ DAY = date(2026, 11, 23)
 WORLD = state({"us": ["s3", "ec2"], "eu": ["s3"]}, names={"s3": "Amazon S3"})
 
 
-def run(*days: tuple[int, State]) -> ChangeHistory:
+def run(*days: tuple[int, Documents]) -> ChangeHistory:
     """The history after one run for each pair of a day and what is found on it; the first makes the baseline."""
     history, previous = None, None
     for day, found in days:
@@ -32,7 +33,7 @@ def said(entry: ChangeEntry) -> dict[str, Any]:
     return {name: found for name, found in entry.changes.model_dump(mode="json", by_alias=True).items() if found}
 
 
-def news(before: State, after: State) -> dict[str, Any]:
+def news(before: Documents, after: Documents) -> dict[str, Any]:
     """What a run says that finds `after` on the day after `before`."""
     *found, _baseline = run((0, before), (1, after)).change_log
     return said(found[0]) if found else {}
@@ -58,7 +59,7 @@ def test_a_first_run_beside_data_of_an_earlier_version_is_a_baseline_too() -> No
     assert merge(None, state({"us": ["s3"]}), WORLD, DAY) == merge(None, None, WORLD, DAY)
 
 
-NEWS: dict[str, tuple[State, State, dict[str, Any]]] = {
+NEWS: dict[str, tuple[Documents, Documents, dict[str, Any]]] = {
     "nothing": (WORLD, WORLD, {}),
     "a service in a region": (
         state({"us": ["s3"], "eu": []}, nowhere=["ec2"]),
@@ -182,7 +183,7 @@ def test_additions_since_inception_are_those_of_the_log() -> None:
     }
 
 
-SAME_DAY: dict[str, tuple[list[State], dict[str, Any]]] = {
+SAME_DAY: dict[str, tuple[list[Documents], dict[str, Any]]] = {
     "there and back is nothing": ([state({"us": ["a", "b"]}), state({"us": ["a"]})], {}),
     "away and back is nothing": ([state({"eu": ["x"]}), state({"us": ["a"]})], {}),
     "a name by way of another": (
@@ -334,7 +335,7 @@ FULL = state({"us": ["a"], "eu": ["a"]}, zones={"eu": ["z"]})
 
 
 @pytest.mark.parametrize("before", [[(0, FULL)], [(0, EMPTIED), (1, FULL)]], ids=["in the baseline", "in the log"])
-def test_a_region_that_was_empty_for_a_while_is_not_new_a_second_time(before: list[tuple[int, State]]) -> None:
+def test_a_region_that_was_empty_for_a_while_is_not_new_a_second_time(before: list[tuple[int, Documents]]) -> None:
     back, *_ = run(*before, (2, EMPTIED), (3, EMPTIED), (4, FULL)).change_log
 
     assert said(back) == {"newRegionalServices": [{"region": "eu", "service": "a"}]}
@@ -379,7 +380,9 @@ def test_where_the_previous_names_are_lost_nothing_is_renamed_and_codes_stand_fo
     history = run((0, before))
     after = state({"us": ["a"]}, names={"a": "Amazon A"})
 
-    newest, _baseline = merge(history, replace(before, services=None), after, DAY + timedelta(days=1)).change_log
+    newest, _baseline = merge(
+        history, PreviousState(before.complete_data, None), after, DAY + timedelta(days=1)
+    ).change_log
 
     assert said(newest) == {"removedServices": [{"code": "gone", "name": "gone"}]}
 
@@ -388,7 +391,7 @@ def test_where_one_previous_name_is_lost_its_return_is_no_renaming() -> None:
     history = run((0, WORLD))
     services_of_another_run = state({"us": ["ec2"]}).services
 
-    history = merge(history, State(WORLD.complete_data, services_of_another_run), WORLD, DAY + timedelta(days=1))
+    history = merge(history, replace(WORLD, services=services_of_another_run), WORLD, DAY + timedelta(days=1))
 
     assert len(history.change_log) == 1
 
@@ -435,7 +438,7 @@ STATES = st.builds(
 RUNS = st.lists(st.tuples(st.integers(-1, 2), STATES, st.booleans(), st.integers(1, 2)), max_size=8)
 
 
-def replayed(history: ChangeHistory, first: State) -> tuple[set[str], set[tuple[str, str]], set[str]]:
+def replayed(history: ChangeHistory, first: Documents) -> tuple[set[str], set[tuple[str, str]], set[str]]:
     """The services, pairs and announced regions that a reader arrives at who applies the log to the first state."""
     by_region = first.complete_data.services_by_region.by_region
     services = set(first.complete_data.services.services)
@@ -456,7 +459,7 @@ def replayed(history: ChangeHistory, first: State) -> tuple[set[str], set[tuple[
 @settings(max_examples=150, deadline=None)
 @given(first=STATES, runs=RUNS)
 def test_whoever_replays_the_log_arrives_at_what_is_there(
-    first: State, runs: Sequence[tuple[int, State, bool, int]]
+    first: Documents, runs: Sequence[tuple[int, Documents, bool, int]]
 ) -> None:
     """A run may die between log and data (so the next compares with older data), or write the log twice."""
     history, published, day = merge(None, None, first, DAY), first, 0

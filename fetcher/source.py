@@ -108,7 +108,7 @@ class SourceBucket:
         try:
             self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **arguments)
         except ClientError as error:
-            if previous is not None and error.response["Error"]["Code"] in OVERTAKEN:
+            if error.response["Error"]["Code"] in OVERTAKEN:
                 msg = f"{key} was written by another run meanwhile"
                 raise OvertakenError(msg) from error
             raise

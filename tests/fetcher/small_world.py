@@ -59,18 +59,18 @@ class MemoryStore:
         for name in sorted(parameters, reverse=True):
             parent, _, code = name.rpartition("/")
             self.below[parent].append(code)
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def codes_under(self, path: str) -> tuple[str, ...]:
-        self._ask(path)
+        self._request(path)
         return tuple(self.below[path])
 
     def values(self, names: Sequence[str]) -> dict[str, str]:
-        self._ask(*names)
+        self._request(*names)
         return {name: self.parameters[name] for name in names if name in self.parameters}
 
-    def _ask(self, *paths: str) -> None:
-        self.asked.extend(paths)
+    def _request(self, *paths: str) -> None:
+        self.requested.extend(paths)
         for path in paths:
             if path.removeprefix(f"{ROOT}/") in self.failing:
                 msg = f"{path}: ThrottlingException"

@@ -117,10 +117,10 @@ def test_what_is_not_as_it_should_be_is_counted_and_said(
     (metrics,) = [line for line in lines if "SsmCalls" in line]
     assert [metrics[name] for name in TROUBLES] == [[1.0]] * 4
     assert (summary["staleRegions"], summary["cachedRegions"], summary["fetchedRegions"]) == ([EU], 1, 1)
-    said = {line["message"]: line for line in lines if "message" in line}
-    assert said["last_good_readings_used"]["regions"] == [EU]
-    assert said["last_good_readings_used"]["readings"][0].startswith(f"regions/{EU}/services: {ROOT}/regions/{EU}")
-    assert "status 400" in said["launch_feed_failed"]["reason"]
+    warnings = {line["message"]: line for line in lines if "message" in line}
+    assert warnings["last_good_readings_used"]["regions"] == [EU]
+    assert warnings["last_good_readings_used"]["readings"][0].startswith(f"regions/{EU}/services: {ROOT}/regions/{EU}")
+    assert "status 400" in warnings["launch_feed_failed"]["reason"]
 
 
 def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
@@ -132,8 +132,8 @@ def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
         handler.lambda_handler({}, lambda_context)
 
     assert "aws-data/complete-data.json" in keys(s3)
-    (said,) = [line for line in printed() if line.get("message") == "published_files_unreadable"]
-    assert said["files"] == {"change-history.json": "metadata: Field required"}
+    (warning,) = [line for line in printed() if line.get("message") == "published_files_unreadable"]
+    assert warning["files"] == {"change-history.json": "metadata: Field required"}
 
 
 def test_a_part_is_asked_for_in_the_event(parameters: ParameterServer, lambda_context: LambdaContext) -> None:

@@ -23,13 +23,13 @@ def test_what_was_published_stands_in_for_everything_that_can_be_read() -> None:
 
 
 def test_every_name_that_a_crawl_asks_for_is_known_but_for_zones_without_region() -> None:
-    asked = crawl(MemoryStore(PARAMETERS))
+    fresh = crawl(MemoryStore(PARAMETERS))
 
     known = last_good(DOCUMENTS.complete_data, DOCUMENTS.services).readings
 
-    assert asked.listings.keys() == known.listings.keys()
+    assert fresh.listings.keys() == known.listings.keys()
     unplaced = {"local-zones/nobodys-az1/parent-region", "wavelength-zones/mars-wlz1/parent-region"}
-    assert asked.values.keys() - known.values.keys() == unplaced
+    assert fresh.values.keys() - known.values.keys() == unplaced
 
 
 def test_a_launch_is_kept() -> None:

@@ -292,7 +292,7 @@ def test_an_external_entity_is_asked_for_nowhere() -> None:
         with pytest.raises(LaunchFeedError):
             read(answer(body.encode()))
 
-    assert other.asked == []
+    assert other.requested == []
 
 
 def test_a_hundred_thousand_items_are_read() -> None:
@@ -461,7 +461,7 @@ def test_a_feed_that_fails_is_asked_for_once() -> None:
         with pytest.raises(LaunchFeedError):
             read_launches(server.url(), CODES)
 
-        assert server.asked == ["/feed"]
+        assert server.requested == ["/feed"]
 
 
 NO_ADDRESSES = ("", "file:///etc/passwd", "ftp://127.0.0.1/feed", "http://", "http://[::1/feed", "http://127.0.0.1:x/")
@@ -537,7 +537,7 @@ def test_a_redirect_loop_ends() -> None:
         with pytest.raises(LaunchFeedError, match="more than 3 redirects"):
             read_launches(server.url(), CODES)
 
-        assert server.asked == ["/feed"] * 4
+        assert server.requested == ["/feed"] * 4
 
 
 @pytest.mark.parametrize(
@@ -578,7 +578,7 @@ def test_a_server_with_a_certificate_that_nobody_vouches_for_is_not_asked(tmp_pa
         with pytest.raises(LaunchFeedError, match="(?i)certificate"):
             read_launches(server.url(), CODES)
 
-        assert server.asked == []
+        assert server.requested == []
 
 
 def test_https_is_read_and_entered_and_never_left_for_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -596,4 +596,4 @@ def test_https_is_read_and_entered_and_never_left_for_http(tmp_path: Path, monke
             with pytest.raises(LaunchFeedError, match="not followed"):
                 read_launches(url, CODES)
 
-    assert plain.asked == ["/safer", "/safer-and-away"]
+    assert plain.requested == ["/safer", "/safer-and-away"]

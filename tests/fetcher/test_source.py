@@ -25,7 +25,7 @@ def moto_client() -> Iterator[Any]:
 
 @pytest.fixture(params=["moto", "memory"])
 def client(request: pytest.FixtureRequest) -> Any:
-    """Both are asked the same, so that other tests may use the faster one."""
+    """Both pass the same tests, so that other tests may use the faster one."""
     if request.param == "memory":
         return MemoryS3("my-source")
     moto = request.getfixturevalue("moto_client")

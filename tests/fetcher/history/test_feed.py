@@ -72,9 +72,9 @@ JSON_FEED = {
 NOTHING, MORE, MOST = state({"us": ["a"]}), state({"us": ["a", "b"]}), state({"us": ["a", "b", "c"]})
 
 
-def after(*found: tuple[int, Documents]) -> ChangeHistory:
+def after(*days: tuple[int, Documents]) -> ChangeHistory:
     history, previous = merge(None, None, NOTHING, DAY), NOTHING
-    for day, now in found:
+    for day, now in days:
         history, previous = merge(history, previous, now, DAY + timedelta(days=day)), now
     return history
 

@@ -97,7 +97,7 @@ def test_of_a_part_only_the_roots_and_that_part_are_read() -> None:
         "regions/eusc-de-east-1/services",
         "regions/eusc-de-east-1/availability-zones",
     }
-    assert not [path for path in store.asked if "regions/us-east-1/" in path]
+    assert not [path for path in store.requested if "regions/us-east-1/" in path]
 
 
 FIELDS = {

@@ -28,7 +28,7 @@ def store_on(*servers: ParameterServer) -> Iterator[ParameterStore]:
 @contextmanager
 def serving(*quirks: Quirks) -> Iterator[Sequence[ParameterServer]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(ParameterServer(PARAMETERS | MANY, one)) for one in quirks]
+        yield [stack.enter_context(ParameterServer(PARAMETERS | MANY, behaviour)) for behaviour in quirks]
 
 
 def test_codes_are_the_last_segments_of_the_names_directly_below() -> None:
@@ -99,20 +99,20 @@ def test_an_endpoint_that_is_not_there_is_left_aside() -> None:
 
 def test_a_token_never_goes_to_another_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "STRIKES", 1)
-    with serving(Quirks(), Quirks()) as (one, other), store_on(one, other) as store:
-        ask, asked = one.answer, []
+    with serving(Quirks(), Quirks()) as (failing, other), store_on(failing, other) as store:
+        answer, tokens = failing.answer, []
 
         def fail_on_the_third_page(operation: str, request: dict[str, str], headers: object) -> object:
-            asked.append(request.get("NextToken"))
-            if len(asked) > 2:
+            tokens.append(request.get("NextToken"))
+            if len(tokens) > 2:
                 return 500, {}
-            return ask(operation, request, {})
+            return answer(operation, request, {})
 
-        monkeypatch.setattr(one, "answer", fail_on_the_third_page)
+        monkeypatch.setattr(failing, "answer", fail_on_the_third_page)
         codes = store.codes_under(f"{ROOT}/services")
 
     assert len(set(codes)) == len(codes) == 140
-    assert asked == [None, "10", "20"]
+    assert tokens == [None, "10", "20"]
     assert other.traffic.calls == 14
 
 

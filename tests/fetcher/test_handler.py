@@ -132,6 +132,7 @@ def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
         handler.lambda_handler({}, lambda_context)
 
     assert "aws-data/complete-data.json" in keys(s3)
+    assert s3.get_object(Bucket="my-source", Key="aws-data/change-history.json")["Body"].read() == b"{}"
     (warning,) = [line for line in printed() if line.get("message") == "published_files_unreadable"]
     assert warning["files"] == {"change-history.json": "metadata: Field required"}
 

@@ -15,7 +15,6 @@ from cloud.stand_ins.launch_feed import LaunchFeed
 from cloud.stand_ins.ssm import ParameterServer, Quirks
 from fetcher import run as run_module
 from fetcher.last_good import IncompleteCatalogueError
-from fetcher.next_state import ShrunkCatalogueError
 from fetcher.run import RunResult, run
 from fetcher.settings import FetcherSettings, Job, Request, RequestError
 from fetcher.source import OvertakenError, SourceBucket, WrittenObject, read_previous_files
@@ -100,21 +99,6 @@ def test_a_run_writes_every_file_of_the_contract_its_schemas_and_a_snapshot(worl
     ]
     for name, model in contract.FILES.items():
         model.from_bytes(world.bucket.read(name).body)
-
-
-def test_each_object_tells_which_run_wrote_it(world: World) -> None:
-    result = world.run("first")
-
-    assert world.objects["aws-data/regions.json"].metadata == {
-        "generated-at": world.file("regions.json")["timestamp"],
-        "schema-version": contract.SCHEMA_VERSION,
-        "run-id": "first",
-        "ssm-calls": str(world.ssm.traffic.calls),
-        "ssm-throttles": "0",
-        "ssm-seconds": f"{result.crawl.seconds:.1f}",
-        "stale-regions": "0",
-    }
-    assert world.file("complete-data.json")["metadata"]["runId"] == "first"
 
 
 def test_an_unchanged_world_gives_the_same_bytes_but_for_times_and_run(world: World) -> None:
@@ -241,19 +225,6 @@ def test_time_that_the_bucket_took_is_gone_for_ssm(world: World, monkeypatch: py
     assert world.ssm.traffic.calls == 0
 
 
-def test_a_catalogue_that_shrank_is_refused_until_a_person_agrees(world: World) -> None:
-    world.run("good")
-    before = world.bucket.look("complete-data.json")
-    world.ssm.replace({name: value for name, value in PARAMETERS.items() if "AmazonGameLift" not in name})
-
-    with pytest.raises(ShrunkCatalogueError, match="1 of 4 services have vanished"):
-        world.run("shrunk", MAX_SHRINK_PERCENT=10)
-
-    assert world.bucket.look("complete-data.json") == before
-    world.run("agreed", Request(accept_shrink=True), MAX_SHRINK_PERCENT=10)
-    assert world.file("services.json")["count"] == 3
-
-
 def test_a_part_is_renewed_within_the_whole(world: World) -> None:
     world.run("whole")
     before = world.file("complete-data.json")
@@ -342,17 +313,6 @@ def test_an_unreadable_complete_data_is_replaced_and_named(world: World) -> None
     assert set(result.previous.unreadable) == {"complete-data.json"}
     assert world.file("complete-data.json")["metadata"]["runId"] == "two"
     assert world.file("change-history.json") == before
-
-
-def test_a_history_that_cannot_be_read_is_not_written_over(world: World) -> None:
-    world.run("one")
-    world.put("change-history.json", b'{"changeLog": 7}')
-
-    result = world.run("two")
-
-    assert world.file("change-history.json") == {"changeLog": 7}
-    assert set(result.previous.unreadable) == {"change-history.json"}
-    assert world.file("complete-data.json")["metadata"]["runId"] == "two"
 
 
 def test_a_change_survives_a_run_that_dies_before_the_data_is_written(

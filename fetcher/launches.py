@@ -146,8 +146,9 @@ class _ItemReader(ContentHandler):
 
     def startElement(self, name: str, attrs: "AttributesImpl[str]") -> None:  # noqa: N802 - as SAX has it
         self._path.append(attrs.get("xmlns", "") + name)
-        is_rss = self._path[0] == ITEM[0] and len(self._path) <= DEEPEST
-        _require(is_rss, "not an RSS feed:", "/".join(self._path))
+        if self._path[0] != ITEM[0] or len(self._path) > DEEPEST:
+            msg = f"not an RSS feed: {printable('/'.join(self._path))}"
+            raise LaunchFeedError(msg)
         self.characters(" ")  # elements inside a description separate its words
 
     def characters(self, content: str) -> None:

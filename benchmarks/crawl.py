@@ -27,7 +27,7 @@ from cloud.stand_ins.launch_feed import LaunchFeed
 from cloud.stand_ins.ssm import ROOT as CATALOGUE
 from cloud.stand_ins.ssm import ParameterServer, Quirks
 from cloud.template import REGION
-from fetcher.ssm.parameter_store import connect
+from fetcher.ssm import open_parameter_store
 
 FETCH_ONCE = Path(__file__).with_name("fetch_once.py")
 LATENCY = 0.04
@@ -41,7 +41,7 @@ CALLS = 300
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is asked of the fetcher; `share` is of one core, `quirks` are of every endpoint."""
+    """One run's conditions; `share` is of one core, `quirks` are of every endpoint."""
 
     name: str
     endpoints: int
@@ -97,7 +97,11 @@ def client_table() -> Table:
         "client", "CPU of a call, ms", title=f"Clients of SSM, {CALLS} calls each to a stand-in without quota"
     )
     path = f"{CATALOGUE}/regions/us-east-1/services"
-    with ParameterServer() as ssm, patch.dict(os.environ, ACCESS), connect([("", ssm.url)], 10_000, 600) as store:
+    with (
+        ParameterServer() as ssm,
+        patch.dict(os.environ, ACCESS),
+        open_parameter_store([("", ssm.url)], 10_000, 600) as store,
+    ):
         client = boto3.client("ssm", endpoint_url=ssm.url)
         (endpoint,) = store._endpoints  # noqa: SLF001 - one call and not a whole listing is measured
 
@@ -139,7 +143,7 @@ def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `fe
             "AWS_ENDPOINT_URL": url,
             "SOURCE_BUCKET": "crawled",
             "SSM_REGIONS": ",".join([REGION] * scenario.endpoints),
-            "SSM_ENDPOINT_URLS": ",".join(one.url for one in ssm),
+            "SSM_ENDPOINT_URLS": ",".join(server.url for server in ssm),
             "LAUNCH_FEED_URL": feed.url,
             "POWERTOOLS_TRACE_DISABLED": "1",
             "PYTHONPATH": python_path,

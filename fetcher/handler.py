@@ -7,10 +7,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from fetcher import source
 from fetcher.report import emit, raise_if_unreadable, summarize
-from fetcher.run import Circumstances, read_request, run
-from fetcher.settings import FetcherSettings
+from fetcher.run import run
+from fetcher.settings import FetcherSettings, Job, read_request
+from fetcher.source import SourceBucket
+from shared.clients import FETCHING, connect
 from shared.observability import logger_for, metrics_for
 from shared.settings import read_settings
 
@@ -29,16 +30,15 @@ def settings() -> FetcherSettings:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Read the catalogue, build the files, write them; every error is raised, so that Lambda sees it.
 
-    The event is a `fetcher.run.Request`, usually empty.
+    The event is a `fetcher.settings.Request`, usually empty.
     """
     started = time.monotonic()
-    configured, request = settings(), read_request(event)
-    bucket = source.connect(configured.source_bucket, configured.source_prefix)
+    job = Job(context.aws_request_id, settings(), read_request(event))
+    bucket = SourceBucket(connect("s3", FETCHING), job.settings.source_bucket, job.settings.source_prefix)
 
-    seconds = context.get_remaining_time_in_millis() / 1000
-    finished = run(request, Circumstances(configured, bucket, context.aws_request_id, seconds))
+    result = run(job, bucket, context.get_remaining_time_in_millis() / 1000)
 
-    summary = summarize(finished, time.monotonic() - started)
-    emit(finished, summary, logger, metrics)
-    raise_if_unreadable(finished)
+    summary = summarize(result, time.monotonic() - started)
+    emit(result, summary, logger, metrics)
+    raise_if_unreadable(result)
     return summary

@@ -1,14 +1,28 @@
-"""The published files in, the last good readings out: what stands in for what can't be read. Pure."""
+"""The published files in, the last good readings out; and which of them replace what this run could not read. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from fetcher.catalogue import LastGood
-from fetcher.ssm.readings import Listing, Readings
+from fetcher.ssm import Listing, Readings
 from shared import contract
+
+MOST_LOST = 0.5  # of a list at once
+
+
+class IncompleteCatalogueError(Exception):
+    """Too much could not be read, or something that no earlier run knows. Nothing may be written; a retry may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastGood:
+    """The content of the published files as readings, and the regions whose lists were stale already then."""
+
+    readings: Readings = field(default_factory=Readings)
+    stale_regions: tuple[str, ...] = ()
 
 
 def last_good(complete_data: contract.CompleteData, services: contract.Services | None) -> LastGood:
-    """What the files say, as if it had been read; without `services.json` no service's name is known."""
+    """The content of the files, as if it had been read; without `services.json` no service's name is known."""
     read_at = complete_data.metadata.timestamp
     regions = complete_data.regions.regions
     zones = {
@@ -61,5 +75,72 @@ def _service_values(service: contract.Service) -> Iterator[tuple[str, str | None
 
 
 def _own_name(name: str, code: str) -> str | None:
-    """None for what is shown by its code since it has no name."""
+    """None for a code that stands where there is no name."""
     return None if name == code else name
+
+
+class BestReadings:
+    """This run's readings where they succeeded and are credible, else the last good ones.
+
+    `stale` names the last good readings that were used instead of this run's, each with the reason. Where neither run
+    has a reading, IncompleteCatalogueError.
+    """
+
+    def __init__(self, fresh: Readings, known: Readings, *, accept_shrink: bool) -> None:
+        self.fresh, self._known, self._accept_shrink = fresh, known, accept_shrink
+        self.stale: dict[str, str] = {}
+
+    def listing(self, path: str) -> Listing:
+        """This run's list, unless there is none or it is not credible."""
+        fresh, known = self.fresh.listings.get(path), self._known.listings.get(path)
+        if fresh and not (known and self._is_doubtful(known, fresh)):
+            return fresh
+        if not known:
+            raise self._never_read(path)
+        if fresh:
+            self.stale[path] = f"SSM listed {len(fresh.codes)} codes where there were {len(known.codes)}"
+        self._note(path)
+        return known
+
+    def latest_listing(self, path: str) -> Listing:
+        """The same, but a list that an overlapping run has read later is kept."""
+        fresh, known = self.fresh.listings.get(path), self._known.listings.get(path)
+        return known if fresh and known and known.read_at > fresh.read_at else self.listing(path)
+
+    def value(self, name: str) -> str | None:
+        """A value that may be unknown to both runs: None."""
+        if name in self.fresh.values:
+            return self.fresh.values[name]
+        if name in self.fresh.errors and name not in self._known.values:
+            raise self._never_read(name)
+        self._note(name)
+        return self._known.values.get(name)
+
+    def known_value(self, name: str) -> str | None:
+        """A value that one of both runs has asked for; None if SSM has none."""
+        if name not in self.fresh.values and name not in self._known.values:
+            raise self._never_read(name)
+        return self.value(name)
+
+    def _is_doubtful(self, known: Listing, fresh: Listing) -> bool:
+        """A page that ends a list too early looks like its end."""
+        lost = set(known.codes).difference(fresh.codes)
+        return len(lost) > len(known.codes) * MOST_LOST and not self._accept_shrink
+
+    def _note(self, path: str) -> None:
+        if path in self.fresh.errors:
+            self.stale[path] = self.fresh.errors[path]
+
+    def _never_read(self, path: str) -> IncompleteCatalogueError:
+        reason = self.fresh.errors.get(path, "not asked for")
+        return IncompleteCatalogueError(f"nothing is written: no run has read {path} yet: {reason}")
+
+    def require_few_stale(self, regions: int, max_percent: float) -> None:
+        """IncompleteCatalogueError if a larger share of `regions` or of this run's values is stale."""
+        stale_lists = sum(path.endswith("/services") for path in self.stale)
+        values = len(self.fresh.values) + len(self.fresh.errors)
+        for kind, stale, total in (("regions", stale_lists, regions), ("values", len(self.stale), values)):
+            if stale * 100 > total * max_percent:
+                path, reason = next(iter(self.stale.items()))
+                msg = f"nothing is written: {stale} of {total} {kind} could not be read, such as {path}: {reason}"
+                raise IncompleteCatalogueError(msg)

@@ -1,49 +1,46 @@
 """The RSS feed of region launches in, launch dates and announcement links by region code out.
 
-Optional enrichment from a document that anyone on the way may have broken: everything about it is bounded, and all that
-can go wrong is a LaunchFeedError. The only module that reads the feed.
+The feed is an optional extra, and anyone on the way may have broken it: everything about it is bounded, and every
+failure is a LaunchFeedError. The only module that reads the feed.
 https://docs.aws.amazon.com/global-infrastructure/latest/regions/regions.rss
 """
 
 import re
 import time
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from threading import Thread
-from typing import Final
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
+from xml.sax import ContentHandler, SAXException
 
 import urllib3
-from defusedxml.ElementTree import ParseError, XMLParser
+from defusedxml.sax import parseString
 from pydantic import TypeAdapter
 
 from shared import contract
 from shared.text import printable
 
-# CloudFront answers 403 to clients without a User-Agent.
-_HEADERS: Final = {"User-Agent": contract.TOOL, "Accept": "application/rss+xml, application/xml, text/xml"}
-_CHUNK_BYTES: Final = 1024
-_OK: Final = 200
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-# The last three are what a bucket answers for a file that was uploaded without a type; the root element decides then.
-_TYPES: Final = frozenset(
-    {"application/rss+xml", "application/xml", "text/xml"}
-    | {"application/octet-stream", "binary/octet-stream", "text/plain"}
-)
-_GZIP: Final = 16 + zlib.MAX_WBITS
+if TYPE_CHECKING:
+    from xml.sax.xmlreader import AttributesImpl
 
-_ITEM: Final = ["rss", "channel", "item"]
-_DEEPEST: Final = 100
-_TAGS_AND_ADDRESSES: Final = re.compile(r"<[^<>]*>|https?://[^\s<]+")
-_WORD: Final = re.compile(r"[\w./-]+", re.ASCII)
-_LINK: Final = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?([/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?", re.ASCII)
-_RFC_DATE: Final = TypeAdapter[str](contract.RfcDate)
+XML_TYPES = ("application/rss+xml", "application/xml", "text/xml")
+# What a bucket answers for a file that was uploaded without a type; the root element decides then.
+UNKNOWN_TYPES = ("application/octet-stream", "binary/octet-stream", "text/plain", "")
+# CloudFront answers 403 to clients without a User-Agent.
+HEADERS = {"User-Agent": contract.TOOL, "Accept": ", ".join(XML_TYPES), "Accept-Encoding": "identity"}
+CHUNK_BYTES, MOST_REDIRECTS, OK = 1024, 3, 200
+ITEM, DEEPEST = ["rss", "channel", "item"], 100
+TAG_OR_ADDRESS = re.compile(r"<[^<>]*>|https?://[^\s<]+")
+WORD = re.compile(r"[\w./-]+", re.ASCII)
+LINK = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?([/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?", re.ASCII)
+RFC_DATE = TypeAdapter[str](contract.RfcDate)
+UNDATED = datetime.max.replace(tzinfo=UTC)
 
 
 class LaunchFeedError(Exception):
@@ -54,48 +51,37 @@ class LaunchFeedError(Exception):
 class Launch:
     """When a region was launched, as `Wed, 09 Nov 2011 19:00:00 GMT`, and where that was announced (https).
 
-    At least one of both is there; what the feed does not state, or states oddly, is None.
+    At least one of both is present; what the feed does not state, or states oddly, is None.
     """
 
     date: str | None
     url: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What reading the feed may take: `seconds` for everything on the network, bytes also after decompression."""
-
-    seconds: float = 10
-    bytes: int = 2_000_000
-    redirects: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    description: str
-    published: str
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Announcement:
-    time: datetime | None
-    url: str | None
-
-
-_DEFAULTS: Final = Limits()
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
-
-
-def read_launches(url: str, codes: Iterable[str], limits: Limits = _DEFAULTS) -> dict[str, Launch]:
+def read_launches(
+    url: str, codes: Iterable[str], *, max_seconds: float = 10, max_bytes: int = 2_000_000
+) -> dict[str, Launch]:
     """The launches of the regions among `codes` that the feed names; LaunchFeedError if it can't be read.
 
-    `url` is http or https, and https stays https when redirected. The codes are given because they follow no
-    pattern: `us-gov-west-1`, `eusc-de-east-1`.
+    `url` is http or https; redirects never lead from https to http. The codes are given because they follow no pattern:
+    `us-gov-west-1`, `eusc-de-east-1`. `max_seconds` is for everything on the network.
     """
-    deadline = time.monotonic() + limits.seconds
-    body = _in_time(limits.seconds, lambda: _download(url, limits, deadline))
-    return parse_launches(body, codes)
+    result: Future[bytes] = Future()
+
+    def download() -> None:
+        try:
+            result.set_result(_download(url, max_seconds, max_bytes))
+        except Exception as error:  # noqa: BLE001 - raised again where the result is awaited
+            result.set_exception(error)
+
+    # A socket's time-out starts anew with every byte and does not cover the look-up of names. So the download has a
+    # thread, and one that is late is left alone. It ends at its next time-out, chunk or header.
+    Thread(target=download, name="launch-feed", daemon=True).start()
+    try:
+        return parse_launches(result.result(timeout=max_seconds), codes)
+    except TimeoutError as error:
+        msg = f"not read within {max_seconds} seconds"
+        raise LaunchFeedError(msg) from error
 
 
 def parse_launches(body: bytes, codes: Iterable[str]) -> dict[str, Launch]:
@@ -105,164 +91,115 @@ def parse_launches(body: bytes, codes: Iterable[str]) -> dict[str, Launch]:
     is the launch, since later ones announce further zones; one without a readable date counts only if no other has one.
     """
     known = {code.lower(): code for code in sorted(codes)}
-    announcements = defaultdict[str, list[_Announcement]](list)
-    for item in _parse(body):
-        if code := _region(item.description, known):
-            announcements[code].append(_Announcement(_time(item.published), _url(item.link)))
-    launches = {code: _launch(min(announcements[code], key=_precedence)) for code in sorted(announcements)}
-    return {code: launch for code, launch in launches.items() if launch.date or launch.url}
-
-
-def _precedence(announcement: _Announcement) -> tuple[datetime, bool, str]:
-    return announcement.time or _NEVER, announcement.url is None, announcement.url or ""
-
-
-def _launch(announcement: _Announcement) -> Launch:
-    when = announcement.time
-    return Launch(date=format_datetime(when, usegmt=True) if when else None, url=announcement.url)
+    announcements = defaultdict[str, list[tuple[datetime, bool, str]]](list)
+    for description, published, link in _items(body):
+        if code := _region(description, known):
+            url = link if LINK.fullmatch(link) else ""
+            announcements[code].append((_time(published), not url, url))
+    earliest = {code: min(announcements[code]) for code in sorted(announcements)}
+    return {
+        code: Launch(format_datetime(when, usegmt=True) if when < UNDATED else None, url or None)
+        for code, (when, _, url) in earliest.items()
+        if when < UNDATED or url
+    }
 
 
 def _region(description: str, known: Mapping[str, str]) -> str | None:
     """The first word that is a known code. `us-east-1-bos-1a` and `s3.us-east-1.amazonaws.com` are other words."""
-    text = _TAGS_AND_ADDRESSES.sub(" ", description)
-    words = (match.group().rstrip(".").lower() for match in _WORD.finditer(text))
+    text = TAG_OR_ADDRESS.sub(" ", description)
+    words = (match.group().rstrip(".").lower() for match in WORD.finditer(text))
     return next((known[word] for word in words if word in known), None)
 
 
-def _time(published: str) -> datetime | None:
-    """The time in UTC; None without a time of day or a known zone. A wrong day of the week is passed over."""
+def _time(published: str) -> datetime:
+    """The time in UTC; UNDATED without a time of day or a known zone. A wrong day of the week does not matter."""
     try:
-        when = parsedate_to_datetime(_RFC_DATE.validate_python(published))
-        return when.astimezone(UTC) if when.tzinfo else None
+        when = parsedate_to_datetime(RFC_DATE.validate_python(published))
+        return when.astimezone(UTC) if when.tzinfo else UNDATED
     except (ValueError, OverflowError):
-        return None
+        return UNDATED
 
 
-def _url(link: str) -> str | None:
-    return link if _LINK.fullmatch(link) else None
+def _items(body: bytes) -> list[list[str]]:
+    """Description, date and link of each item.
 
-
-class _Items:
-    """An XMLParser's target that keeps the items' fields alone: the tree of a hostile feed would fill the memory.
-
-    It also can't be deep: a tree of 100,000 levels is more than Python's own walk through it bears.
+    The parser does not resolve namespaces: otherwise each name in one would hold its address, of any length.
     """
+    reader = _ItemReader()
+    try:
+        parseString(body, reader, forbid_dtd=True)  # without a DTD there are neither entities nor references
+    except (SAXException, ValueError, LookupError) as error:  # broken; a DTD or an odd encoding; an unknown encoding
+        msg = f"not well-formed: {printable(str(error))}"
+        raise LaunchFeedError(msg) from error
+    _require(bool(reader.items), "an RSS feed", "without items")
+    return reader.items
+
+
+class _ItemReader(ContentHandler):
+    """Keeps the fields of items alone: the tree of a hostile feed would be too large, and too deep to walk through."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._path: list[str] = []
         self._fields = defaultdict[str, list[str]](list)
-        self.items: list[_Item] = []
+        self.items: list[list[str]] = []
 
-    def start(self, tag: str, _attributes: Mapping[str, str]) -> None:
-        self._path.append(tag)
-        if self._path[0] != _ITEM[0] or len(self._path) > _DEEPEST:
+    def startElement(self, name: str, attrs: "AttributesImpl[str]") -> None:  # noqa: N802 - as SAX has it
+        self._path.append(attrs.get("xmlns", "") + name)
+        if self._path[0] != ITEM[0] or len(self._path) > DEEPEST:
             msg = f"not an RSS feed: {printable('/'.join(self._path))}"
             raise LaunchFeedError(msg)
-        if self._path == _ITEM:
+        self.characters(" ")  # elements inside a description separate its words
+
+    def characters(self, content: str) -> None:
+        if self._path[:3] == ITEM and len(self._path) > len(ITEM):
+            self._fields[self._path[3]].append(content)
+
+    def endElement(self, name: str) -> None:  # noqa: ARG002, N802 - as SAX has it
+        self.characters(" ")
+        if self._path == ITEM:
+            self.items.append(["".join(self._fields[tag]).strip() for tag in ("description", "pubDate", "link")])
             self._fields.clear()
-        self.data(" ")  # elements inside a description part its words
-
-    def data(self, text: str) -> None:
-        if self._path[: len(_ITEM)] == _ITEM and len(self._path) > len(_ITEM):
-            self._fields[self._path[len(_ITEM)]].append(text)
-
-    def end(self, _tag: str) -> None:
-        self.data(" ")
-        if self._path == _ITEM:
-            texts = ("".join(self._fields[field]).strip() for field in ("description", "pubDate", "link"))
-            self.items.append(_Item(*texts))
         self._path.pop()
 
 
-def _parse(body: bytes) -> list[_Item]:
-    target = _Items()
-    parser = XMLParser(target=target, forbid_dtd=True)  # without a DTD there are neither entities nor references
+def _download(url: str, max_seconds: float, max_bytes: int) -> bytes:
+    """The feed's bytes. Redirects are followed here, since urllib3 would first read each one's body to its end."""
+    deadline, schemes = time.monotonic() + max_seconds, {"http", "https"}
     try:
-        parser.feed(body)
-        parser.close()
-    except (ParseError, ValueError, LookupError) as error:  # broken; a DTD or an odd encoding; an unknown encoding
-        msg = f"not well-formed: {printable(str(error))}"
-        raise LaunchFeedError(msg) from error
-    _require(bool(target.items), "an RSS feed", "without items")
-    return target.items
-
-
-def _in_time(seconds: float, download: Callable[[], bytes]) -> bytes:
-    """The download's result, or LaunchFeedError when time is up.
-
-    A socket's time-out starts anew with every byte and doesn't cover the look-up of names, so the work has a thread.
-    One that is late is left behind, and ends at its next time-out or chunk, or when whoever drips headers stops.
-    """
-    result: Future[bytes] = Future()
-    Thread(target=_settle, args=(result, download), name="launch-feed", daemon=True).start()
-    try:
-        return result.result(timeout=seconds)
-    except TimeoutError as error:
-        msg = f"not read within {seconds} seconds"
-        raise LaunchFeedError(msg) from error
-
-
-def _settle(result: Future[bytes], download: Callable[[], bytes]) -> None:
-    try:
-        result.set_result(download())
-    except Exception as error:  # noqa: BLE001 - raised again by whoever waits for the result
-        result.set_exception(error)
-
-
-def _download(url: str, limits: Limits, deadline: float) -> bytes:
-    """Follow redirects by hand, since each new address is checked."""
-    try:
-        # Version 1 of urllib3 checks certificates only when told.
-        with urllib3.PoolManager(cert_reqs="CERT_REQUIRED", timeout=limits.seconds, retries=False) as pool:
-            _require(urlsplit(url).scheme in {"http", "https"}, "neither http nor https", url)
-            for _ in range(1 + limits.redirects):
-                request = pool.request("GET", url, headers=_HEADERS, redirect=False, preload_content=False)
+        # Version 1 of urllib3 checks certificates only if told to.
+        with urllib3.PoolManager(cert_reqs="CERT_REQUIRED", timeout=max_seconds, retries=False) as pool:
+            for _ in range(1 + MOST_REDIRECTS):
+                scheme = urlsplit(url).scheme
+                _require(scheme in schemes, "an address that is not followed:", url)
+                schemes = {scheme, "https"}
+                request = pool.request("GET", url, headers=HEADERS, redirect=False, preload_content=False)
                 with closing(request) as response:
-                    if response.status not in _REDIRECTS:
-                        return _body(response, limits.bytes, deadline)
-                    url = _redirected(url, response.headers.get("Location", ""))
+                    location = response.get_redirect_location()
+                    if not location:
+                        return _body(response, max_bytes, deadline)
+                url = urljoin(url, location)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        msg = printable(str(error))
-        raise LaunchFeedError(msg) from error
-    msg = f"more than {limits.redirects} redirects"
+        raise LaunchFeedError(printable(str(error))) from error
+    msg = f"more than {MOST_REDIRECTS} redirects"
     raise LaunchFeedError(msg)
 
 
-def _redirected(url: str, location: str) -> str:
-    target = urljoin(url, location)
-    schemes = (urlsplit(url).scheme, urlsplit(target).scheme)
-    followed = schemes in {("http", "http"), ("http", "https"), ("https", "https")}
-    _require(followed, "redirected where it is not followed:", location)
-    return target
-
-
-def _body(response: "urllib3.BaseHTTPResponse", most: int, deadline: float) -> bytes:
-    type_ = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+def _body(response: "urllib3.BaseHTTPResponse", max_bytes: int, deadline: float) -> bytes:
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    _require(response.status == _OK, "answered with status", str(response.status))
-    _require(not type_ or type_ in _TYPES, "answered with content type", type_)
-    _require(encoding in {"identity", "gzip"}, "answered with content encoding", encoding)
+    _require(response.status == OK, "answered with status", str(response.status))
+    _require(media_type in XML_TYPES + UNKNOWN_TYPES, "answered with content type", media_type)
+    _require(encoding == "identity", "answered with content encoding", encoding)
     body = bytearray()
-    for chunk in response.stream(_CHUNK_BYTES, decode_content=False):
+    for chunk in response.stream(CHUNK_BYTES, decode_content=False):
         body += chunk
-        _require(len(body) <= most, "longer than", f"{most} bytes")
+        _require(len(body) <= max_bytes, "longer than", f"{max_bytes} bytes")
         _require(time.monotonic() < deadline, "not read within", "the time allowed")
-    return bytes(body) if encoding == "identity" else _decompressed(bytes(body), most)
+    return bytes(body)
 
 
-def _decompressed(body: bytes, most: int) -> bytes:
-    inflate = zlib.decompressobj(_GZIP)
-    try:
-        plain = inflate.decompress(body, most + 1)
-    except zlib.error as error:
-        msg = f"not gzip: {error}"
-        raise LaunchFeedError(msg) from error
-    _require(len(plain) <= most, "longer than", f"{most} bytes")
-    _require(inflate.eof, "truncated", "gzip")
-    return plain
-
-
-def _require(holds: bool, otherwise: str, value: str) -> None:  # noqa: FBT001 - reads as a sentence at each call
-    if not holds:
+def _require(condition: bool, otherwise: str, value: str) -> None:  # noqa: FBT001 - reads as a sentence at each call
+    if not condition:
         msg = f"{otherwise} {printable(value)}"
         raise LaunchFeedError(msg)

@@ -1,10 +1,12 @@
-"""The fetcher's environment."""
+"""What a run is asked to do: the environment holds the settings of all runs, the event the request of one."""
 
+from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.settings import BucketName, CommaSeparated, KeyPrefix, Settings
+from shared.text import first_error
 
 Region = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
@@ -12,15 +14,14 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class FetcherSettings(Settings):
-    """What is asked where, how fast, and what is too little to be written.
+    """Where the fetcher reads and writes, how fast, and which result is too poor to be written.
 
-    `ssm_regions` are the regions whose SSM is asked, side by side; only the Lambda's own if there is none.
-    `ssm_endpoint_urls` are their addresses, if they have others than AWS's. `ssm_requests_per_second` is for each of
-    them; SSM allows 40 a second by default:
-    https://docs.aws.amazon.com/general/latest/gr/ssm.html (service quotas, GetParameter* throughput)
+    `ssm_regions`: the regions whose SSM is used, side by side; if empty, only the Lambda's own. `ssm_endpoint_urls`:
+    their addresses, if these are not AWS's. `ssm_requests_per_second`: the initial rate at each of them; SSM allows 40
+    a second by default: https://docs.aws.amazon.com/general/latest/gr/ssm.html (service quotas, GetParameter*)
 
-    `max_stale_percent`: for how much of what is asked the last good readings may stand in. `max_shrink_percent`: how
-    much of the last regions, services or pairs may vanish. An empty `launch_feed_url`: launches are not asked for.
+    `max_stale_percent`: the share of a run's readings that the last good ones may replace. `max_shrink_percent`: the
+    share of the last regions, services or pairs that may vanish. `launch_feed_url`: if empty, launches are not read.
     """
 
     source_bucket: BucketName
@@ -34,7 +35,7 @@ class FetcherSettings(Settings):
 
     @property
     def ssm_places(self) -> list[tuple[str, str]]:
-        """Each region to ask with its URL; empty are the Lambda's own region, and what AWS has there."""
+        """Each region to read from, with its URL. Empty means the Lambda's own region, and AWS's URL."""
         regions = self.ssm_regions or ("",)
         return list(zip(regions, self.ssm_endpoint_urls or ("",) * len(regions), strict=True))
 
@@ -44,3 +45,37 @@ class FetcherSettings(Settings):
             msg = "SSM_ENDPOINT_URLS: must be empty or have one URL for each of SSM_REGIONS"
             raise ValueError(msg)
         return self
+
+
+class RequestError(ValueError):
+    """The request cannot be fulfilled. A retry does not help."""
+
+
+class Request(BaseModel):
+    """The event: empty for a whole run. `regions`: read only these, and keep the rest as it was published last.
+
+    `accept_shrink`: write the result even if it has lost more than is credible.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    regions: tuple[str, ...] = ()
+    accept_shrink: bool = False
+
+
+def read_request(event: object) -> Request:
+    """The request in an event; RequestError if the event holds anything else."""
+    try:
+        return Request.model_validate(event or {})
+    except ValidationError as error:
+        msg = f"an event may hold regions and accept_shrink, nothing else; {first_error(error)}"
+        raise RequestError(msg) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run: its id, which is that of the invocation, the settings and its request."""
+
+    id: str
+    settings: FetcherSettings
+    request: Request

@@ -1,107 +1,152 @@
-"""The source bucket: published files in, new ones out, only over what was read. The fetcher's only module on S3.
+"""The source bucket: the files of the last run in, new ones out. The fetcher's only module that calls S3.
 
 Two runs may overlap. So a run reads the ETag of every file before it writes the first, and writes each on condition
-that the file is still the one that was read. Whoever is overtaken begins anew from what it finds then. So the files of
-the run that finishes last all stand: of two runs that both wrote, one had read the other's files before it began.
-That holds for files that every run writes, also where they hold its bytes already: a file that is passed over is not
-known to be still the one that was read.
+that it is still that file. A run that was overtaken begins anew with the files as they are then. So the files of the
+run that finishes last all stand: of two runs that both wrote, one had read the other's files before it began.
+That is only certain of files that every run writes, even if their bytes are the same: a file that is not written is
+not known to be still the one that was read.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
+
+from shared import contract
+from shared.text import first_error
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MISSING = {"NoSuchKey", "404", "NotFound"}
 OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", *MISSING}
+PARSED = (contract.COMPLETE_DATA_FILE, contract.SERVICES_FILE, contract.CHANGE_HISTORY_FILE)
+
+DocumentT = TypeVar("DocumentT", bound=contract.Document)
 
 
 class OvertakenError(Exception):
-    """A file is no longer the one that was read. Read again, and begin anew from there."""
+    """A file is no longer the one that was read. Read all files again and begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """One object as it was written; `size` in bytes."""
+class WrittenObject:
+    """An object as it was written; `size` in bytes."""
 
     key: str
     size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file as it was found, with its bytes if they were asked for; without an ETag there is none."""
+class StoredFile:
+    """A file as it was read, its bytes only if they were asked for. Without an ETag there is no such file."""
 
     etag: str = ""
     body: bytes = b""
 
     def holds(self, body: bytes) -> bool:
-        """Whether these are its bytes; False also where that can't be told."""
+        """Whether the file has these bytes; False also where that is unknown."""
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html: only with SSE-S3 the ETag is the bytes' MD5;
-        # with a KMS key the same bytes are written again, which is no harm.
+        # with a KMS key the same bytes are written again, which does no harm.
         return self.etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
+class PreviousState:
+    """The catalogue as the last run published it; without `services` no service's name is known."""
+
+    complete_data: contract.CompleteData
+    services: contract.Services | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousFiles:
+    """The files before this run, by name, and those contents that it builds on: None if missing or unreadable.
+
+    `unreadable` names files that exist but break the contract, each with the reason.
+    """
+
+    files: Mapping[str, StoredFile]
+    state: PreviousState | None
+    history: contract.ChangeHistory | None
+    unreadable: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class SourceBucket:
-    """Where the files are. botocore's ClientError or BotoCoreError if S3 fails; doing all again is safe."""
+    """The bucket and the prefix of the files. botocore's ClientError or BotoCoreError if S3 fails; a retry is safe."""
 
     client: "S3Client"
     bucket: str
     prefix: str
 
-    def read(self, name: str) -> Found:
+    def read(self, name: str) -> StoredFile:
         """A file with its bytes."""
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=self._key(name))
         except ClientError as error:
             return _require_missing(error)
-        return Found(answer["ETag"], answer["Body"].read())
+        return StoredFile(answer["ETag"], answer["Body"].read())
 
-    def look(self, name: str) -> Found:
+    def look(self, name: str) -> StoredFile:
         """A file without its bytes."""
         try:
             answer = self.client.head_object(Bucket=self.bucket, Key=self._key(name))
         except ClientError as error:
             return _require_missing(error)
-        return Found(answer["ETag"])
+        return StoredFile(answer["ETag"])
 
-    def replace(self, name: str, body: bytes, found: Found, metadata: Mapping[str, str]) -> Written:
-        """Write the file over the one that was found; OvertakenError if it is another by now."""
-        condition = {"IfMatch": found.etag} if found.etag else {"IfNoneMatch": "*"}
+    def write(
+        self, name: str, body: bytes, metadata: Mapping[str, str], previous: StoredFile | None = None
+    ) -> WrittenObject:
+        """Write a file over the previous one; OvertakenError if that is another by now. None: over any or none."""
+        key = self._key(name)
+        arguments: Any = {"ContentType": "application/json", "Metadata": dict(metadata), **_condition(previous)}
         try:
-            return self.put(name, body, metadata, **condition)
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **arguments)
         except ClientError as error:
             if error.response["Error"]["Code"] in OVERTAKEN:
-                msg = f"{self._key(name)} was written by another run meanwhile"
+                msg = f"{key} was written by another run meanwhile"
                 raise OvertakenError(msg) from error
             raise
-
-    def put(self, name: str, body: bytes, metadata: Mapping[str, str], **condition: str) -> Written:
-        """Write a file, whatever is there."""
-        key = self._key(name)
-        arguments: Any = {"ContentType": "application/json", "Metadata": dict(metadata), **condition}
-        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **arguments)
-        return Written(key, len(body))
+        return WrittenObject(key, len(body))
 
     def _key(self, name: str) -> str:
         return f"{self.prefix}/{name}"
 
 
-def _require_missing(error: ClientError) -> Found:
+def _condition(previous: StoredFile | None) -> dict[str, str]:
+    if previous is None:
+        return {}
+    return {"IfMatch": previous.etag} if previous.etag else {"IfNoneMatch": "*"}
+
+
+def _require_missing(error: ClientError) -> StoredFile:
     if error.response["Error"]["Code"] in MISSING:
-        return Found()
+        return StoredFile()
     raise error
 
 
-def connect(bucket: str, prefix: str) -> SourceBucket:
-    """The bucket through a client with the SDK's standard retries."""
-    config = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
-    return SourceBucket(boto3.client("s3", config=config), bucket, prefix)
+def read_previous_files(bucket: SourceBucket) -> PreviousFiles:
+    """Read or look at every file of the contract; ClientError or BotoCoreError if S3 does not answer."""
+    names = [*contract.FILES, *contract.schemas()]
+    files = {name: bucket.read(name) if name in PARSED else bucket.look(name) for name in names}
+    unreadable: dict[str, str] = {}
+
+    def parse(name: str, model: type[DocumentT]) -> DocumentT | None:
+        if not files[name].etag:
+            return None
+        try:
+            return model.from_bytes(files[name].body)
+        except ValidationError as error:
+            unreadable[name] = first_error(error)
+            return None
+
+    complete_data = parse(contract.COMPLETE_DATA_FILE, contract.CompleteData)
+    services = parse(contract.SERVICES_FILE, contract.Services)
+    history = parse(contract.CHANGE_HISTORY_FILE, contract.ChangeHistory)
+    state = PreviousState(complete_data, services) if complete_data else None
+    return PreviousFiles(files, state, history, unreadable)

@@ -1,4 +1,4 @@
-"""Steps to the form in which the log of changes holds them, and back. Pure."""
+"""Steps in, changes as the log writes them out; and back. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,9 @@ def _named(kind: Kind, facts: Facts) -> tuple[contract.NamedCode, ...]:
 
 
 def _offers(items: Iterable[Item]) -> tuple[contract.RegionalService, ...]:
-    return tuple(contract.RegionalService(region=one.region, service=one.code) for one in items if one.kind == "offer")
+    return tuple(
+        contract.RegionalService(region=item.region, service=item.code) for item in items if item.kind == "offer"
+    )
 
 
 def _zone_changes(came: Iterable[Item], went: Iterable[Item]) -> tuple[contract.ZoneChange, ...]:
@@ -58,16 +60,17 @@ def _zones(items: Iterable[Item]) -> Mapping[tuple[str, contract.ZoneKind], list
 
 
 def to_steps(changes: contract.Changes) -> Steps:
-    """What the log says, as steps."""
+    """The changes of the log as steps."""
     items = {"region": region_item, "service": service_item}
+    zones = changes.zone_changes
     return {
-        **{service_item(one.code): Step(None, one.name) for one in changes.new_services},
-        **{service_item(one.code): Step(one.name, None) for one in changes.removed_services},
-        **{region_item(one.code): Step(None, one.name) for one in changes.new_regions},
-        **{region_item(one.code): Step(one.name, None) for one in changes.removed_regions},
-        **{Item("offer", one.region, one.service): Step(None, "") for one in changes.new_regional_services},
-        **{Item("offer", one.region, one.service): Step("", None) for one in changes.removed_regional_services},
-        **{items[one.kind](one.code): Step(one.old, one.new) for one in changes.renamed},
-        **{Item(one.kind, one.region, zone): Step(None, "") for one in changes.zone_changes for zone in one.added},
-        **{Item(one.kind, one.region, zone): Step("", None) for one in changes.zone_changes for zone in one.removed},
+        **{service_item(new.code): Step(None, new.name) for new in changes.new_services},
+        **{service_item(old.code): Step(old.name, None) for old in changes.removed_services},
+        **{region_item(new.code): Step(None, new.name) for new in changes.new_regions},
+        **{region_item(old.code): Step(old.name, None) for old in changes.removed_regions},
+        **{Item("offer", new.region, new.service): Step(None, "") for new in changes.new_regional_services},
+        **{Item("offer", old.region, old.service): Step("", None) for old in changes.removed_regional_services},
+        **{items[renamed.kind](renamed.code): Step(renamed.old, renamed.new) for renamed in changes.renamed},
+        **{Item(change.kind, change.region, new): Step(None, "") for change in zones for new in change.added},
+        **{Item(change.kind, change.region, old): Step("", None) for change in zones for old in change.removed},
     }

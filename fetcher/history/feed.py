@@ -9,7 +9,7 @@ MOST_ITEMS = 100
 
 
 def build_feed(history: contract.ChangeHistory, *, home_page_url: str = "", feed_url: str = "") -> contract.ChangeFeed:
-    """The feed, without the addresses that are not known. An item counts as published when its day begins, in UTC."""
+    """The feed; empty addresses are left out. An item is dated at the start of its day, in UTC."""
     addresses = {"home_page_url": home_page_url, "feed_url": feed_url}
     return contract.ChangeFeed(
         version="https://jsonfeed.org/version/1.1",
@@ -32,4 +32,4 @@ def _item(entry: contract.ChangeEntry) -> contract.FeedItem:
 
 def _tags(changes: contract.Changes) -> tuple[str, ...]:
     """What kinds of change there are: the names of the log's lists that are not empty."""
-    return tuple(sorted(name for name, found in changes.model_dump(by_alias=True).items() if found))
+    return tuple(sorted(name for name, values in changes.model_dump(by_alias=True).items() if values))

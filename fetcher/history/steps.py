@@ -1,11 +1,11 @@
 """What was known and what is known now in, what came, went or was renamed out. Pure.
 
-Both sides are told as facts, items and the names that they are shown under, so that one comparison serves for all.
+Both sides are facts, items with the names that they are shown under, so that one comparison serves for all.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from shared import contract
 
@@ -22,7 +22,7 @@ class Item:
 
 
 def service_item(code: str) -> Item:
-    """A service, wherever it is offered."""
+    """A service itself, in whatever regions it is offered."""
     return Item("service", "", code)
 
 
@@ -43,23 +43,27 @@ Facts = Mapping[Item, str]
 Steps = Mapping[Item, Step]
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """What one run published. `services` is None if that file is lost: the names of services are then not known."""
-
-    complete_data: contract.CompleteData
-    services: contract.Services | None
+class State(Protocol):
+    """What one run published."""
 
     @property
-    def service_names(self) -> dict[str, str]:
-        """The names by code; empty if they are not known."""
-        return {service.code: service.name for service in self.services.services} if self.services else {}
+    def complete_data(self) -> contract.CompleteData:
+        """All facts but the names of services."""
+
+    @property
+    def services(self) -> contract.Services | None:
+        """The names of services; None if that file is lost."""
 
 
-def facts_of(data: contract.CompleteData, service_names: Mapping[str, str], announced: Collection[str]) -> Facts:
-    """The facts; a region counts once it has services, and goes on to count while it is in `announced`."""
+def service_names(state: State) -> dict[str, str]:
+    """The names of services by code; empty if they are not known."""
+    return {service.code: service.name for service in state.services.services} if state.services else {}
+
+
+def facts_of(data: contract.CompleteData, names: Mapping[str, str], announced: Collection[str]) -> Facts:
+    """The facts. A region counts as soon as it has services, and as long as it is in `announced`."""
     by_region = data.services_by_region.by_region
-    facts = {service_item(code): service_names.get(code, code) for code in data.services.services}
+    facts = {service_item(code): names.get(code, code) for code in data.services.services}
     for region in data.regions.regions:
         services = by_region[region.code].services
         if services or region.code in announced:
@@ -81,7 +85,7 @@ def compare(before: Facts, after: Facts) -> Steps:
 
 
 def combine(first: Steps, second: Steps) -> Steps:
-    """Both in one: a to b, then b to c, is a to c; there and back is nothing."""
+    """Both as one: from a to b, then from b to c, is from a to c; from a to b and back is no step."""
     return _real({**first, **{item: Step(first.get(item, step).before, step.after) for item, step in second.items()}})
 
 

@@ -1,4 +1,4 @@
-"""Changes in, English out: a sentence for the log, and lines for whoever wants to know more. Pure."""
+"""Changes in, English out: a sentence for the log, and lines with the details. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ def summarize(changes: contract.Changes) -> str:
 
 
 def summarize_baseline(counts: contract.Counts, changes: contract.Changes) -> str:
-    """What there is on the first day, and what of it came after the first run."""
+    """The counts on the first day, and what came that day after the first run."""
     baseline = ", ".join(
         (_count(counts.regions, "region"), _count(counts.services, "service"), _count(counts.region_services, "pair"))
     )
@@ -32,35 +32,35 @@ def describe(changes: contract.Changes) -> str:
 
 def _sentence(changes: contract.Changes, most: int) -> str:
     zones = changes.zone_changes
-    parts: list[tuple[str, int, Sequence[str]]] = [
-        ("new region", len(changes.new_regions), [one.code for one in changes.new_regions]),
-        ("removed region", len(changes.removed_regions), [one.code for one in changes.removed_regions]),
-        ("new service", len(changes.new_services), [one.code for one in changes.new_services]),
-        ("removed service", len(changes.removed_services), [one.code for one in changes.removed_services]),
+    kinds: list[tuple[str, int, Sequence[str]]] = [
+        ("new region", len(changes.new_regions), _codes(changes.new_regions)),
+        ("removed region", len(changes.removed_regions), _codes(changes.removed_regions)),
+        ("new service", len(changes.new_services), _codes(changes.new_services)),
+        ("removed service", len(changes.removed_services), _codes(changes.removed_services)),
         ("new service-region pair", len(changes.new_regional_services), ()),
         ("removed service-region pair", len(changes.removed_regional_services), ()),
-        ("new zone", sum(len(one.added) for one in zones), ()),
-        ("removed zone", sum(len(one.removed) for one in zones), ()),
+        ("new zone", sum(len(change.added) for change in zones), ()),
+        ("removed zone", sum(len(change.removed) for change in zones), ()),
     ]
-    said = [_count(number, noun) + _in_brackets(codes, most) for noun, number, codes in parts if number]
+    parts = [_count(number, noun) + _in_brackets(codes, most) for noun, number, codes in kinds if number]
     if changes.renamed:
-        said.append(f"{len(changes.renamed):,} renamed" + _in_brackets([one.code for one in changes.renamed], most))
-    return ", ".join(said) + "." if said else ""
+        parts.append(f"{len(changes.renamed):,} renamed" + _in_brackets(_codes(changes.renamed), most))
+    return ", ".join(parts) + "." if parts else ""
 
 
 def _lines(changes: contract.Changes) -> Iterator[tuple[str, list[str]]]:
-    yield "New regions", [_named(one) for one in changes.new_regions]
-    yield "Removed regions", [_named(one) for one in changes.removed_regions]
-    yield "New services", [_named(one) for one in changes.new_services]
-    yield "Removed services", [_named(one) for one in changes.removed_services]
-    yield "Renamed", [f"{one.code} from {one.old} to {one.new}" for one in changes.renamed]
+    yield "New regions", _codes_and_names(changes.new_regions)
+    yield "Removed regions", _codes_and_names(changes.removed_regions)
+    yield "New services", _codes_and_names(changes.new_services)
+    yield "Removed services", _codes_and_names(changes.removed_services)
+    yield "Renamed", [f"{renamed.code} from {renamed.old} to {renamed.new}" for renamed in changes.renamed]
     for region, services in _by_region(changes.new_regional_services):
         yield f"New in {region}", services
     for region, services in _by_region(changes.removed_regional_services):
         yield f"No longer in {region}", services
-    for one in changes.zone_changes:
-        yield f"New {one.kind} zones of {one.region}", list(one.added)
-        yield f"Removed {one.kind} zones of {one.region}", list(one.removed)
+    for change in changes.zone_changes:
+        yield f"New {change.kind} zones of {change.region}", list(change.added)
+        yield f"Removed {change.kind} zones of {change.region}", list(change.removed)
 
 
 def _by_region(offers: Iterable[contract.RegionalService]) -> Iterable[tuple[str, list[str]]]:
@@ -70,8 +70,12 @@ def _by_region(offers: Iterable[contract.RegionalService]) -> Iterable[tuple[str
     return services.items()
 
 
-def _named(one: contract.NamedCode) -> str:
-    return one.code if one.name == one.code else f"{one.code} ({one.name})"
+def _codes(changes: Iterable[contract.NamedCode | contract.Renamed]) -> list[str]:
+    return [change.code for change in changes]
+
+
+def _codes_and_names(changes: Iterable[contract.NamedCode]) -> list[str]:
+    return [change.code if change.name == change.code else f"{change.code} ({change.name})" for change in changes]
 
 
 def _in_brackets(codes: Sequence[str], most: int) -> str:

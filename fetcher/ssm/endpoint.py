@@ -1,7 +1,7 @@
-"""One request in, SSM's answer out: signed, paced, tried again. The only module that calls SSM.
+"""One request in, SSM's answer out: signed, paced and retried. The only module that calls SSM.
 
-Requests are signed and sent by botocore, without its client on top, which costs the processor half as much again or
-more: a Lambda of 512 MB has 0.29 of a core (`make bench SUBJECTS=client` compares).
+botocore signs and sends the requests, without its client on top. The client would cost at least half as much processor
+time again, and a Lambda of 512 MB has 0.29 of a core (`make bench SUBJECTS=client` compares).
 """
 
 import json
@@ -23,9 +23,9 @@ CONNECTIONS = 10  # to each endpoint: 40 requests a second that take up to 250 m
 TIMEOUT_SECONDS = 5
 ATTEMPTS = 8
 LONGEST_PAUSE = 2.0
-STRIKES = 10  # attempts in a row without a success, whoever made them: then an endpoint is down
+STRIKES = 10  # failed attempts in a row, by whatever thread: then an endpoint is down
 THROTTLES = ("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded")
-GOOD, TOO_MANY, FIRST_SERVER_ERROR = 200, 429, 500
+OK, TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 200, 429, 500
 
 
 class EndpointError(Exception):
@@ -33,25 +33,25 @@ class EndpointError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
-    """Requests sent, retries included, and how many of them were throttled or failed otherwise."""
+class CallCounts:
+    """Requests sent, retries included, and how many of them were throttled or failed for another reason."""
 
     calls: int = 0
     throttles: int = 0
     errors: int = 0
 
-    def __add__(self, other: "Traffic") -> "Traffic":
-        return Traffic(self.calls + other.calls, self.throttles + other.throttles, self.errors + other.errors)
+    def __add__(self, other: "CallCounts") -> "CallCounts":
+        return CallCounts(self.calls + other.calls, self.throttles + other.throttles, self.errors + other.errors)
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What came back for one attempt; `code` and `message` are the error's, empty if there was none."""
+    """The result of one attempt; `code` and `message` are those of the error, empty if there was none."""
 
     content: Any
     code: str = ""
     message: str = ""
-    may_pass: bool = True
+    is_temporary: bool = True
 
     @property
     def is_throttle(self) -> bool:
@@ -63,21 +63,21 @@ class Endpoint:
 
     def __init__(self, url: str, signer: SigV4Auth, pacer: Pacer, http: URLLib3Session) -> None:
         self.pacer = pacer
-        self.traffic = Traffic()
+        self.counts = CallCounts()
         self._url, self._signer, self._http = url, signer, http
         self._strikes = 0
         self._lock = threading.Lock()
 
     @property
     def is_down(self) -> bool:
-        """Whether nothing has gone well for a while."""
+        """Whether the last attempts have all failed."""
         return self._strikes >= STRIKES
 
     def call(self, operation: str, request: dict[str, Any], deadline: float, give_up: Callable[[], bool]) -> Any:  # noqa: ANN401
         """The JSON answer to one request; each of up to `ATTEMPTS` attempts waits for a slot of its own.
 
-        EndpointError if none came until the deadline (of `time.monotonic`), if a retry can't help, or when, after a
-        failed attempt, `give_up` says so.
+        EndpointError if there is none by the deadline (of `time.monotonic`), if a retry can't help, or if `give_up`
+        is true after a failed attempt.
         """
         answer = _Answer(None, "DeadlineExceeded", "no time was left to ask")
         for attempt in range(ATTEMPTS):
@@ -87,7 +87,7 @@ class Endpoint:
             answer = self._try(operation, request)
             if not answer.code:
                 return answer.content
-            if not answer.may_pass or give_up():
+            if not answer.is_temporary or give_up():
                 break
             time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.1 * 2**attempt)))  # noqa: S311 - jitter
         msg = f"{answer.code}: {answer.message} ({self._url})"
@@ -98,7 +98,7 @@ class Endpoint:
         if answer.is_throttle:
             self.pacer.slow_down()
         with self._lock:
-            self.traffic += Traffic(1, answer.is_throttle, bool(answer.code) and not answer.is_throttle)
+            self.counts += CallCounts(1, answer.is_throttle, bool(answer.code) and not answer.is_throttle)
             self._strikes = self._strikes + 1 if answer.code else 0
         return answer
 
@@ -114,17 +114,18 @@ class Endpoint:
         return _read(response.status_code, content)
 
 
-def _is_answer(stated: dict[str, Any]) -> bool:
-    found = stated.get("Parameters")
-    return isinstance(found, list) and all(isinstance(one, dict) and {"Name", "Value"} <= one.keys() for one in found)
-
-
 def _read(status: int, content: object) -> _Answer:
-    stated = content if isinstance(content, dict) else {}
-    if status == GOOD and _is_answer(stated):
-        return _Answer(stated)
-    code = str(stated.get("__type", f"HTTP {status}")).rpartition("#")[2]
-    message = str(stated.get("message", stated.get("Message", "not an answer of SSM")))
-    return _Answer(
-        None, code, message, may_pass=code in THROTTLES or status >= FIRST_SERVER_ERROR or status in (GOOD, TOO_MANY)
+    fields = content if isinstance(content, dict) else {}
+    if status == OK and _has_parameters(fields):
+        return _Answer(fields)
+    code = str(fields.get("__type", f"HTTP {status}")).rpartition("#")[2]
+    message = str(fields.get("message", fields.get("Message", "not an answer of SSM")))
+    is_temporary = code in THROTTLES or status >= FIRST_SERVER_ERROR or status in (OK, TOO_MANY_REQUESTS)
+    return _Answer(None, code, message, is_temporary)
+
+
+def _has_parameters(fields: dict[str, Any]) -> bool:
+    parameters = fields.get("Parameters")
+    return isinstance(parameters, list) and all(
+        isinstance(parameter, dict) and {"Name", "Value"} <= parameter.keys() for parameter in parameters
     )

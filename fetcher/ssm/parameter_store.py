@@ -13,7 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import URLLib3Session
 
-from fetcher.ssm.endpoint import CONNECTIONS, TIMEOUT_SECONDS, Endpoint, EndpointError, Traffic
+from fetcher.ssm.endpoint import CONNECTIONS, TIMEOUT_SECONDS, CallCounts, Endpoint, EndpointError
 from fetcher.ssm.pacer import Pacer
 
 NAMES_PER_CALL = 10  # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
@@ -23,20 +23,20 @@ Call = Callable[[str, dict[str, Any]], Any]
 
 
 class ParameterStoreError(Exception):
-    """No endpoint gave an answer, also after retries. A later run may succeed; the message names path and reason."""
+    """No endpoint answered, even after retries. A later run may succeed; the message names path and reason."""
 
 
 class ParameterStore:
-    """The public parameters, read from whichever endpoint has the least to do; safe to share between threads.
+    """The public parameters, read from the least busy endpoint; safe to share between threads.
 
-    An endpoint that is down is left aside, and its work goes to the others.
+    An endpoint that is down is left out, and its work goes to the others.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], deadline: float) -> None:
-        """Nothing is asked past the deadline, a time of `time.monotonic`."""
+        """No request is sent after the deadline, a time of `time.monotonic`."""
         self._endpoints = endpoints
         self._deadline = deadline
-        self._jobs = Counter[Endpoint]()
+        self._tasks = Counter[Endpoint]()
         self._lock = threading.Lock()
 
     @property
@@ -45,22 +45,22 @@ class ParameterStore:
         return CONNECTIONS * len(self._endpoints)
 
     @property
-    def traffic(self) -> Traffic:
-        """Of all endpoints together, so far."""
-        return sum((endpoint.traffic for endpoint in self._endpoints), Traffic())
+    def counts(self) -> CallCounts:
+        """The counts of all endpoints together, so far."""
+        return sum((endpoint.counts for endpoint in self._endpoints), CallCounts())
 
     def codes_under(self, path: str) -> tuple[str, ...]:
         """The last segments of the names directly under the path, in SSM's order; empty if there are none.
 
-        A page may be short or empty and still carry a token: only a missing token ends the listing. A token belongs to
-        the endpoint that gave it, so another endpoint begins anew.
+        A page may be short or empty and still carry a token: only a missing token ends the listing. A token is only
+        good at the endpoint that issued it, so another endpoint starts from the first page.
         """
-        names = self._ask(path, lambda call: list(_names_under(path, call)))
+        names = self._try_endpoints(path, lambda call: list(_names_under(path, call)))
         return tuple(name.rpartition("/")[2] for name in names)
 
     def values(self, names: Sequence[str]) -> dict[str, str]:
-        """The values of at most ten full names. A name that SSM calls invalid is left out: it does not exist."""
-        answer = self._ask(names[0], lambda call: call("GetParameters", {"Names": list(names)}))
+        """The values of at most ten full names, without those that SSM calls invalid: they do not exist."""
+        answer = self._try_endpoints(names[0], lambda call: call("GetParameters", {"Names": list(names)}))
         values = {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
         unanswered = set(names) - set(values) - set(answer.get("InvalidParameters", ()))
         if unanswered:
@@ -68,14 +68,14 @@ class ParameterStore:
             raise ParameterStoreError(msg)
         return values
 
-    def _ask(self, path: str, job: Callable[[Call], T]) -> T:
-        """Do the job at one endpoint after another until it is done."""
+    def _try_endpoints(self, path: str, task: Callable[[Call], T]) -> T:
+        """The task's result from the first endpoint where it succeeds."""
         untried, reasons = list(self._endpoints), []
         while untried:
             with self._least_busy(untried) as endpoint:
                 untried.remove(endpoint)
                 try:
-                    return job(self._caller(endpoint, untried))
+                    return task(self._caller(endpoint, untried))
                 except EndpointError as error:
                     reasons.append(str(error))
         msg = f"{path}: {'; '.join(reasons)}"
@@ -83,15 +83,17 @@ class ParameterStore:
 
     @contextmanager
     def _least_busy(self, untried: Sequence[Endpoint]) -> Iterator[Endpoint]:
-        """The endpoint with the fewest jobs for each request a second that it allows, those that are down last."""
+        """The endpoint with the fewest tasks in relation to its rate; those that are down come last."""
         with self._lock:
-            endpoint = min(untried, key=lambda one: (one.is_down, self._jobs[one] / one.pacer.per_second))
-            self._jobs[endpoint] += 1
+            endpoint = min(
+                untried, key=lambda candidate: (candidate.is_down, self._tasks[candidate] / candidate.pacer.per_second)
+            )
+            self._tasks[endpoint] += 1
         try:
             yield endpoint
         finally:
             with self._lock:
-                self._jobs[endpoint] -= 1
+                self._tasks[endpoint] -= 1
 
     def _caller(self, endpoint: Endpoint, others: Sequence[Endpoint]) -> Call:
         def give_up() -> bool:
@@ -111,11 +113,13 @@ def _names_under(path: str, call: Call) -> Iterator[str]:
 
 
 @contextmanager
-def connect(places: Sequence[tuple[str, str]], per_second: float, seconds: float) -> Iterator[ParameterStore]:
-    """A store for at most `seconds` over these regions, each with its endpoint's URL; `per_second` is for each.
+def open_parameter_store(
+    places: Sequence[tuple[str, str]], per_second: float, seconds: float
+) -> Iterator[ParameterStore]:
+    """A store that reads for at most `seconds` from these regions, each with its endpoint's URL.
 
-    An empty region is the Lambda's own, an empty URL what boto3 makes of the region, of AWS_ENDPOINT_URL_SSM and the
-    like.
+    `per_second` is the initial rate at each endpoint. An empty region is the Lambda's own. For an empty URL boto3
+    chooses by the region, AWS_ENDPOINT_URL_SSM and the like.
     """
     deadline = time.monotonic() + seconds
     session = boto3.Session()

@@ -3,7 +3,7 @@
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import takewhile
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -31,7 +31,7 @@ def redirect(location: str, status: str = "302 Found") -> Answer:
 
 
 def raw(*parts: bytes, every: float = 0) -> Answer:
-    """The parts as they are, `every` so many seconds one."""
+    """The parts as they are, `with `every` so many seconds between them."""
 
     def send(connection: socket.socket, stopped: Event) -> None:
         for part in parts:
@@ -73,11 +73,11 @@ class _Server(ThreadingTCPServer):
 
 @dataclass
 class LaunchServer:
-    """Answers by path; `asked` are the requests' paths and `heads` their heads, in order. https if given a context."""
+    """Answers by path; `requested` are the requests' paths and `heads` their heads, in order. https with a context."""
 
-    answers: Mapping[str, Answer]
+    answers: dict[str, Answer]
     tls: ssl.SSLContext | None = None
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -90,9 +90,9 @@ class LaunchServer:
             def handle(self) -> None:
                 lines = takewhile(lambda line: line not in {b"\r\n", b""}, self.rfile)
                 head = b"".join(lines).decode("latin-1")
-                _, path, *_ = head.split()  # a reader that hung up has said nothing: an error, and no request
+                _, path, *_ = head.split()  # fails if the reader hung up before: that is no request
                 world.heads.append(head)
-                world.asked.append(path)
+                world.requested.append(path)
                 world.answers.get(path, answer(status="404 Not Found"))(self.request, world._stopped)
 
         self._server = _Server(("127.0.0.1", 0), Handler)

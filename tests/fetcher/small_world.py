@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from fetcher.catalogue import Catalogue, LastGood, Terms, assemble
-from fetcher.ssm.crawl import crawl
+from fetcher.catalogue import Catalogue, assemble
+from fetcher.last_good import LastGood
+from fetcher.ssm import crawl
 from fetcher.ssm.parameter_store import ParameterStoreError
 
 ROOT = "/aws/service/global-infrastructure"
@@ -58,18 +59,18 @@ class MemoryStore:
         for name in sorted(parameters, reverse=True):
             parent, _, code = name.rpartition("/")
             self.below[parent].append(code)
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def codes_under(self, path: str) -> tuple[str, ...]:
-        self._ask(path)
+        self._request(path)
         return tuple(self.below[path])
 
     def values(self, names: Sequence[str]) -> dict[str, str]:
-        self._ask(*names)
+        self._request(*names)
         return {name: self.parameters[name] for name in names if name in self.parameters}
 
-    def _ask(self, *paths: str) -> None:
-        self.asked.extend(paths)
+    def _request(self, *paths: str) -> None:
+        self.requested.extend(paths)
         for path in paths:
             if path.removeprefix(f"{ROOT}/") in self.failing:
                 msg = f"{path}: ThrottlingException"
@@ -78,4 +79,4 @@ class MemoryStore:
 
 def read_catalogue(parameters: dict[str, str], at: datetime) -> Catalogue:
     """What a whole run makes of these parameters."""
-    return assemble(crawl(MemoryStore(parameters), clock=lambda: at), LastGood(), Terms(0))
+    return assemble(crawl(MemoryStore(parameters), clock=lambda: at), LastGood(), max_stale_percent=0)

@@ -1,11 +1,10 @@
-"""Published states, told in a line: which region has which services, and what they are called."""
+"""Published states in a line each: which region has which services, and what they are called."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from fetcher.catalogue import Catalogue, RegionFacts, ServiceFacts
-from fetcher.documents import build_documents
-from fetcher.history.steps import State
+from fetcher.documents import Documents, build_documents
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
@@ -18,7 +17,7 @@ def state(  # noqa: PLR0913 - a whole state in one expression; all but the first
     zones: Mapping[str, Sequence[str]] | None = None,
     local_zones: Mapping[str, Sequence[str]] | None = None,
     stale: Sequence[str] = (),
-) -> State:
+) -> Documents:
     """A state. `nowhere` are services that no region offers; what has no name in `names` is shown by its code.
 
     Zones are given by region; every state has a service called always, since no catalogue is without any.
@@ -47,5 +46,4 @@ def state(  # noqa: PLR0913 - a whole state in one expression; all but the first
         services={code: ServiceFacts(code, names.get(code), None) for code in services},
         stale_regions=tuple(stale),
     )
-    documents = build_documents(catalogue, "run", NOW)
-    return State(documents.complete_data, documents.services)
+    return build_documents(catalogue, "run", NOW)

@@ -2,15 +2,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fetcher.catalogue import Catalogue, IncompleteCatalogueError, LastGood, Terms, assemble
-from fetcher.ssm.crawl import crawl
-from fetcher.ssm.readings import Readings
+from fetcher.catalogue import Catalogue, assemble
+from fetcher.last_good import IncompleteCatalogueError, LastGood
+from fetcher.ssm import Readings, crawl
 from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 YESTERDAY = NOW - timedelta(days=1)
 US, EU = "us-east-1", "eusc-de-east-1"
-HALF = Terms(most_stale_percent=50)
 
 
 def read(parameters: dict[str, str], *failing: str, at: datetime = NOW, only: tuple[str, ...] = ()) -> Readings:
@@ -24,12 +23,12 @@ def without(*paths: str) -> dict[str, str]:
 LAST_GOOD = LastGood(read(PARAMETERS, at=YESTERDAY))
 
 
-def catalogue(*failing: str, known: LastGood = LAST_GOOD, terms: Terms = HALF) -> Catalogue:
-    return assemble(read(PARAMETERS, *failing), known, terms)
+def catalogue(*failing: str, known: LastGood = LAST_GOOD, max_stale_percent: float = 50) -> Catalogue:
+    return assemble(read(PARAMETERS, *failing), known, max_stale_percent=max_stale_percent)
 
 
 def test_a_region_is_known_with_its_attributes_zones_and_services() -> None:
-    region = assemble(read(PARAMETERS), LastGood(), Terms(0)).regions[US]
+    region = assemble(read(PARAMETERS), LastGood(), max_stale_percent=0).regions[US]
 
     assert (region.name, region.partition, region.domain) == ("US East (N. Virginia)", "aws", "amazonaws.com")
     assert (region.country, region.geography) == ("US", "US-VA")
@@ -40,11 +39,11 @@ def test_a_region_is_known_with_its_attributes_zones_and_services() -> None:
 
 
 def test_what_ssm_does_not_state_is_none() -> None:
-    found = catalogue()
+    result = catalogue()
 
-    assert (found.regions[EU].name, found.regions[EU].launch_date) == (None, None)
-    assert found.services["only-below-regions"].name is None
-    assert found.services["AmazonGameLiftStreams"].home_url is None
+    assert (result.regions[EU].name, result.regions[EU].launch_date) == (None, None)
+    assert result.services["only-below-regions"].name is None
+    assert result.services["AmazonGameLiftStreams"].home_url is None
 
 
 def test_services_are_the_union_of_what_the_root_and_the_regions_list() -> None:
@@ -56,13 +55,13 @@ def test_zones_without_a_known_parent_are_set_apart() -> None:
 
 
 def test_a_region_that_cannot_be_listed_keeps_its_last_list_and_its_date() -> None:
-    found = catalogue(f"regions/{EU}/services")
+    result = catalogue(f"regions/{EU}/services")
 
-    assert found.regions[EU].services == ("s3",)
-    assert (found.regions[EU].fetched_at, found.regions[EU].is_carried_over) == (YESTERDAY, True)
-    assert found.regions[US].fetched_at == NOW
-    assert found.stale_regions == (EU,)
-    assert found.stale == {f"regions/{EU}/services": f"{ROOT}/regions/{EU}/services: ThrottlingException"}
+    assert result.regions[EU].services == ("s3",)
+    assert (result.regions[EU].fetched_at, result.regions[EU].is_carried_over) == (YESTERDAY, True)
+    assert result.regions[US].fetched_at == NOW
+    assert result.stale_regions == (EU,)
+    assert result.stale == {f"regions/{EU}/services": f"{ROOT}/regions/{EU}/services: ThrottlingException"}
 
 
 @pytest.mark.parametrize(
@@ -70,12 +69,12 @@ def test_a_region_that_cannot_be_listed_keeps_its_last_list_and_its_date() -> No
     ["services", "local-zones", "wavelength-zones", f"regions/{US}/availability-zones", "services/s3/longName"],
 )
 def test_whatever_else_cannot_be_read_keeps_its_last_value_too(failing: str) -> None:
-    found = catalogue(failing)
+    result = catalogue(failing)
 
     whole = catalogue()
-    assert (found.regions, found.services) == (whole.regions, whole.services)
-    assert failing in found.stale
-    assert found.stale_regions == ()
+    assert (result.regions, result.services) == (whole.regions, whole.services)
+    assert failing in result.stale
+    assert result.stale_regions == ()
 
 
 @pytest.mark.parametrize(
@@ -100,10 +99,10 @@ def test_without_the_list_of_regions_there_is_no_catalogue() -> None:
 
 
 def test_a_name_that_ssm_no_longer_has_is_not_kept() -> None:
-    found = assemble(read(without("services/s3/longName")), LAST_GOOD, HALF)
+    result = assemble(read(without("services/s3/longName")), LAST_GOOD, max_stale_percent=50)
 
-    assert found.services["s3"].name is None
-    assert found.stale == {}
+    assert result.services["s3"].name is None
+    assert result.stale == {}
 
 
 @pytest.mark.parametrize(
@@ -115,76 +114,74 @@ def test_a_name_that_ssm_no_longer_has_is_not_kept() -> None:
 )
 def test_more_than_the_allowed_share_of_stale_readings_fails(failing: tuple[str], percent: float, words: str) -> None:
     with pytest.raises(IncompleteCatalogueError, match=words):
-        catalogue(*failing, terms=Terms(percent))
+        catalogue(*failing, max_stale_percent=percent)
 
 
 def test_a_region_that_suddenly_lists_nothing_is_not_believed() -> None:
     emptied = read(without(f"regions/{EU}/services/s3"))
 
-    found = assemble(emptied, LAST_GOOD, HALF)
+    result = assemble(emptied, LAST_GOOD, max_stale_percent=50)
 
-    assert found.regions[EU].services == ("s3",)
-    assert found.stale_regions == (EU,)
-    assert found.stale[f"regions/{EU}/services"] == "SSM listed 0 codes where there were 1"
+    assert result.regions[EU].services == ("s3",)
+    assert result.stale_regions == (EU,)
+    assert result.stale[f"regions/{EU}/services"] == "SSM listed 0 codes where there were 1"
 
 
 def test_unless_a_person_says_so() -> None:
     emptied = read(without(f"regions/{EU}/services/s3"))
 
-    found = assemble(emptied, LAST_GOOD, Terms(50, accept_loss=True))
+    result = assemble(emptied, LAST_GOOD, max_stale_percent=50, accept_shrink=True)
 
-    assert found.regions[EU].services == ()
-    assert found.stale_regions == ()
+    assert result.regions[EU].services == ()
+    assert result.stale_regions == ()
 
 
 def test_a_new_region_may_list_nothing() -> None:
-    found = assemble(read(without(f"regions/{EU}/services/s3")), LastGood(), Terms(0))
+    result = assemble(read(without(f"regions/{EU}/services/s3")), LastGood(), max_stale_percent=0)
 
-    assert found.regions[EU].services == ()
+    assert result.regions[EU].services == ()
 
 
 def test_a_list_that_another_run_read_later_is_kept() -> None:
     later = LastGood(read(without(f"regions/{US}/services/s3"), at=NOW + timedelta(seconds=1)))
 
-    found = assemble(read(PARAMETERS), later, HALF)
+    result = assemble(read(PARAMETERS), later, max_stale_percent=50)
 
-    assert "s3" not in found.regions[US].services
-    assert (found.regions[US].fetched_at, found.regions[US].is_carried_over) == (NOW + timedelta(seconds=1), True)
-    assert found.stale_regions == ()
+    assert "s3" not in result.regions[US].services
+    assert (result.regions[US].fetched_at, result.regions[US].is_carried_over) == (NOW + timedelta(seconds=1), True)
+    assert result.stale_regions == ()
 
 
 def test_a_part_is_renewed_and_the_rest_kept_with_its_date() -> None:
-    terms = Terms(0, only=(EU,))
+    result = assemble(read(PARAMETERS, only=(EU,)), LAST_GOOD, max_stale_percent=0, only=(EU,))
 
-    found = assemble(read(PARAMETERS, only=(EU,)), LAST_GOOD, terms)
-
-    assert {code: region.fetched_at for code, region in found.regions.items()} == {US: YESTERDAY, EU: NOW}
-    assert [code for code, region in found.regions.items() if region.is_carried_over] == [US]
-    assert found.services == catalogue().services
-    assert (found.stale_regions, found.stale) == ((), {})
+    assert {code: region.fetched_at for code, region in result.regions.items()} == {US: YESTERDAY, EU: NOW}
+    assert [code for code, region in result.regions.items() if region.is_carried_over] == [US]
+    assert result.services == catalogue().services
+    assert (result.stale_regions, result.stale) == ((), {})
 
 
 @pytest.mark.parametrize("only", [(EU,), (EU, EU)], ids=["named once", "named twice"])
 def test_a_part_that_could_not_be_renewed_fails(only: tuple[str, ...]) -> None:
     with pytest.raises(IncompleteCatalogueError, match="1 of 1 regions"):
-        assemble(read(PARAMETERS, f"regions/{EU}/services", only=only), LAST_GOOD, Terms(99, only=only))
+        assemble(read(PARAMETERS, f"regions/{EU}/services", only=only), LAST_GOOD, max_stale_percent=99, only=only)
 
 
 def test_a_stale_region_stays_stale_until_it_is_read() -> None:
     stale = LastGood(LAST_GOOD.readings, stale_regions=(US, EU))
 
-    found = assemble(read(PARAMETERS, only=(EU,)), stale, Terms(50, only=(EU,)))
+    result = assemble(read(PARAMETERS, only=(EU,)), stale, max_stale_percent=50, only=(EU,))
 
-    assert found.stale_regions == (US,)
+    assert result.stale_regions == (US,)
 
 
 def test_a_part_leaves_out_a_region_that_nobody_has_read_yet() -> None:
     without_us = {name: value for name, value in PARAMETERS.items() if f"/{US}" not in name}
     before = LastGood(read(without_us, at=YESTERDAY))
 
-    found = assemble(read(PARAMETERS, only=(EU,)), before, Terms(0, only=(EU,)))
+    result = assemble(read(PARAMETERS, only=(EU,)), before, max_stale_percent=0, only=(EU,))
 
-    assert set(found.regions) == {EU}
+    assert set(result.regions) == {EU}
 
 
 @pytest.mark.parametrize(
@@ -198,19 +195,19 @@ def test_a_part_leaves_out_a_region_that_nobody_has_read_yet() -> None:
 def test_a_list_that_lost_more_than_half_is_not_believed(path: str, lost: tuple[str, ...]) -> None:
     shortened = read(without(*(f"{path}/{code}" for code in lost)))
 
-    found = assemble(shortened, LAST_GOOD, HALF)
+    result = assemble(shortened, LAST_GOOD, max_stale_percent=50)
 
-    assert (found.services, found.stale_regions) == (catalogue().services, (US,) if US in path else ())
-    assert [region.availability_zones for region in found.regions.values()] == [
+    assert (result.services, result.stale_regions) == (catalogue().services, (US,) if US in path else ())
+    assert [region.availability_zones for region in result.regions.values()] == [
         region.availability_zones for region in catalogue().regions.values()
     ]
-    assert path in found.stale
+    assert path in result.stale
 
 
 def test_a_list_that_lost_half_may_have() -> None:
     shortened = read(without(f"regions/{US}/availability-zones/use1-az1"))
 
-    assert assemble(shortened, LAST_GOOD, Terms(0)).regions[US].availability_zones == ("use1-az2",)
+    assert assemble(shortened, LAST_GOOD, max_stale_percent=0).regions[US].availability_zones == ("use1-az2",)
 
 
 def test_a_service_whose_name_was_lost_with_two_things_at_once_is_not_shown_without() -> None:

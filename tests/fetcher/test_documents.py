@@ -42,14 +42,14 @@ def test_services_tell_in_how_many_regions_they_are_offered(catalogue: Catalogue
 def test_each_service_names_its_regions_also_the_one_that_is_offered_nowhere(catalogue: Catalogue) -> None:
     documents = build_documents(catalogue, "run", NOW)
 
-    found = documents.service_regions
-    assert [(code, one.name, one.regions) for code, one in found.by_service.items()] == [
+    file = documents.service_regions
+    assert [(code, service.name, service.regions) for code, service in file.by_service.items()] == [
         ("AmazonGameLiftStreams", "Amazon GameLift Streams", ("us-east-1",)),
         ("offered-nowhere", "Amazon Nowhere", ()),
         ("only-below-regions", "only-below-regions", ("us-east-1",)),
         ("s3", "Amazon Simple Storage Service (S3)", ("eusc-de-east-1", "us-east-1")),
     ]
-    assert found.metadata == documents.complete_data.metadata
+    assert file.metadata == documents.complete_data.metadata
 
 
 def test_a_home_page_that_is_no_address_is_left_out(catalogue: Catalogue) -> None:
@@ -82,12 +82,12 @@ def test_the_same_catalogue_in_another_order_gives_the_same_bytes(catalogue: Cat
         services=dict(reversed(list(catalogue.services.items()))),
     )
 
-    one, other = build_documents(catalogue, "run", NOW), build_documents(shuffled, "run", NOW)
+    first, second = build_documents(catalogue, "run", NOW), build_documents(shuffled, "run", NOW)
 
-    assert one.complete_data.to_bytes() == other.complete_data.to_bytes()
-    assert one.services.to_bytes() == other.services.to_bytes()
-    assert one.regions.to_bytes() == other.regions.to_bytes()
-    assert one.service_regions.to_bytes() == other.service_regions.to_bytes()
+    assert first.complete_data.to_bytes() == second.complete_data.to_bytes()
+    assert first.services.to_bytes() == second.services.to_bytes()
+    assert first.regions.to_bytes() == second.regions.to_bytes()
+    assert first.service_regions.to_bytes() == second.service_regions.to_bytes()
 
 
 def test_a_catalogue_that_breaks_an_invariant_gives_no_documents(catalogue: Catalogue) -> None:

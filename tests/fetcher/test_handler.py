@@ -8,7 +8,7 @@ from moto import mock_aws
 
 from cloud.stand_ins.ssm import ParameterServer, Quirks
 from fetcher import handler
-from fetcher.catalogue import IncompleteCatalogueError
+from fetcher.last_good import IncompleteCatalogueError
 from fetcher.report import UnreadableHistoryError
 from shared import contract
 from shared.settings import ConfigurationError
@@ -22,15 +22,17 @@ TROUBLES = ("StaleRegions", "StaleValues", "SsmThrottles", "LaunchFeedFailed")
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The environment's bucket."""
     handler.settings.cache_clear()
     monkeypatch.setenv("SOURCE_BUCKET", "my-source")
     monkeypatch.setenv("SSM_REQUESTS_PER_SECOND", "10000")
     monkeypatch.setenv("MAX_STALE_PERCENT", "50")
     monkeypatch.setattr("fetcher.ssm.endpoint.LONGEST_PAUSE", 0)
     with mock_aws():
-        boto3.client("s3").create_bucket(Bucket="my-source")
-        yield
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="my-source")
+        yield client
 
 
 @pytest.fixture
@@ -40,12 +42,12 @@ def parameters(monkeypatch: pytest.MonkeyPatch) -> Iterator[ParameterServer]:
         yield server
 
 
-def written() -> list[str]:
-    return [entry["Key"] for entry in boto3.client("s3").list_objects_v2(Bucket="my-source").get("Contents", [])]
+def keys(s3: Any) -> list[str]:
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket="my-source").get("Contents", [])]
 
 
 def test_a_run_writes_every_file_and_tells_what_it_did(
-    parameters: ParameterServer, lambda_context: LambdaContext, printed: Printed
+    s3: Any, parameters: ParameterServer, lambda_context: LambdaContext, printed: Printed
 ) -> None:
     summary = handler.lambda_handler({}, lambda_context)
 
@@ -53,8 +55,10 @@ def test_a_run_writes_every_file_and_tells_what_it_did(
     assert summary["runId"] == lambda_context.aws_request_id
     assert summary["ssmCalls"] == parameters.traffic.calls
     assert sorted(summary["unplacedZones"]) == ["mars-wlz1", "nobodys-az1"]
-    assert sorted(one["key"] for one in summary["written"]) == written()
-    assert len(written()) == len(contract.FILES) + len(contract.schemas()) + 1
+    assert sorted(written["key"] for written in summary["written"]) == keys(s3)
+    assert len(keys(s3)) == len(contract.FILES) + len(contract.schemas()) + 1
+    metadata = s3.head_object(Bucket="my-source", Key="aws-data/regions.json")["Metadata"]
+    assert metadata["run-id"] == summary["runId"]
 
 
 def test_a_run_writes_its_metrics_and_one_log_line(
@@ -85,14 +89,14 @@ def test_a_catalogue_without_odd_zones_warns_of_nothing(
 
 
 def test_an_incomplete_catalogue_writes_nothing_and_is_raised(
-    parameters: ParameterServer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+    s3: Any, parameters: ParameterServer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parameters, "authorize", lambda key, headers, action, arn: "eusc" not in arn)
 
     with pytest.raises(IncompleteCatalogueError, match=rf"{ROOT}/regions/eusc-de-east-1/.*AccessDenied"):
         handler.lambda_handler({}, lambda_context)
 
-    assert written() == []
+    assert keys(s3) == []
 
 
 def test_what_is_not_as_it_should_be_is_counted_and_said(
@@ -113,23 +117,24 @@ def test_what_is_not_as_it_should_be_is_counted_and_said(
     (metrics,) = [line for line in lines if "SsmCalls" in line]
     assert [metrics[name] for name in TROUBLES] == [[1.0]] * 4
     assert (summary["staleRegions"], summary["cachedRegions"], summary["fetchedRegions"]) == ([EU], 1, 1)
-    said = {line["message"]: line for line in lines if "message" in line}
-    assert said["last_good_readings_used"]["regions"] == [EU]
-    assert said["last_good_readings_used"]["readings"][0].startswith(f"regions/{EU}/services: {ROOT}/regions/{EU}")
-    assert "status 400" in said["launch_feed_failed"]["reason"]
+    warnings = {line["message"]: line for line in lines if "message" in line}
+    assert warnings["last_good_readings_used"]["regions"] == [EU]
+    assert warnings["last_good_readings_used"]["readings"][0].startswith(f"regions/{EU}/services: {ROOT}/regions/{EU}")
+    assert "status 400" in warnings["launch_feed_failed"]["reason"]
 
 
 def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
-    parameters: ParameterServer, lambda_context: LambdaContext, printed: Printed
+    s3: Any, parameters: ParameterServer, lambda_context: LambdaContext, printed: Printed
 ) -> None:
-    boto3.client("s3").put_object(Bucket="my-source", Key="aws-data/change-history.json", Body=b"{}")
+    s3.put_object(Bucket="my-source", Key="aws-data/change-history.json", Body=b"{}")
 
     with pytest.raises(UnreadableHistoryError, match="change-history.json .*left as it is.*metadata: Field required"):
         handler.lambda_handler({}, lambda_context)
 
-    assert "aws-data/complete-data.json" in written()
-    (said,) = [line for line in printed() if line.get("message") == "published_files_unreadable"]
-    assert said["files"] == {"change-history.json": "metadata: Field required"}
+    assert "aws-data/complete-data.json" in keys(s3)
+    assert s3.get_object(Bucket="my-source", Key="aws-data/change-history.json")["Body"].read() == b"{}"
+    (warning,) = [line for line in printed() if line.get("message") == "published_files_unreadable"]
+    assert warning["files"] == {"change-history.json": "metadata: Field required"}
 
 
 def test_a_part_is_asked_for_in_the_event(parameters: ParameterServer, lambda_context: LambdaContext) -> None:
@@ -145,7 +150,7 @@ def test_a_run_is_traced_as_one_crawl_and_one_write_however_many_calls_it_makes(
 ) -> None:
     handler.lambda_handler({}, lambda_context)
 
-    steps = [(one["name"], one["annotations"]["run_id"]) for one in traces()]
+    steps = [(trace["name"], trace["annotations"]["run_id"]) for trace in traces()]
     assert steps == [("crawl", lambda_context.aws_request_id), ("write", lambda_context.aws_request_id)]
 
 

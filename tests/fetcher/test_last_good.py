@@ -1,10 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
-from fetcher.catalogue import LastGood, Terms, assemble
+from fetcher.catalogue import assemble
 from fetcher.documents import build_documents
-from fetcher.last_good import last_good
-from fetcher.ssm.crawl import crawl
-from fetcher.ssm.readings import Readings
+from fetcher.last_good import LastGood, last_good
+from fetcher.ssm import Readings, crawl
 from tests.fetcher.small_world import PARAMETERS, MemoryStore, read_catalogue
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -15,7 +14,7 @@ def test_what_was_published_stands_in_for_everything_that_can_be_read() -> None:
     known = last_good(DOCUMENTS.complete_data, DOCUMENTS.services)
     only_regions = Readings({"regions": known.readings.listings["regions"]})
 
-    catalogue = assemble(only_regions, known, Terms(0))
+    catalogue = assemble(only_regions, known, max_stale_percent=0)
 
     again = build_documents(catalogue, "run-1", NOW)
     assert again.regions == DOCUMENTS.regions
@@ -24,13 +23,13 @@ def test_what_was_published_stands_in_for_everything_that_can_be_read() -> None:
 
 
 def test_every_name_that_a_crawl_asks_for_is_known_but_for_zones_without_region() -> None:
-    asked = crawl(MemoryStore(PARAMETERS))
+    fresh = crawl(MemoryStore(PARAMETERS))
 
     known = last_good(DOCUMENTS.complete_data, DOCUMENTS.services).readings
 
-    assert asked.listings.keys() == known.listings.keys()
+    assert fresh.listings.keys() == known.listings.keys()
     unplaced = {"local-zones/nobodys-az1/parent-region", "wavelength-zones/mars-wlz1/parent-region"}
-    assert asked.values.keys() - known.values.keys() == unplaced
+    assert fresh.values.keys() - known.values.keys() == unplaced
 
 
 def test_a_launch_is_kept() -> None:
@@ -40,7 +39,7 @@ def test_a_launch_is_kept() -> None:
     }
     fresh = crawl(MemoryStore(PARAMETERS))
     documents = build_documents(
-        assemble(Readings(fresh.listings, {**fresh.values, **launch}), LastGood(), Terms(0)), "run", NOW
+        assemble(Readings(fresh.listings, {**fresh.values, **launch}), LastGood(), max_stale_percent=0), "run", NOW
     )
 
     assert launch.items() <= last_good(documents.complete_data, documents.services).readings.values.items()
@@ -57,7 +56,7 @@ def test_lists_keep_the_time_at_which_they_were_read_and_regions_their_staleness
     failing = "regions/us-east-1/services"
     later = crawl(MemoryStore(PARAMETERS, failing), clock=lambda: NOW + timedelta(days=1))
     known = last_good(DOCUMENTS.complete_data, DOCUMENTS.services)
-    documents = build_documents(assemble(later, known, Terms(50)), "run-2", NOW + timedelta(days=1))
+    documents = build_documents(assemble(later, known, max_stale_percent=50), "run-2", NOW + timedelta(days=1))
 
     again = last_good(documents.complete_data, documents.services)
 

@@ -1,10 +1,11 @@
-import gzip
 import ipaddress
 import itertools
 import socket
 import ssl
 import threading
+import time
 import tracemalloc
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,13 +20,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from fetcher.launches import Launch, LaunchFeedError, Limits, _decompressed, _redirected, parse_launches, read_launches
+from fetcher.launches import Launch, LaunchFeedError, parse_launches, read_launches
 from shared import contract
 from tests.fetcher.launch_server import Answer, LaunchServer, answer, endless, raw, redirect, reset_after
 
 CODES = ["us-east-1", "us-east-12", "us-west-2", "us-gov-west-1", "eusc-de-east-1", "mx-central-1"]
-AMPLE = Limits()
-BRIEF = Limits(seconds=0.3)
+BRIEF = 0.3
+NO_OTHERS: dict[str, Answer] = {}
 DATE_OF: TypeAdapter[str | None] = TypeAdapter(contract.RfcDate | None)
 URL_OF: TypeAdapter[str | None] = TypeAdapter(contract.Url | None)
 OREGON = "https://aws.amazon.com/blogs/aws/now-open-us-west-portland-region/"
@@ -45,9 +46,11 @@ GOOD = feed(item())
 LAUNCHES = {"us-west-2": Launch(date=DATE, url=OREGON)}
 
 
-def read(reply: Answer, limits: Limits = AMPLE, **others: Answer) -> dict[str, Launch]:
-    with LaunchServer({"/feed": reply, **{f"/{name}": other for name, other in others.items()}}) as server:
-        return read_launches(server.url(), CODES, limits)
+def read(
+    reply: Answer, others: Mapping[str, Answer] = NO_OTHERS, *, seconds: float = 10, max_bytes: int = 2_000_000
+) -> dict[str, Launch]:
+    with LaunchServer({"/feed": reply, **others}) as server:
+        return read_launches(server.url(), CODES, max_seconds=seconds, max_bytes=max_bytes)
 
 
 # What the feed says
@@ -230,6 +233,11 @@ def test_a_feed_in_the_encoding_that_it_declares_is_read(encoding: str) -> None:
 
 # What is not the feed
 
+
+def doctype(declaration: str, text: str = "") -> bytes:
+    return GOOD.replace(b"<rss ", f"<!DOCTYPE rss {declaration}><rss ".encode()).replace(b"-2", f"-2 {text}".encode())
+
+
 LOL = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 BROKEN = {
     "empty": b"",
@@ -250,17 +258,11 @@ BROKEN = {
     "other root": b"<wrapped>" + GOOD.partition(b"?>")[2] + b"</wrapped>",
     "no items": feed(),
     "items outside a channel": b"<rss><item><description>us-west-2</description></item></rss>",
-    "DTD": GOOD.replace(b"<rss ", b"<!DOCTYPE rss><rss "),
-    "external DTD": GOOD.replace(b"<rss ", b'<!DOCTYPE rss SYSTEM "http://127.0.0.1:9/rss.dtd"><rss '),
-    "external entity": GOOD.replace(b"<rss ", b'<!DOCTYPE rss [<!ENTITY x SYSTEM "file:///etc/passwd">]><rss ').replace(
-        b"us-west-2", b"us-west-2 &x;"
-    ),
-    "billion laughs": GOOD.replace(b"<rss ", f'<!DOCTYPE rss [<!ENTITY l0 "lol">{LOL}]><rss '.encode()).replace(
-        b"us-west-2", b"us-west-2 &l9;"
-    ),
-    "quadratic blowup": GOOD.replace(b"<rss ", b'<!DOCTYPE rss [<!ENTITY a "' + b"a" * 50_000 + b'">]><rss ').replace(
-        b"us-west-2", b"us-west-2" + b"&a;" * 50_000
-    ),
+    "DTD": doctype(""),
+    "external DTD": doctype('SYSTEM "http://127.0.0.1:9/rss.dtd"'),
+    "external entity": doctype('[<!ENTITY x SYSTEM "file:///etc/passwd">]', "&x;"),
+    "billion laughs": doctype(f'[<!ENTITY l0 "lol">{LOL}]', "&l9;"),
+    "quadratic blowup": doctype(f'[<!ENTITY a "{"a" * 50_000}">]', "&a;" * 50_000),
     "deep nesting": GOOD.replace(b"us-west-2", b"us-west-2" + b"<b>" * 100_000 + b"</b>" * 100_000),
     "deep nesting without an end": b"<rss>" * 300_000,
     "declared UTF-8, is Latin-1": GOOD.replace(b"us-west-2", b"us-west-2 \xe9"),
@@ -279,8 +281,8 @@ def test_what_is_not_a_well_formed_rss_feed_with_items_is_an_error(body: bytes) 
 
 
 def test_the_error_names_the_root_that_is_there_instead() -> None:
-    with pytest.raises(LaunchFeedError, match="not an RSS feed: html"):
-        parse_launches(b"<html><body>An error</body></html>", CODES)
+    with pytest.raises(LaunchFeedError, match="not an RSS feed: feed"):
+        parse_launches(b"<feed/>", CODES)
 
 
 def test_an_external_entity_is_asked_for_nowhere() -> None:
@@ -291,13 +293,38 @@ def test_an_external_entity_is_asked_for_nowhere() -> None:
         with pytest.raises(LaunchFeedError):
             read(answer(body.encode()))
 
-    assert other.asked == []
+    assert other.requested == []
 
 
 def test_a_hundred_thousand_items_are_read() -> None:
     short = "<item><link/></item>"
 
     assert parse_launches(feed(short * 50_000, item(), short * 50_000), CODES) == LAUNCHES
+
+
+LONG = "x" * 1_000_000
+
+
+@pytest.mark.parametrize("name", ["<x:t{}/>", "<t x:a{}=''/>"], ids=["elements", "attributes"])
+def test_names_in_a_namespace_with_a_long_address_take_no_memory(name: str) -> None:
+    body = feed(item(), *map(name.format, range(500))).replace(b"<rss ", f"<rss xmlns:x='{LONG}' ".encode())
+
+    tracemalloc.start()
+    launches = parse_launches(body, CODES)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert launches == LAUNCHES
+    assert peak < 20_000_000
+
+
+def test_many_elements_within_a_long_namespace_take_no_time() -> None:
+    start = time.thread_time()
+
+    launches = parse_launches(feed(item(), f"<long xmlns='{LONG}'>{'<t/>' * 200_000}</long>"), CODES)
+
+    assert launches == LAUNCHES
+    assert time.thread_time() - start < 3  # of the processor; a copy of the name for each of them took 10
 
 
 def test_error_messages_hold_no_control_characters() -> None:
@@ -357,91 +384,88 @@ def test_any_text_in_a_field_leaves_the_siblings_alone_and_the_contract_whole(
 # What the network does
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        *("application/rss+xml", "application/xml; charset=utf-8", "Text/XML;charset=UTF-8"),
-        *("binary/octet-stream", "application/octet-stream", "text/plain", "", None),
-    ],
-)
-def test_a_feed_is_read_under_the_types_that_a_host_of_files_gives_it(content_type: str | None) -> None:
-    assert read(answer(GOOD, content_type=content_type)) == LAUNCHES
-
-
-@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "application/json", "image/png"])
-def test_another_content_type_is_an_error(content_type: str) -> None:
-    with pytest.raises(LaunchFeedError, match="content type"):
-        read(answer(GOOD, content_type=content_type))
-
-
-@pytest.mark.parametrize(
-    "status",
-    [
-        *("204 No Content", "206 Partial Content", "300 Multiple Choices", "304 Not Modified"),
-        *("403 Forbidden", "404 Not Found", "500 Internal Server Error", "503 Slow Down"),
-    ],
-)
-def test_any_status_but_200_is_an_error(status: str) -> None:
-    with pytest.raises(LaunchFeedError, match=status[:3]):
-        read(answer(GOOD, status=status))
-
-
-def test_the_reader_says_who_it_is() -> None:
-    with LaunchServer({"/feed": answer(GOOD)}) as server:
-        read_launches(server.url(), CODES)
-
-    assert "\r\nuser-agent: aws-services-feed\r\n" in server.heads[0].lower()
-
-
 def chunked(body: bytes) -> bytes:
     parts = [body[start : start + 100] for start in range(0, len(body), 100)]
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*parts, b""])
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
-WAYS = {
-    "chunked": raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(GOOD)),
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+TENS = [GOOD[start : start + 10] for start in range(0, len(GOOD), 10)]
+READABLE = {
+    "chunked": raw(CHUNKED + chunked(GOOD)),
     "until the end of the connection": raw(HEAD + b"\r\n" + GOOD),
-    "in small parts": raw(
-        HEAD + b"\r\n", *(GOOD[start : start + 10] for start in range(0, len(GOOD), 10)), every=0.001
-    ),
-    "compressed": answer(gzip.compress(GOOD, mtime=0), Content_Encoding="GZIP"),
-    "marked as it is": answer(GOOD, Content_Encoding="identity"),
+    "in small parts": raw(HEAD + b"\r\n", *TENS, every=0.001),
+    "with the encoding that was asked for": answer(GOOD, Content_Encoding="identity"),
+    **{
+        f"as {content_type}": answer(GOOD, content_type=content_type)
+        for content_type in (
+            *("application/rss+xml", "application/xml; charset=utf-8", "Text/XML;charset=UTF-8"),
+            *("binary/octet-stream", "application/octet-stream", "text/plain", "", None),
+        )
+    },
+    **{
+        f"after a {status}": redirect("/there", status)
+        for status in ("301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect")
+    },
 }
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_the_feed_is_read_however_it_is_sent(way: Answer) -> None:
-    assert read(way) == LAUNCHES
+@pytest.mark.parametrize("reply", READABLE.values(), ids=READABLE)
+def test_the_feed_is_read_however_it_is_sent(reply: Answer) -> None:
+    assert read(reply, {"/there": answer(GOOD)}) == LAUNCHES
 
 
+def test_the_reader_says_who_it_is_and_asks_for_plain_bytes() -> None:
+    with LaunchServer({"/feed": answer(GOOD)}) as server:
+        read_launches(server.url(), CODES)
+
+    assert "\r\nuser-agent: aws-services-feed\r\n" in server.heads[0].lower()
+    assert "\r\naccept-encoding: identity\r\n" in server.heads[0].lower()
+
+
+SIZE, PADDING = 10_000, b" " * 20_000
 UNREADABLE = {
-    "reset": reset_after(b""),
-    "nothing": raw(),
-    "not HTTP": raw(b"SSH-2.0-OpenSSH\r\n"),
-    "a thousand headers": raw(HEAD + b"X: y\r\n" * 1000 + b"\r\n" + GOOD),
-    "a long header": raw(HEAD + b"X: " + b"y" * 100_000 + b"\r\n\r\n" + GOOD),
-    "reset within the body": reset_after(HEAD + b"\r\n" + GOOD[:100]),
-    "shorter than it says": raw(HEAD + b"Content-Length: 5000\r\n\r\n" + GOOD[:100]),
-    "broken chunks": raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\nmars\r\n" + GOOD),
-    "not gzip": answer(GOOD, Content_Encoding="gzip"),
-    "truncated gzip": answer(gzip.compress(GOOD, mtime=0)[:-4], Content_Encoding="gzip"),
-    "HTML with 200": answer(BROKEN["HTML page"], content_type="text/html"),
-    "HTML that calls itself XML": answer(BROKEN["HTML page"]),
-    "empty": answer(),
+    "reset": (reset_after(b""), "."),
+    "nothing": (raw(), "."),
+    "not HTTP": (raw(b"SSH-2.0-OpenSSH\r\n"), "."),
+    "a thousand headers": (raw(HEAD + b"X: y\r\n" * 1000 + b"\r\n" + GOOD), "."),
+    "a long header": (raw(HEAD + b"X: " + b"y" * 100_000 + b"\r\n\r\n" + GOOD), "."),
+    "reset within the body": (reset_after(HEAD + b"\r\n" + GOOD[:100]), "."),
+    "shorter than it says": (raw(HEAD + b"Content-Length: 5000\r\n\r\n" + GOOD[:100]), "."),
+    "broken chunks": (raw(CHUNKED + b"mars\r\n" + GOOD), "."),
+    "HTML with 200": (answer(BROKEN["HTML page"], content_type="text/html"), "content type text/html"),
+    "HTML that calls itself XML": (answer(BROKEN["HTML page"]), "not well-formed"),
+    "empty": (answer(), "not well-formed"),
+    "a long body": (answer(GOOD + PADDING), "longer than 10000 bytes"),
+    "an endless body": (endless(HEAD + b"\r\n" + GOOD, PADDING), "longer than 10000 bytes"),
+    "endless chunks": (endless(CHUNKED, b"3e8\r\n" + b" " * 1000 + b"\r\n"), "longer than 10000 bytes"),
+    **{
+        name: (answer(GOOD, content_type=name), f"content type {name.partition(';')[0]}")
+        for name in ("text/html; charset=utf-8", "application/json", "image/png")
+    },
+    **{
+        name: (answer(GOOD, Content_Encoding=name), f"content encoding {name}")
+        for name in ("gzip", "br", "identity, gzip")
+    },
+    **{
+        name: (answer(GOOD, status=name), f"status {name[:3]}")
+        for name in (
+            *("204 No Content", "206 Partial Content", "300 Multiple Choices", "302 Found", "304 Not Modified"),
+            *("403 Forbidden", "404 Not Found", "500 Internal Server Error", "503 Slow Down"),
+        )
+    },
 }
 
 
-@pytest.mark.parametrize("reply", UNREADABLE.values(), ids=UNREADABLE)
-def test_an_answer_that_breaks_off_or_is_not_understood_is_an_error(reply: Answer) -> None:
-    with pytest.raises(LaunchFeedError):
-        read(reply)
+@pytest.mark.parametrize(("reply", "words"), UNREADABLE.values(), ids=UNREADABLE)
+def test_another_answer_is_an_error(reply: Answer, words: str) -> None:
+    with pytest.raises(LaunchFeedError, match=words):
+        read(reply, max_bytes=SIZE)
 
 
-@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip"])
-def test_another_content_encoding_is_an_error(encoding: str) -> None:
-    with pytest.raises(LaunchFeedError, match="content encoding"):
-        read(answer(GOOD, Content_Encoding=encoding))
+def test_a_body_of_just_the_limit_is_read() -> None:
+    assert read(answer(GOOD), max_bytes=len(GOOD)) == LAUNCHES
 
 
 def test_a_feed_that_fails_is_asked_for_once() -> None:
@@ -449,15 +473,16 @@ def test_a_feed_that_fails_is_asked_for_once() -> None:
         with pytest.raises(LaunchFeedError):
             read_launches(server.url(), CODES)
 
-        assert server.asked == ["/feed"]
+        assert server.requested == ["/feed"]
 
 
-@pytest.mark.parametrize(
-    "url", ["", "feed", "file:///etc/passwd", "ftp://127.0.0.1/", "http://", "http://[::1/", "http://a\0b/", "//x/"]
-)
+NO_ADDRESSES = ("", "file:///etc/passwd", "ftp://127.0.0.1/feed", "http://", "http://[::1/feed", "http://127.0.0.1:x/")
+
+
+@pytest.mark.parametrize("url", [*NO_ADDRESSES, "feed", "http://a\0b/", "//x/"])
 def test_an_address_that_is_no_http_address_is_an_error(url: str) -> None:
     with pytest.raises(LaunchFeedError):
-        read_launches(url, CODES, BRIEF)
+        read_launches(url, CODES, max_seconds=BRIEF)
 
 
 def test_a_refused_connection_is_an_error() -> None:
@@ -465,66 +490,42 @@ def test_a_refused_connection_is_an_error() -> None:
         port = closed.getsockname()[1]
 
     with pytest.raises(LaunchFeedError):
-        read_launches(f"http://127.0.0.1:{port}/feed", CODES, BRIEF)
+        read_launches(f"http://127.0.0.1:{port}/feed", CODES, max_seconds=BRIEF)
 
 
-SIZE = Limits(bytes=10_000)
-PADDING = b" " * 20_000
-TOO_LONG = {
-    "a long body": answer(GOOD + PADDING),
-    "an endless body": endless(HEAD + b"\r\n" + GOOD, PADDING),
-    "endless chunks": endless(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"3e8\r\n" + b" " * 1000 + b"\r\n"),
-    "a gzip bomb": answer(gzip.compress(GOOD + b" " * 5_000_000, mtime=0), Content_Encoding="gzip"),
-}
-
-
-@pytest.mark.parametrize("reply", TOO_LONG.values(), ids=TOO_LONG)
-def test_a_body_over_the_limit_is_an_error(reply: Answer) -> None:
-    with pytest.raises(LaunchFeedError, match="longer than 10000 bytes"):
-        read(reply, SIZE)
-
-
-def test_a_gzip_bomb_is_never_unpacked_whole() -> None:
-    bomb = gzip.compress(bytes(20_000_000), mtime=0)
-
-    tracemalloc.start()
-    with pytest.raises(LaunchFeedError, match="longer than"):
-        _decompressed(bomb, 10_000)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-
-    assert peak < 1_000_000
-
-
-def test_a_body_of_just_the_limit_is_read() -> None:
-    packed = gzip.compress(GOOD, mtime=0)
-
-    assert read(answer(GOOD), Limits(bytes=len(GOOD))) == LAUNCHES
-    assert read(answer(packed, Content_Encoding="gzip"), Limits(bytes=len(GOOD))) == LAUNCHES
-
-
-# Each would be a good answer for whoever waits half a minute.
+# Each would be a good answer for a reader that waits half a minute.
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(GOOD).removesuffix(b"0\r\n\r\n")
 SLOW = {
     "says nothing": raw(b"", HEAD + b"\r\n" + GOOD, every=30),
     "drips headers": raw(HEAD, *[b"X"] * 1500, b": y\r\n\r\n" + GOOD, every=0.02),
     "drips the body": raw(HEAD + b"\r\n" + GOOD, *[b" " * 100] * 1500, every=0.02),
-    "drips chunks": raw(CHUNKS, *[b"1\r\n \r\n"] * 1500, b"0\r\n\r\n", every=0.02),
+    "drips chunks": raw(
+        CHUNKED + chunked(GOOD).removesuffix(b"0\r\n\r\n"), *[b"1\r\n \r\n"] * 1500, b"0\r\n\r\n", every=0.02
+    ),
     "says again and again that there is more to come": raw(*[CONTINUE] * 1500, HEAD + b"\r\n" + GOOD, every=0.02),
 }
 
 
 @pytest.mark.parametrize("reply", SLOW.values(), ids=SLOW)
 def test_a_server_that_takes_too_long_is_given_up(reply: Answer) -> None:
-    with pytest.raises(LaunchFeedError):
-        read(reply, BRIEF)
+    with pytest.raises(LaunchFeedError, match="not read within|timed out"):
+        read(reply, seconds=BRIEF)
+
+
+def test_a_look_up_of_the_name_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(30))
+
+    with pytest.raises(LaunchFeedError, match="not read within"):
+        read_launches("http://feed.example/", CODES, max_seconds=0.05)
+
+    answered.set()
 
 
 def test_a_reader_that_was_given_up_hangs_up_by_itself() -> None:
     with LaunchServer({"/feed": SLOW["drips the body"]}) as server:
         with pytest.raises(LaunchFeedError, match="not read within"):
-            read_launches(server.url(), CODES, BRIEF)
+            read_launches(server.url(), CODES, max_seconds=BRIEF)
         for thread in threading.enumerate():
             if thread.name == "launch-feed":
                 thread.join(10)
@@ -535,19 +536,12 @@ def test_a_reader_that_was_given_up_hangs_up_by_itself() -> None:
 # Where it is sent
 
 
-@pytest.mark.parametrize(
-    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"]
-)
-def test_a_redirect_is_followed(status: str) -> None:
-    assert read(redirect("/there", status), there=answer(GOOD)) == LAUNCHES
-
-
 def test_three_redirects_are_followed_and_a_fourth_is_an_error() -> None:
-    chain = {"a": redirect("b"), "b": redirect("/c"), "c": answer(GOOD)}
+    chain = {"/a": redirect("b"), "/b": redirect("/c"), "/c": answer(GOOD)}
 
-    assert read(redirect("a"), AMPLE, **chain) == LAUNCHES
+    assert read(redirect("a"), chain) == LAUNCHES
     with pytest.raises(LaunchFeedError, match="more than 3 redirects"):
-        read(redirect("/first"), AMPLE, first=redirect("/a"), **chain)
+        read(redirect("/first"), {"/first": redirect("/a"), **chain})
 
 
 def test_a_redirect_loop_ends() -> None:
@@ -555,32 +549,21 @@ def test_a_redirect_loop_ends() -> None:
         with pytest.raises(LaunchFeedError, match="more than 3 redirects"):
             read_launches(server.url(), CODES)
 
-        assert server.asked == ["/feed"] * 4
+        assert server.requested == ["/feed"] * 4
 
 
 @pytest.mark.parametrize(
-    "location",
-    [
-        *("file:///etc/passwd", "ftp://127.0.0.1/feed", "javascript:alert(1)", "data:text/xml,<rss/>", "mailto:a@b"),
-        *("", "http://", "http://[::1/feed", "http://127.0.0.1:99999/", "http://127.0.0.1:x/"),
-    ],
+    "location", [*NO_ADDRESSES, "javascript:alert(1)", "data:text/xml,<rss/>", "mailto:a@b", "http://127.0.0.1:99999/"]
 )
 def test_a_redirect_to_anything_but_http_is_an_error(location: str) -> None:
     with pytest.raises(LaunchFeedError):
-        read(redirect(location), BRIEF)
+        read(redirect(location), seconds=BRIEF)
 
 
-@pytest.mark.parametrize(
-    ("url", "location", "target"),
-    [
-        ("https://a.example/b", "/c", "https://a.example/c"),
-        ("https://a.example/b", "HTTPS://d.example/c", "HTTPS://d.example/c"),
-        ("http://a.example/b", "https://a.example/b", "https://a.example/b"),
-        ("http://a.example/b", "//d.example/b", "http://d.example/b"),
-    ],
-)
-def test_a_redirect_leads_to_http_or_better(url: str, location: str, target: str) -> None:
-    assert _redirected(url, location).lower() == target.lower()
+def test_the_body_of_a_redirect_is_not_read() -> None:
+    moved = endless(b"HTTP/1.1 302 Found\r\nLocation: /there\r\n\r\n", PADDING)
+
+    assert read(moved, {"/there": answer(GOOD)}) == LAUNCHES
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
@@ -607,19 +590,22 @@ def test_a_server_with_a_certificate_that_nobody_vouches_for_is_not_asked(tmp_pa
         with pytest.raises(LaunchFeedError, match="(?i)certificate"):
             read_launches(server.url(), CODES)
 
-        assert server.asked == []
+        assert server.requested == []
 
 
-def test_https_is_read_and_never_left_for_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_https_is_read_and_entered_and_never_left_for_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context, chain = certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(chain))
 
-    with LaunchServer({"/feed": answer(GOOD)}) as plain:
-        answers = {"/feed": answer(GOOD), "/away": redirect(plain.url()), "/on": redirect("/feed")}
-        with LaunchServer(answers, context) as server:
-            assert read_launches(server.url(), CODES) == LAUNCHES
-            assert read_launches(server.url("/on"), CODES) == LAUNCHES
+    answers = {"/feed": answer(GOOD), "/on": redirect("/feed")}
+    with LaunchServer(dict(answers)) as plain, LaunchServer(dict(answers), context) as server:
+        plain.answers |= {"/safer": redirect(server.url().replace("https", "HTTPS"))}
+        plain.answers |= {"/safer-and-away": redirect(server.url("/away"))}
+        server.answers |= {"/away": redirect(plain.url()), "/on-and-away": redirect("/away")}
+        for url in (server.url(), server.url("/on"), plain.url("/safer")):
+            assert read_launches(url, CODES) == LAUNCHES
+        for url in (server.url("/away"), server.url("/on-and-away"), plain.url("/safer-and-away")):
             with pytest.raises(LaunchFeedError, match="not followed"):
-                read_launches(server.url("/away"), CODES)
+                read_launches(url, CODES)
 
-    assert plain.asked == []
+    assert plain.requested == ["/safer", "/safer-and-away"]

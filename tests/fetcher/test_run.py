@@ -9,34 +9,23 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from cloud.stand_ins.launch_feed import LaunchFeed
 from cloud.stand_ins.ssm import ParameterServer, Quirks
 from fetcher import run as run_module
-from fetcher import source
-from fetcher.catalogue import IncompleteCatalogueError
-from fetcher.guard import ShrunkCatalogueError
-from fetcher.published import read_published
-from fetcher.run import Circumstances, Finished, Request, RequestError, read_request, run
-from fetcher.settings import FetcherSettings
-from fetcher.source import OvertakenError, SourceBucket, Written
+from fetcher.last_good import IncompleteCatalogueError
+from fetcher.run import RunResult, run
+from fetcher.settings import FetcherSettings, Job, Request, RequestError
+from fetcher.source import OvertakenError, SourceBucket, WrittenObject, read_previous_files
 from shared import contract
+from tests.fetcher.memory_s3 import MemoryS3, StoredObject
 from tests.fetcher.small_world import PARAMETERS, ROOT
 
 DATE = "Fri, 25 Aug 2006 00:00:00 GMT"
 US, EU = "us-east-1", "eusc-de-east-1"
 MORE = PARAMETERS | {f"{ROOT}/regions/{EU}/services/AmazonGameLiftStreams": "x"}
 FILES = sorted([*contract.FILES, *contract.schemas()])
-
-
-@pytest.fixture
-def bucket() -> Iterator[SourceBucket]:
-    with mock_aws():
-        boto3.client("s3").create_bucket(Bucket="my-source")
-        yield source.connect("my-source", "aws-data")
 
 
 @pytest.fixture
@@ -54,15 +43,17 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 class World:
     """One bucket, one SSM, and runs with names."""
 
-    def __init__(self, bucket: SourceBucket, ssm: ParameterServer) -> None:
-        self.bucket, self.ssm = bucket, ssm
+    def __init__(self, ssm: ParameterServer) -> None:
+        s3: Any = MemoryS3("my-source")
+        self.objects: dict[str, StoredObject] = s3.objects
+        self.bucket, self.ssm = SourceBucket(s3, "my-source", "aws-data"), ssm
         self._seconds = itertools.count()
 
     def _clock(self) -> datetime:
         """Every state has a time of its own."""
         return datetime(2026, 11, 23, 2, tzinfo=UTC) + timedelta(seconds=next(self._seconds))
 
-    def run(self, name: str, request: Request | None = None, **settings: Any) -> Finished:
+    def run(self, name: str, request: Request | None = None, **settings: Any) -> RunResult:
         configured = FetcherSettings(
             SOURCE_BUCKET="my-source",
             SSM_REGIONS="us-east-1",
@@ -70,22 +61,26 @@ class World:
             SSM_REQUESTS_PER_SECOND=10_000,
             **{"MAX_STALE_PERCENT": 50, "MAX_SHRINK_PERCENT": 100, **settings},
         )
-        return run(request or Request(), Circumstances(configured, self.bucket, name, 60, self._clock))
+        return run(Job(name, configured, request or Request()), self.bucket, 60, self._clock)
 
     def file(self, name: str) -> Any:
         return json.loads(self.bucket.read(name).body)
 
     def keys(self, folder: str = "") -> list[str]:
-        listed = boto3.client("s3").list_objects_v2(Bucket="my-source", Prefix=f"aws-data/{folder}")
-        return [entry["Key"].removeprefix("aws-data/") for entry in listed.get("Contents", [])]
+        keys = (key.removeprefix("aws-data/") for key in sorted(self.objects))
+        return [key for key in keys if key.startswith(folder)]
+
+    def put(self, name: str, body: bytes) -> None:
+        """Another writer's upload."""
+        self.bucket.write(name, body, {})
 
     def break_(self, *paths: str) -> None:
         self.ssm.quirks = Quirks(failing=paths)
 
 
 @pytest.fixture
-def world(bucket: SourceBucket, ssm: ParameterServer) -> World:
-    return World(bucket, ssm)
+def world(ssm: ParameterServer) -> World:
+    return World(ssm)
 
 
 def lists(complete_data: Any) -> dict[str, list[str]]:
@@ -93,41 +88,28 @@ def lists(complete_data: Any) -> dict[str, list[str]]:
 
 
 def test_a_run_writes_every_file_of_the_contract_its_schemas_and_a_snapshot(world: World) -> None:
-    finished = world.run("first")
+    result = world.run("first")
 
     (snapshot,) = world.keys("history/")
     assert sorted(world.keys()) == sorted([*FILES, snapshot])
     assert world.file(snapshot) == world.file("complete-data.json")
-    assert [one.key.removeprefix("aws-data/") for one in finished.written[-2:]] == ["complete-data.json", snapshot]
+    assert [written.key.removeprefix("aws-data/") for written in result.written[-2:]] == [
+        "complete-data.json",
+        snapshot,
+    ]
     for name, model in contract.FILES.items():
         model.from_bytes(world.bucket.read(name).body)
-
-
-def test_each_object_tells_which_run_wrote_it(world: World) -> None:
-    finished = world.run("first")
-
-    head = boto3.client("s3").head_object(Bucket="my-source", Key="aws-data/regions.json")
-    assert head["Metadata"] == {
-        "generated-at": world.file("regions.json")["timestamp"],
-        "schema-version": contract.SCHEMA_VERSION,
-        "run-id": "first",
-        "ssm-calls": str(world.ssm.traffic.calls),
-        "ssm-throttles": "0",
-        "ssm-seconds": f"{finished.reading.seconds:.1f}",
-        "stale-regions": "0",
-    }
-    assert world.file("complete-data.json")["metadata"]["runId"] == "first"
 
 
 def test_an_unchanged_world_gives_the_same_bytes_but_for_times_and_run(world: World) -> None:
     world.run("one")
     before = {name: world.bucket.read(name).body for name in FILES}
 
-    finished = world.run("two")
+    result = world.run("two")
 
     for name in FILES:
         assert without_times(world.file(name)) == without_times(json.loads(before[name]))
-    rewritten = {one.key.removeprefix("aws-data/") for one in finished.written} - set(world.keys("history/"))
+    rewritten = {written.key.removeprefix("aws-data/") for written in result.written} - set(world.keys("history/"))
     assert rewritten == {"regions.json", "services.json", "service-regions.json", "complete-data.json"}
 
 
@@ -135,7 +117,7 @@ def without_times(node: Any) -> Any:
     if isinstance(node, dict):
         times = {"timestamp", "lastFetched", "lastUpdated", "runId"}
         return {name: without_times(value) for name, value in node.items() if name not in times}
-    return [without_times(one) for one in node] if isinstance(node, list) else node
+    return [without_times(item) for item in node] if isinstance(node, list) else node
 
 
 def test_a_region_that_fails_keeps_its_list_and_date_and_is_named(world: World) -> None:
@@ -157,7 +139,7 @@ def test_a_region_that_fails_keeps_its_list_and_date_and_is_named(world: World) 
 def test_yesterdays_list_is_not_dated_today(world: World) -> None:
     world.run("good")
     body = world.bucket.read("complete-data.json").body.replace(lists_date(world).encode(), b"2026-01-01T02:00:00Z")
-    boto3.client("s3").put_object(Bucket="my-source", Key="aws-data/complete-data.json", Body=body)
+    world.put("complete-data.json", body)
     world.break_(f"regions/{EU}/services")
 
     world.run("bad")
@@ -232,28 +214,15 @@ def test_time_that_the_bucket_took_is_gone_for_ssm(world: World, monkeypatch: py
 
     def slowly(bucket: SourceBucket) -> Any:
         late[0] += 100
-        return read_published(bucket)
+        return read_previous_files(bucket)
 
-    monkeypatch.setattr(run_module, "read_published", slowly)
+    monkeypatch.setattr(run_module, "read_previous_files", slowly)
     monkeypatch.setattr(time, "monotonic", lambda: monotonic() + late[0])
 
     with pytest.raises(IncompleteCatalogueError, match="no time was left"):
         world.run("late")
 
     assert world.ssm.traffic.calls == 0
-
-
-def test_a_catalogue_that_shrank_is_refused_until_a_person_agrees(world: World) -> None:
-    world.run("good")
-    before = world.bucket.look("complete-data.json")
-    world.ssm.replace({name: value for name, value in PARAMETERS.items() if "AmazonGameLift" not in name})
-
-    with pytest.raises(ShrunkCatalogueError, match="1 of 4 services have vanished"):
-        world.run("shrunk", MAX_SHRINK_PERCENT=10)
-
-    assert world.bucket.look("complete-data.json") == before
-    world.run("agreed", Request(accept_shrink=True), MAX_SHRINK_PERCENT=10)
-    assert world.file("services.json")["count"] == 3
 
 
 def test_a_part_is_renewed_within_the_whole(world: World) -> None:
@@ -288,7 +257,7 @@ def test_a_part_of_what_vanished_meanwhile_is_refused(world: World, monkeypatch:
         msg = "a.json was written by another run meanwhile"
         raise OvertakenError(msg)
 
-    monkeypatch.setattr(SourceBucket, "replace", overtaken)
+    monkeypatch.setattr(SourceBucket, "write", overtaken)
 
     with pytest.raises(RequestError, match="no complete-data.json of"):
         world.run("part", Request(regions=(EU,)))
@@ -299,20 +268,6 @@ def test_a_region_that_ssm_does_not_list_cannot_be_renewed(world: World) -> None
 
     with pytest.raises(RequestError, match="SSM lists no region mars-1, venus-1"):
         world.run("part", Request(regions=("venus-1", EU, "mars-1")))
-
-
-def test_an_event_is_a_request() -> None:
-    assert read_request(None) == read_request({}) == Request()
-    assert read_request({"regions": [EU]}) == Request(regions=(EU,))
-
-
-@pytest.mark.parametrize(
-    ("event", "words"),
-    [({"acceptShrink": True}, "acceptShrink: Extra"), ({"regions": "x"}, "regions: Input"), (7, "In")],
-)
-def test_an_event_that_holds_something_else_is_refused(event: object, words: str) -> None:
-    with pytest.raises(RequestError, match=f"regions and accept_shrink, nothing else; {words}"):
-        read_request(event)
 
 
 def test_launches_come_from_the_feed(world: World) -> None:
@@ -330,24 +285,10 @@ def test_whatever_happens_to_the_feed_known_launches_stay(world: World, body: by
         world.run("good", LAUNCH_FEED_URL=feed.url)
         feed.body = body
 
-        finished = world.run("bad", LAUNCH_FEED_URL=feed.url)
+        result = world.run("bad", LAUNCH_FEED_URL=feed.url)
 
     assert world.file("regions.json")["regions"][1]["launchDate"] == DATE
-    assert bool(finished.reading.launch_error) == (b"item" not in body)
-
-
-@pytest.mark.parametrize(
-    ("date", "url", "stated"),
-    [("", "https://example.com/us", (None, "https://example.com/us")), (DATE, "", (DATE, None))],
-)
-def test_half_a_launch_is_better_than_none(
-    world: World, date: str, url: str, stated: tuple[str | None, str | None]
-) -> None:
-    with LaunchFeed({US: (date, url)}) as feed:
-        world.run("first", LAUNCH_FEED_URL=feed.url)
-
-    us = world.file("regions.json")["regions"][1]
-    assert (us["launchDate"], us["blogUrl"]) == stated
+    assert bool(result.crawl.launch_error) == (b"item" not in body)
 
 
 def test_a_lost_complete_data_resets_no_history_and_invents_no_news(world: World) -> None:
@@ -355,7 +296,7 @@ def test_a_lost_complete_data_resets_no_history_and_invents_no_news(world: World
     world.ssm.replace(MORE)
     world.run("two")
     before = world.file("change-history.json")
-    boto3.client("s3").delete_object(Bucket="my-source", Key="aws-data/complete-data.json")
+    del world.objects["aws-data/complete-data.json"]
 
     world.run("three")
 
@@ -364,25 +305,14 @@ def test_a_lost_complete_data_resets_no_history_and_invents_no_news(world: World
 
 def test_an_unreadable_complete_data_is_replaced_and_named(world: World) -> None:
     world.run("one")
-    boto3.client("s3").put_object(Bucket="my-source", Key="aws-data/complete-data.json", Body=b'{"metadata"')
+    world.put("complete-data.json", b'{"metadata"')
     before = world.file("change-history.json")
 
-    finished = world.run("two")
+    result = world.run("two")
 
-    assert set(finished.published.unreadable) == {"complete-data.json"}
+    assert set(result.previous.unreadable) == {"complete-data.json"}
     assert world.file("complete-data.json")["metadata"]["runId"] == "two"
     assert world.file("change-history.json") == before
-
-
-def test_a_history_that_cannot_be_read_is_not_written_over(world: World) -> None:
-    world.run("one")
-    boto3.client("s3").put_object(Bucket="my-source", Key="aws-data/change-history.json", Body=b'{"changeLog": 7}')
-
-    finished = world.run("two")
-
-    assert world.file("change-history.json") == {"changeLog": 7}
-    assert set(finished.published.unreadable) == {"change-history.json"}
-    assert world.file("complete-data.json")["metadata"]["runId"] == "two"
 
 
 def test_a_change_survives_a_run_that_dies_before_the_data_is_written(
@@ -391,7 +321,7 @@ def test_a_change_survives_a_run_that_dies_before_the_data_is_written(
     world.run("one")
     world.ssm.replace(MORE)
     with monkeypatch.context() as patched:
-        patched.setattr(SourceBucket, "replace", dies_at("regions.json"))
+        patched.setattr(SourceBucket, "write", dies_at("regions.json"))
         with pytest.raises(ConnectionError):
             world.run("dies")
 
@@ -402,13 +332,13 @@ def test_a_change_survives_a_run_that_dies_before_the_data_is_written(
 
 
 def dies_at(name: str) -> Any:
-    replace = SourceBucket.replace
+    write = SourceBucket.write
 
-    def dying(self: SourceBucket, file: str, *rest: Any) -> Written:
+    def dying(self: SourceBucket, file: str, *rest: Any) -> WrittenObject:
         if file == name:
             msg = "the function was stopped here"
             raise ConnectionError(msg)
-        return replace(self, file, *rest)
+        return write(self, file, *rest)
 
     return dying
 
@@ -431,7 +361,7 @@ def test_two_overlapping_runs_leave_files_that_belong_together(
             thread.join()
 
     ids = {
-        boto3.client("s3").head_object(Bucket="my-source", Key=f"aws-data/{name}")["Metadata"]["run-id"]
+        world.objects[f"aws-data/{name}"].metadata["run-id"]
         for name in ("regions.json", "services.json", "service-regions.json", "complete-data.json")
     }
     assert len(ids) == 1
@@ -444,25 +374,25 @@ def test_two_overlapping_runs_leave_files_that_belong_together(
 def interleaved(monkeypatch: pytest.MonkeyPatch, steps: int) -> Iterator[None]:
     """Both runs read before either writes; then one writes so many files before the other begins."""
     read_by_both, far_enough = threading.Barrier(2), threading.Event()
-    replace, read, local, order = SourceBucket.replace, run_module._read, threading.local(), []
+    write, gather, local, order = SourceBucket.write, run_module._gather, threading.local(), []
 
-    def reading(*arguments: Any) -> Any:
-        result = read(*arguments)
+    def gathering(*arguments: Any) -> Any:
+        result = gather(*arguments)
         order.append(read_by_both.wait(timeout=20))
         local.is_second = order[-1] == 1
         return result
 
-    def writing(self: SourceBucket, *arguments: Any) -> Written:
+    def writing(self: SourceBucket, *arguments: Any) -> WrittenObject:
         if local.is_second:
             far_enough.wait(timeout=20)
-        result = replace(self, *arguments)
+        result = write(self, *arguments)
         local.count = getattr(local, "count", 0) + 1
         if not local.is_second and local.count >= steps:
             far_enough.set()
         return result
 
-    monkeypatch.setattr(run_module, "_read", reading)
-    monkeypatch.setattr(SourceBucket, "replace", writing)
+    monkeypatch.setattr(run_module, "_gather", gathering)
+    monkeypatch.setattr(SourceBucket, "write", writing)
     yield
 
 
@@ -471,7 +401,7 @@ def test_a_run_that_is_always_overtaken_ends_in_an_error(world: World, monkeypat
         msg = "a.json was written by another run meanwhile"
         raise OvertakenError(msg)
 
-    monkeypatch.setattr(SourceBucket, "replace", overtaken)
+    monkeypatch.setattr(SourceBucket, "write", overtaken)
 
     with pytest.raises(OvertakenError, match="another run"):
         world.run("unlucky")

@@ -1,6 +1,6 @@
 import pytest
 
-from fetcher.settings import FetcherSettings
+from fetcher.settings import FetcherSettings, Request, RequestError, read_request
 from shared.settings import ConfigurationError, read_settings
 
 BUCKET = {"SOURCE_BUCKET": "my-source"}
@@ -44,3 +44,17 @@ def test_each_region_has_its_address(regions: str, urls: str, places: list[tuple
 def test_an_odd_value_is_refused_by_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         settings(**{name: value})
+
+
+def test_an_event_is_a_request() -> None:
+    assert read_request(None) == read_request({}) == Request()
+    assert read_request({"regions": ["eu-west-1"]}) == Request(regions=("eu-west-1",))
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [({"acceptShrink": True}, "acceptShrink: Extra"), ({"regions": "x"}, "regions: Input"), (7, "In")],
+)
+def test_an_event_that_holds_something_else_is_refused(event: object, words: str) -> None:
+    with pytest.raises(RequestError, match=f"regions and accept_shrink, nothing else; {words}"):
+        read_request(event)

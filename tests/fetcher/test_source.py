@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 from unittest.mock import Mock
 
 import boto3
@@ -7,64 +8,95 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from fetcher import source
-from fetcher.source import Found, OvertakenError, SourceBucket
+from fetcher.source import OvertakenError, SourceBucket, StoredFile, WrittenObject, read_previous_files
+from shared import contract
+from tests.fetcher.memory_s3 import MemoryS3
+
+KEY = "some/where/a.json"
+
+
+@pytest.fixture(scope="module")
+def moto_client() -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="my-source")
+        yield client
+
+
+@pytest.fixture(params=["moto", "memory"])
+def client(request: pytest.FixtureRequest) -> Any:
+    """Both pass the same tests, so that other tests may use the faster one."""
+    if request.param == "memory":
+        return MemoryS3("my-source")
+    moto = request.getfixturevalue("moto_client")
+    moto.delete_object(Bucket="my-source", Key=KEY)
+    return moto
 
 
 @pytest.fixture
-def bucket() -> Iterator[SourceBucket]:
-    with mock_aws():
-        boto3.client("s3").create_bucket(Bucket="my-source")
-        yield source.connect("my-source", "some/where")
+def bucket(client: Any) -> SourceBucket:
+    return SourceBucket(client, "my-source", "some/where")
 
 
-def put(body: bytes) -> str:
+def put(bucket: SourceBucket, body: bytes) -> str:
     """Another writer's upload; its ETag."""
-    answer = boto3.client("s3").put_object(Bucket="my-source", Key="some/where/a.json", Body=body)
+    answer = bucket.client.put_object(Bucket="my-source", Key=KEY, Body=body)
     return answer["ETag"]
 
 
 def test_a_file_is_read_with_its_etag(bucket: SourceBucket) -> None:
-    etag = put(b"{}")
+    etag = put(bucket, b"{}")
 
-    assert bucket.read("a.json") == Found(etag, b"{}")
-    assert bucket.look("a.json") == Found(etag)
+    assert bucket.read("a.json") == StoredFile(etag, b"{}")
+    assert bucket.look("a.json") == StoredFile(etag)
 
 
-def test_a_missing_file_is_found_missing(bucket: SourceBucket) -> None:
-    assert bucket.read("a.json") == bucket.look("a.json") == Found()
+def test_a_missing_file_is_read_as_missing(bucket: SourceBucket) -> None:
+    assert bucket.read("a.json") == bucket.look("a.json") == StoredFile()
 
 
 def test_a_file_is_written_over_the_one_that_was_read_with_type_and_metadata(bucket: SourceBucket) -> None:
-    written = bucket.replace("a.json", b'{"a": 1}', Found(put(b"{}")), {"run-id": "run-7"})
+    previous = StoredFile(put(bucket, b"{}"))
 
-    answer = boto3.client("s3").get_object(Bucket="my-source", Key="some/where/a.json")
+    written = bucket.write("a.json", b'{"a": 1}', {"run-id": "run-7"}, previous)
+
+    answer = bucket.client.get_object(Bucket="my-source", Key=KEY)
     assert answer["Body"].read() == b'{"a": 1}'
     assert (answer["ContentType"], answer["Metadata"]) == ("application/json", {"run-id": "run-7"})
-    assert written == source.Written("some/where/a.json", 8)
+    assert written == WrittenObject(KEY, 8)
 
 
-@pytest.mark.parametrize("found", [Found(), Found('"0123456789"')])
-def test_a_file_that_is_no_longer_the_one_that_was_read_stays(bucket: SourceBucket, found: Found) -> None:
-    etag = put(b"[]")
+@pytest.mark.parametrize("previous", [StoredFile(), StoredFile('"0123456789"')], ids=["none", "another"])
+def test_a_file_that_is_no_longer_the_one_that_was_read_stays(bucket: SourceBucket, previous: StoredFile) -> None:
+    etag = put(bucket, b"[]")
 
     with pytest.raises(OvertakenError, match=r"some/where/a\.json was written by another run"):
-        bucket.replace("a.json", b"{}", found, {})
+        bucket.write("a.json", b"{}", {}, previous)
 
-    assert bucket.look("a.json") == Found(etag)
+    assert bucket.look("a.json") == StoredFile(etag)
 
 
 def test_a_file_that_has_vanished_since_it_was_read_was_overtaken_too(bucket: SourceBucket) -> None:
     with pytest.raises(OvertakenError):
-        bucket.replace("a.json", b"{}", Found('"0123456789"'), {})
+        bucket.write("a.json", b"{}", {}, StoredFile('"0123456789"'))
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_file_without_a_previous_one_is_written_over_anything(bucket: SourceBucket, is_there: bool) -> None:
+    if is_there:
+        put(bucket, b"[]")
+
+    bucket.write("a.json", b"{}", {})
+
+    assert bucket.read("a.json").body == b"{}"
 
 
 def test_a_file_knows_the_bytes_that_it_holds() -> None:
-    found = Found(f'"{hashlib.md5(b"{}").hexdigest()}"')
+    stored = StoredFile(f'"{hashlib.md5(b"{}").hexdigest()}"')
 
-    assert found.holds(b"{}")
-    assert not found.holds(b"[]")
-    assert not Found().holds(b"")
+    assert stored.holds(b"{}")
+    assert not stored.holds(b"[]")
+    assert not StoredFile().holds(b"")
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict", "AccessDenied", "SlowDown"])
@@ -74,7 +106,7 @@ def test_only_a_conflict_means_overtaken(code: str) -> None:
     expected = OvertakenError if code in {"PreconditionFailed", "ConditionalRequestConflict"} else ClientError
 
     with pytest.raises(expected):
-        SourceBucket(client, "b", "p").replace("a.json", b"{}", Found(), {})
+        SourceBucket(client, "b", "p").write("a.json", b"{}", {}, StoredFile())
 
 
 def test_a_refused_read_is_no_missing_file() -> None:
@@ -86,6 +118,13 @@ def test_a_refused_read_is_no_missing_file() -> None:
             attempt("a.json")
 
 
-def test_a_missing_bucket_is_no_missing_file(bucket: SourceBucket) -> None:
+def test_a_missing_bucket_is_no_missing_file(client: Any) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        source.connect("no-such-bucket", "p").read("a.json")
+        SourceBucket(client, "no-such-bucket", "p").read("a.json")
+
+
+def test_of_an_empty_bucket_every_file_of_the_contract_is_missing() -> None:
+    previous = read_previous_files(SourceBucket(MemoryS3("my-source"), "my-source", "p"))  # type: ignore[arg-type]
+
+    assert previous.files == dict.fromkeys([*contract.FILES, *contract.schemas()], StoredFile())
+    assert (previous.state, previous.history, previous.unreadable) == (None, None, {})

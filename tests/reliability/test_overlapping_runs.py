@@ -1,25 +1,23 @@
 """Fetcher runs side by side, step by step in any order, on a bucket that honours conditions; some die on the way."""
 
-import hashlib
-import io
 import itertools
 import random
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from fetcher import run as run_module
-from fetcher.history.feed import build_feed
-from fetcher.run import Circumstances, Reading, Request, run
-from fetcher.settings import FetcherSettings
+from fetcher.history import build_feed
+from fetcher.next_state import CrawlResult
+from fetcher.run import run
+from fetcher.settings import FetcherSettings, Job, Request
 from fetcher.source import OvertakenError, SourceBucket
-from fetcher.ssm.crawl import crawl
-from fetcher.ssm.endpoint import Traffic
+from fetcher.ssm import CallCounts, crawl
 from shared import contract
+from tests.fetcher.memory_s3 import MemoryS3, StoredObject
 from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
 
 START = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -33,27 +31,29 @@ class DeadError(Exception):
     """The function was stopped."""
 
 
-class Bucket:
-    """S3 as one run sees it: each request waits for its turn. What is `lost` is done, but never answered."""
+class TurnTakingS3(MemoryS3):
+    """S3 as one run sees it: each request waits for its turn. A `lost` one is done, but its answer does not arrive."""
 
-    def __init__(self, objects: dict[str, bytes], turn: Callable[[], str]) -> None:
-        self.objects, self._turn = objects, turn
+    def __init__(self, objects: dict[str, StoredObject], turn: Callable[[], str]) -> None:
+        super().__init__("my-source", objects)
+        self._turn = turn
 
-    def get_object(self, *, Key: str, **_: object) -> Any:  # noqa: N803 - as boto3 has it
+    def get_object(self, **arguments: Any) -> Any:
         self._take_turn()
-        if Key not in self.objects:
-            raise _refusal("NoSuchKey")
-        return {"ETag": _etag(self.objects[Key]), "Body": io.BytesIO(self.objects[Key])}
+        return super().get_object(**arguments)
 
-    head_object = get_object
+    def head_object(self, **arguments: Any) -> Any:
+        self._take_turn()
+        return super().head_object(**arguments)
 
-    def put_object(self, *, Key: str, Body: bytes, **asked: Any) -> None:  # noqa: N803 - as boto3 has it
+    def put_object(self, **arguments: Any) -> Any:
         turn = self._take_turn()
-        self._put(Key, Body, asked)
+        answer = super().put_object(**arguments)
         if turn == "lost":  # the SDK asks again, and meets what it has written itself
-            self._put(Key, Body, asked)
+            return super().put_object(**arguments)
         if turn == "dies after":
             raise DeadError
+        return answer
 
     def _take_turn(self) -> str:
         turn = self._turn()
@@ -61,27 +61,13 @@ class Bucket:
             raise DeadError
         return turn
 
-    def _put(self, key: str, body: bytes, asked: dict[str, Any]) -> None:
-        there = _etag(self.objects[key]) if key in self.objects else None
-        if ("IfMatch" in asked and asked["IfMatch"] != there) or ("IfNoneMatch" in asked and there):
-            raise _refusal("PreconditionFailed")
-        self.objects[key] = body
 
-
-def _refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code}}, "any")
-
-
-def _etag(body: bytes) -> str:
-    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
-
-
-def read(world: str) -> Reading:
+def read(world: str) -> CrawlResult:
     readings = crawl(MemoryStore(PARAMETERS | NEWS[world]), clock=lambda: START)
-    return Reading(readings, Traffic(), 0, "")
+    return CrawlResult(readings, CallCounts(), 0, {}, "")
 
 
-READINGS = {world: read(world) for world in NEWS}
+RESULTS = {world: read(world) for world in NEWS}
 
 
 class Races:
@@ -89,7 +75,7 @@ class Races:
 
     def __init__(self, seed: int, seconds: float) -> None:
         self._random, self._seconds = random.Random(seed), seconds  # noqa: S311 - reproducible choices, no secrets
-        self.objects: dict[str, bytes] = {}
+        self.objects: dict[str, StoredObject] = {}
         self._tick, self._last = itertools.count(), ""
         self.ended: dict[str, BaseException | None] = {}
 
@@ -97,8 +83,8 @@ class Races:
         return START + timedelta(seconds=int(next(self._tick) * self._seconds))
 
     def run(self, name: str, turn: Callable[[], str] = lambda: "") -> None:
-        bucket = SourceBucket(cast("Any", Bucket(self.objects, turn)), "my-source", "aws-data")
-        run(Request(), Circumstances(SETTINGS, bucket, name, 60, self.clock))
+        s3: Any = TurnTakingS3(self.objects, turn)
+        run(Job(name, SETTINGS, Request()), SourceBucket(s3, "my-source", "aws-data"), 60, self.clock)
 
     def race(self, names: Sequence[str], faults: int) -> None:
         """One thread for each run; only the one whose turn it is moves."""
@@ -145,7 +131,7 @@ class Races:
         return self._random.choice(waiting)
 
     def file(self, name: str) -> Any:
-        return contract.FILES[name].from_bytes(self.objects[f"aws-data/{name}"])
+        return contract.FILES[name].from_bytes(self.objects[f"aws-data/{name}"].body)
 
 
 def require_together(races: Races) -> None:
@@ -153,15 +139,15 @@ def require_together(races: Races) -> None:
     assert races.file(contract.SERVICE_REGIONS_FILE).metadata == data.metadata
     assert data.regions == regions
     assert services.timestamp == data.metadata.timestamp
-    assert tuple(one.code for one in services.services) == data.services.services
+    assert tuple(service.code for service in services.services) == data.services.services
     assert build_feed(races.file(contract.CHANGE_HISTORY_FILE)) == races.file(contract.CHANGE_FEED_FILE)
 
 
-def require_said_once(races: Races) -> None:
+def require_news_once(races: Races) -> None:
     log = races.file(contract.CHANGE_HISTORY_FILE).change_log
-    said = [one.service for entry in log for one in entry.changes.new_regional_services]
-    assert said == ["AmazonGameLiftStreams"]
-    assert not [one for entry in log for one in entry.changes.removed_regional_services]
+    news = [offer.service for entry in log for offer in entry.changes.new_regional_services]
+    assert news == ["AmazonGameLiftStreams"]
+    assert not [offer for entry in log for offer in entry.changes.removed_regional_services]
 
 
 @pytest.fixture(autouse=True)
@@ -169,11 +155,11 @@ def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a run reads is the end of its name; one schema stands for all, so that steps are few."""
     schema = dict([*contract.schemas().items()][:1])
     monkeypatch.setattr(run_module, "LONGEST_PAUSE", 0)
-    monkeypatch.setattr(run_module, "_read", lambda _request, given, *_: READINGS[given.run_id.rpartition(" ")[2]])
+    monkeypatch.setattr(run_module, "_gather", lambda job, _: RESULTS[job.id.rpartition(" ")[2]])
     monkeypatch.setattr(contract, "schemas", lambda: schema)
 
 
-# One starts from what the other has not seen; three; and two of one mind.
+# Two runs that read different things, three of them, and two that read the same.
 WORLDS = [("1 new", "2 old"), ("1 new", "2 old", "3 new"), ("1 new", "2 new")]
 
 
@@ -194,4 +180,4 @@ def test_whatever_overlaps_and_dies_files_belong_together_and_news_is_said_once(
             require_together(races)
         races.run("9 new")
         require_together(races)
-        require_said_once(races)
+        require_news_once(races)

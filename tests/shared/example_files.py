@@ -8,9 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fetcher.documents import Documents, build_documents
-from fetcher.history.feed import build_feed
-from fetcher.history.merge import merge
-from fetcher.history.steps import State
+from fetcher.history import build_feed, merge
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS, ROOT, read_catalogue
 
@@ -47,9 +45,8 @@ def example_files() -> dict[str, bytes]:
     """Every file of the contract, by name, after two runs between which there was a change of each kind."""
     then = {name: value for name, value in (PARAMETERS | GONE | OLD_NAME).items() if name not in NOT_YET}
     before, after = _read(then, 22), _read(PARAMETERS | THIRD_REGION, 23)
-    first, last = (State(documents.complete_data, documents.services) for documents in (before, after))
-    history = merge(None, None, first, datetime(2026, 11, 22, tzinfo=UTC).date())
-    history = merge(history, first, last, datetime(2026, 11, 23, tzinfo=UTC).date())
+    history = merge(None, None, before, datetime(2026, 11, 22, tzinfo=UTC).date())
+    history = merge(history, before, after, datetime(2026, 11, 23, tzinfo=UTC).date())
     feed = build_feed(history, home_page_url="https://your.site/", feed_url="https://your.site/data/change-feed.json")
     documents: dict[str, contract.Document] = {
         contract.REGIONS_FILE: after.regions,

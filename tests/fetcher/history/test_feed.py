@@ -6,9 +6,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from fetcher.history.feed import build_feed
-from fetcher.history.merge import merge
-from fetcher.history.steps import State
+from fetcher.documents import Documents
+from fetcher.history import build_feed, merge
 from shared.contract import ChangeHistory
 from tests.fetcher.states import state
 
@@ -73,9 +72,9 @@ JSON_FEED = {
 NOTHING, MORE, MOST = state({"us": ["a"]}), state({"us": ["a", "b"]}), state({"us": ["a", "b", "c"]})
 
 
-def after(*found: tuple[int, State]) -> ChangeHistory:
+def after(*days: tuple[int, Documents]) -> ChangeHistory:
     history, previous = merge(None, None, NOTHING, DAY), NOTHING
-    for day, now in found:
+    for day, now in days:
         history, previous = merge(history, previous, now, DAY + timedelta(days=day)), now
     return history
 

@@ -1,9 +1,8 @@
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetcher.history.steps import Item, Step, combine, compare, facts_of, region_item, service_item
+from fetcher.history.steps import Item, Step, combine, compare, facts_of, region_item, service_item, service_names
+from fetcher.source import PreviousState
 from tests.fetcher.states import state
 
 WORLD = state(
@@ -35,8 +34,8 @@ def test_a_region_that_was_announced_counts_without_services_too() -> None:
 
 
 def test_names_are_not_known_where_the_services_are_lost() -> None:
-    assert WORLD.service_names == {"always": "always", "s3": "s3"}
-    assert replace(WORLD, services=None).service_names == {}
+    assert service_names(WORLD) == {"always": "always", "s3": "s3"}
+    assert service_names(PreviousState(WORLD.complete_data, None)) == {}
 
 
 def test_a_step_tells_what_was_and_what_is() -> None:

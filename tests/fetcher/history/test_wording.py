@@ -9,7 +9,7 @@ def named(*codes: str) -> tuple[NamedCode, ...]:
 
 
 def offers(region: str, number: int) -> tuple[RegionalService, ...]:
-    return tuple(RegionalService(region=region, service=f"s{one:05}") for one in range(number))
+    return tuple(RegionalService(region=region, service=f"s{index:05}") for index in range(number))
 
 
 ALL = Changes(
@@ -55,15 +55,15 @@ def test_a_summary_that_would_be_too_long_names_no_codes() -> None:
 
 
 def test_a_summary_of_very_much_is_short() -> None:
-    many = tuple(NamedCode(code=f"c{number:06}", name="") for number in range(20_000))
+    many = tuple(NamedCode(code=f"c{number:06}", name="") for number in range(10_000))
     much = Changes(
         new_regions=many,
         removed_regions=many,
         new_services=many,
         removed_services=many,
-        new_regional_services=offers("us", 20_000),
-        removed_regional_services=offers("us", 20_000),
-        renamed=tuple(Renamed(kind="service", code=one.code, old="", new="") for one in many),
+        new_regional_services=offers("us", 10_000),
+        removed_regional_services=offers("us", 10_000),
+        renamed=tuple(Renamed(kind="service", code=new.code, old="", new="") for new in many),
         zone_changes=(ZoneChange(region="us", kind="local", added=("z",), removed=("y",)),),
     )
 

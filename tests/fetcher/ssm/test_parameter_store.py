@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 
 from cloud.stand_ins.ssm import ParameterServer, Quirks
-from fetcher.ssm import endpoint, parameter_store
+from fetcher.ssm import endpoint, open_parameter_store
 from fetcher.ssm.parameter_store import ParameterStore, ParameterStoreError
 from tests.fetcher.small_world import PARAMETERS, ROOT
 
@@ -21,14 +21,14 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def store_on(*servers: ParameterServer) -> Iterator[ParameterStore]:
-    with parameter_store.connect([("us-east-1", server.url) for server in servers], 10_000, seconds=60) as store:
+    with open_parameter_store([("us-east-1", server.url) for server in servers], 10_000, seconds=60) as store:
         yield store
 
 
 @contextmanager
 def serving(*quirks: Quirks) -> Iterator[Sequence[ParameterServer]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(ParameterServer(PARAMETERS | MANY, one)) for one in quirks]
+        yield [stack.enter_context(ParameterServer(PARAMETERS | MANY, behaviour)) for behaviour in quirks]
 
 
 def test_codes_are_the_last_segments_of_the_names_directly_below() -> None:
@@ -48,7 +48,7 @@ def test_every_page_is_read_and_every_call_counted() -> None:
         codes = store.codes_under(f"{ROOT}/services")
 
     assert len(set(codes)) == len(codes) == 140
-    assert store.traffic.calls == servers[0].traffic.calls == 14
+    assert store.counts.calls == servers[0].traffic.calls == 14
 
 
 def test_values_leave_out_names_that_do_not_exist() -> None:
@@ -70,8 +70,8 @@ def test_a_page_is_tried_again_and_not_the_listing() -> None:
         codes = store.codes_under(f"{ROOT}/services")
 
     assert len(codes) == 140
-    assert store.traffic.calls == 14 + store.traffic.errors
-    assert store.traffic.errors
+    assert store.counts.calls == 14 + store.counts.errors
+    assert store.counts.errors
 
 
 def test_work_is_spread_over_the_endpoints() -> None:
@@ -99,20 +99,20 @@ def test_an_endpoint_that_is_not_there_is_left_aside() -> None:
 
 def test_a_token_never_goes_to_another_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "STRIKES", 1)
-    with serving(Quirks(), Quirks()) as (one, other), store_on(one, other) as store:
-        ask, asked = one.answer, []
+    with serving(Quirks(), Quirks()) as (failing, other), store_on(failing, other) as store:
+        answer, tokens = failing.answer, []
 
         def fail_on_the_third_page(operation: str, request: dict[str, str], headers: object) -> object:
-            asked.append(request.get("NextToken"))
-            if len(asked) > 2:
+            tokens.append(request.get("NextToken"))
+            if len(tokens) > 2:
                 return 500, {}
-            return ask(operation, request, {})
+            return answer(operation, request, {})
 
-        monkeypatch.setattr(one, "answer", fail_on_the_third_page)
+        monkeypatch.setattr(failing, "answer", fail_on_the_third_page)
         codes = store.codes_under(f"{ROOT}/services")
 
     assert len(set(codes)) == len(codes) == 140
-    assert asked == [None, "10", "20"]
+    assert tokens == [None, "10", "20"]
     assert other.traffic.calls == 14
 
 
@@ -126,9 +126,9 @@ def test_when_no_endpoint_answers_the_error_has_the_path_and_each_reason() -> No
 def test_past_the_deadline_everything_ends_in_an_error() -> None:
     with (
         serving(Quirks()) as (server,),
-        parameter_store.connect([("us-east-1", server.url)], 10_000, seconds=0) as store,
+        open_parameter_store([("us-east-1", server.url)], 10_000, seconds=0) as store,
     ):
-        assert store.traffic.calls == 0
+        assert store.counts.calls == 0
         with pytest.raises(ParameterStoreError, match="DeadlineExceeded"):
             store.values([f"{ROOT}/services/s3/longName"])
 
@@ -147,7 +147,7 @@ def test_a_name_that_is_neither_given_nor_refused_is_an_error() -> None:
 def test_without_a_url_the_address_is_that_of_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(Quirks()) as (server,):
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", server.url)
-        with parameter_store.connect([("", "")], 10_000, seconds=60) as store:
+        with open_parameter_store([("", "")], 10_000, seconds=60) as store:
             assert store.codes_under(f"{ROOT}/local-zones/nobodys-az1") == ()
 
     assert server.traffic.calls == 1
@@ -157,5 +157,5 @@ def test_without_credentials_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
-    with pytest.raises(NoCredentialsError), parameter_store.connect([("us-east-1", "")], 1, seconds=1):
+    with pytest.raises(NoCredentialsError), open_parameter_store([("us-east-1", "")], 1, seconds=1):
         pass

@@ -7,13 +7,36 @@ https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-pub
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
 from fetcher.ssm.parameter_store import NAMES_PER_CALL, ParameterStoreError
-from fetcher.ssm.readings import REGION_ATTRIBUTES, SERVICE_ATTRIBUTES, ZONE_ROOTS, Listing, Readings
 
 ROOT = "/aws/service/global-infrastructure"
+REGION_ATTRIBUTES = ("longName", "partition", "domain", "geolocationCountry", "geolocationRegion")
+SERVICE_ATTRIBUTES = ("longName", "marketingHomeURL")
+ZONE_ROOTS = ("local-zones", "wavelength-zones")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The codes directly under a path, in any order, and when its last page was read."""
+
+    codes: tuple[str, ...]
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What this run or an earlier one has read, by path below SSM's root.
+
+    `listings` are by path, `values` by name (None if SSM has no such parameter), `errors` by what could not be read.
+    """
+
+    listings: Mapping[str, Listing] = field(default_factory=dict)
+    values: Mapping[str, str | None] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store(Protocol):
@@ -35,28 +58,28 @@ def _now() -> datetime:
 
 
 def crawl(store: Store, only: Collection[str] = (), clock: Callable[[], datetime] = _now) -> Readings:
-    """Read every list, and every attribute ten at a time; with `only`, of the regions just these.
+    """Read every list, and every attribute ten at a time; with `only`, just these of the regions.
 
-    Listings run side by side, their pages in turn. Attributes are asked for as soon as their codes are known, so that
-    they fill the time in which only the longest lists are left. What fails is named among the errors.
+    Listings run side by side, the pages of each in turn. Attributes are requested as soon as their codes are known, so
+    that they fill the time in which only the longest lists remain. What fails is among the errors by its name.
     """
     with ThreadPoolExecutor(store.connections) as pool:
-        reading = _Reading(store, pool, clock)
-        reading.list("regions", "services", *ZONE_ROOTS)
-        regions = [code for code in reading.codes("regions") if not only or code in only]
+        requests = _Requests(store, pool, clock)
+        requests.list("regions", "services", *ZONE_ROOTS)
+        regions = [code for code in requests.codes("regions") if not only or code in only]
         offers = [f"regions/{code}/services" for code in regions]
-        reading.list(*offers, *(f"regions/{code}/availability-zones" for code in regions))
-        reading.ask(f"regions/{code}/{attribute}" for code in regions for attribute in REGION_ATTRIBUTES)
-        reading.ask(f"{root}/{zone}/parent-region" for root in ZONE_ROOTS for zone in reading.codes(root))
-        services = reading.codes("services")
-        reading.ask(f"services/{code}/{attribute}" for code in services for attribute in SERVICE_ATTRIBUTES)
-        unlisted = sorted({code for offer in offers for code in reading.codes(offer)}.difference(services))
-        reading.ask(f"services/{code}/{attribute}" for code in unlisted for attribute in SERVICE_ATTRIBUTES)
-        return reading.result()
+        requests.list(*offers, *(f"regions/{code}/availability-zones" for code in regions))
+        requests.get(f"regions/{code}/{attribute}" for code in regions for attribute in REGION_ATTRIBUTES)
+        requests.get(f"{root}/{zone}/parent-region" for root in ZONE_ROOTS for zone in requests.codes(root))
+        services = requests.codes("services")
+        requests.get(f"services/{code}/{attribute}" for code in services for attribute in SERVICE_ATTRIBUTES)
+        unlisted = sorted({code for offer in offers for code in requests.codes(offer)}.difference(services))
+        requests.get(f"services/{code}/{attribute}" for code in unlisted for attribute in SERVICE_ATTRIBUTES)
+        return requests.readings()
 
 
-class _Reading:
-    """What has been asked for, each answer as a future. Names wait until there are ten."""
+class _Requests:
+    """The requests of a crawl, each answer as a future. Names wait until there are ten."""
 
     def __init__(self, store: Store, pool: Executor, clock: Callable[[], datetime]) -> None:
         self._store, self._pool, self._clock = store, pool, clock
@@ -76,18 +99,18 @@ class _Reading:
         listing = self._listings[path]
         return () if isinstance(listing.exception(), ParameterStoreError) else listing.result().codes
 
-    def ask(self, names: Iterable[str]) -> None:
+    def get(self, names: Iterable[str]) -> None:
         for name in names:
             self._names.append(name)
             if len(self._names) == NAMES_PER_CALL:
                 self._send()
 
     def _send(self) -> None:
-        batch, self._names = self._names, []
-        asked = [f"{ROOT}/{name}" for name in batch]
-        self._batches.append((batch, self._pool.submit(self._store.values, asked)))
+        names, self._names = self._names, []
+        answer = self._pool.submit(self._store.values, [f"{ROOT}/{name}" for name in names])
+        self._batches.append((names, answer))
 
-    def result(self) -> Readings:
+    def readings(self) -> Readings:
         if self._names:
             self._send()
         listings: dict[str, Listing] = {}
@@ -98,10 +121,10 @@ class _Reading:
                 listings[path] = listing.result()
             except ParameterStoreError as error:
                 errors[path] = str(error)
-        for names, batch in self._batches:
+        for names, answer in self._batches:
             try:
-                found = batch.result()
-                values |= {name: found.get(f"{ROOT}/{name}") for name in names}
+                existing = answer.result()
+                values |= {name: existing.get(f"{ROOT}/{name}") for name in names}
             except ParameterStoreError as error:
                 errors |= dict.fromkeys(names, str(error))
         return Readings(listings, values, errors)

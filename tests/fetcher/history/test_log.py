@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -7,35 +7,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fetcher.history.merge import merge
-from fetcher.history.steps import State
-from shared.contract import ChangeEntry, ChangeHistory, Changes
+from fetcher.documents import Documents
+from fetcher.history import merge
+from fetcher.source import PreviousState
+from shared.contract import ChangeEntry, ChangeHistory, Changes, NamedCode
 from tests.fetcher.states import state
 
 DAY = date(2026, 11, 23)
 WORLD = state({"us": ["s3", "ec2"], "eu": ["s3"]}, names={"s3": "Amazon S3"})
 
 
-def run(*days: tuple[int, State]) -> ChangeHistory:
-    """The history after one run for each pair of a day and what is found on it; the first makes the baseline."""
+def run(*days: tuple[int, Documents]) -> ChangeHistory:
+    """The history after one run for each pair of a day and its state; the first makes the baseline."""
     history, previous = None, None
-    for day, found in days:
-        history = merge(history, previous, found, DAY + timedelta(days=day))
-        previous = found
+    for day, current in days:
+        history = merge(history, previous, current, DAY + timedelta(days=day))
+        previous = current
     assert history is not None
     assert ChangeHistory.from_bytes(history.to_bytes()) == history
     return history
 
 
-def said(entry: ChangeEntry) -> dict[str, Any]:
+def changes_in(entry: ChangeEntry) -> dict[str, Any]:
     """The lists of an entry that are not empty, as the JSON has them."""
-    return {name: found for name, found in entry.changes.model_dump(mode="json", by_alias=True).items() if found}
+    return {name: values for name, values in entry.changes.model_dump(mode="json", by_alias=True).items() if values}
 
 
-def news(before: State, after: State) -> dict[str, Any]:
+def news(before: Documents, after: Documents) -> dict[str, Any]:
     """What a run says that finds `after` on the day after `before`."""
-    *found, _baseline = run((0, before), (1, after)).change_log
-    return said(found[0]) if found else {}
+    *news, _baseline = run((0, before), (1, after)).change_log
+    return changes_in(news[0]) if news else {}
 
 
 def test_the_first_run_writes_a_baseline_without_changes() -> None:
@@ -58,7 +59,7 @@ def test_a_first_run_beside_data_of_an_earlier_version_is_a_baseline_too() -> No
     assert merge(None, state({"us": ["s3"]}), WORLD, DAY) == merge(None, None, WORLD, DAY)
 
 
-NEWS: dict[str, tuple[State, State, dict[str, Any]]] = {
+NEWS: dict[str, tuple[Documents, Documents, dict[str, Any]]] = {
     "nothing": (WORLD, WORLD, {}),
     "a service in a region": (
         state({"us": ["s3"], "eu": []}, nowhere=["ec2"]),
@@ -171,9 +172,9 @@ def test_a_day_without_changes_has_no_entry_and_renews_the_date_and_totals() -> 
 
 
 def test_additions_since_inception_are_those_of_the_log() -> None:
-    one, two = state({"us": ["a"]}), state({"us": ["a", "b"], "eu": ["a"]})
+    small, large = state({"us": ["a"]}), state({"us": ["a", "b"], "eu": ["a"]})
 
-    history = run((0, one), (1, two), (2, one), (3, two))
+    history = run((0, small), (1, large), (2, small), (3, large))
 
     assert history.metadata.changes_since_inception.model_dump() == {
         "new_regions": 2,
@@ -182,7 +183,7 @@ def test_additions_since_inception_are_those_of_the_log() -> None:
     }
 
 
-SAME_DAY: dict[str, tuple[list[State], dict[str, Any]]] = {
+SAME_DAY: dict[str, tuple[list[Documents], dict[str, Any]]] = {
     "there and back is nothing": ([state({"us": ["a", "b"]}), state({"us": ["a"]})], {}),
     "away and back is nothing": ([state({"eu": ["x"]}), state({"us": ["a"]})], {}),
     "a name by way of another": (
@@ -218,12 +219,12 @@ SAME_DAY: dict[str, tuple[list[State], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("what", SAME_DAY)
 def test_the_runs_of_one_day_make_one_entry(what: str) -> None:
-    found, expected = SAME_DAY[what]
+    states, expected = SAME_DAY[what]
 
-    *entries, baseline = run((0, state({"us": ["a"]})), *((1, one) for one in found)).change_log
+    *entries, baseline = run((0, state({"us": ["a"]})), *((1, current) for current in states)).change_log
 
-    assert said(baseline) == {}
-    assert [said(entry) for entry in entries] == ([expected] if expected else [])
+    assert changes_in(baseline) == {}
+    assert [changes_in(entry) for entry in entries] == ([expected] if expected else [])
 
 
 def test_changes_on_the_first_day_join_the_baseline_and_leave_it_when_they_are_undone() -> None:
@@ -235,8 +236,8 @@ def test_changes_on_the_first_day_join_the_baseline_and_leave_it_when_they_are_u
     assert joined.summary == (
         "Baseline: 2 regions, 3 services, 4 pairs. After the first run: 1 new service-region pair."
     )
-    assert said(joined) == {"newRegionalServices": [{"region": "eu", "service": "ec2"}]}
-    assert (left.summary, said(left)) == ("Baseline: 2 regions, 3 services, 3 pairs.", {})
+    assert changes_in(joined) == {"newRegionalServices": [{"region": "eu", "service": "ec2"}]}
+    assert (left.summary, changes_in(left)) == ("Baseline: 2 regions, 3 services, 3 pairs.", {})
 
 
 def test_days_come_newest_first_and_earlier_entries_stay_as_they_are() -> None:
@@ -253,7 +254,7 @@ def test_when_the_clock_has_gone_back_the_newest_entry_takes_the_news() -> None:
 
     newest, _baseline = history.change_log
     assert newest.date == history.metadata.last_updated == DAY + timedelta(days=5)
-    assert [one.code for one in newest.changes.new_services] == ["b", "c"]
+    assert [new.code for new in newest.changes.new_services] == ["b", "c"]
 
 
 @pytest.mark.parametrize("later", [1, 2])
@@ -275,7 +276,7 @@ def test_what_came_with_a_run_that_died_and_is_gone_by_the_next_is_taken_back() 
     next_day = merge(ahead, before, before, DAY + timedelta(days=2))
 
     assert [entry.date for entry in same_day.change_log] == [DAY]
-    assert said(next_day.change_log[0]) == {
+    assert changes_in(next_day.change_log[0]) == {
         "removedServices": [{"code": "b", "name": "b"}],
         "removedRegionalServices": [{"region": "us", "service": "b"}],
     }
@@ -306,7 +307,7 @@ def test_a_carried_over_region_that_returns_with_a_new_service_brings_this_pair_
         (0, replace(stale)), (1, stale), (2, state({"us": ["a", "c"], "eu": ["a", "b", "c"]}))
     ).change_log
 
-    assert said(newest) == {"newRegionalServices": [{"region": "eu", "service": "c"}]}
+    assert changes_in(newest) == {"newRegionalServices": [{"region": "eu", "service": "c"}]}
 
 
 def test_a_carried_over_list_does_not_take_back_what_a_run_that_died_has_logged() -> None:
@@ -334,16 +335,16 @@ FULL = state({"us": ["a"], "eu": ["a"]}, zones={"eu": ["z"]})
 
 
 @pytest.mark.parametrize("before", [[(0, FULL)], [(0, EMPTIED), (1, FULL)]], ids=["in the baseline", "in the log"])
-def test_a_region_that_was_empty_for_a_while_is_not_new_a_second_time(before: list[tuple[int, State]]) -> None:
+def test_a_region_that_was_empty_for_a_while_is_not_new_a_second_time(before: list[tuple[int, Documents]]) -> None:
     back, *_ = run(*before, (2, EMPTIED), (3, EMPTIED), (4, FULL)).change_log
 
-    assert said(back) == {"newRegionalServices": [{"region": "eu", "service": "a"}]}
+    assert changes_in(back) == {"newRegionalServices": [{"region": "eu", "service": "a"}]}
 
 
 def test_a_region_that_was_announced_and_goes_while_it_is_empty_is_removed() -> None:
     gone, *_ = run((0, FULL), (1, EMPTIED), (2, state({"us": ["a"]}))).change_log
 
-    assert said(gone) == {
+    assert changes_in(gone) == {
         "removedRegions": [{"code": "eu", "name": "eu"}],
         "zoneChanges": [{"region": "eu", "kind": "availability", "added": [], "removed": ["z"]}],
     }
@@ -356,14 +357,14 @@ def test_a_region_that_was_removed_and_comes_back_is_announced_once_it_has_servi
     back = run((0, FULL), (1, away), (2, EMPTIED), (3, FULL))
 
     assert quiet.change_log[0].date == DAY + timedelta(days=1)
-    assert [one.code for one in back.change_log[0].changes.new_regions] == ["eu"]
+    assert [new.code for new in back.change_log[0].changes.new_regions] == ["eu"]
 
 
 def test_where_the_previous_state_is_lost_a_history_goes_on_without_inventing_news() -> None:
     history = run((0, state({"us": ["a"]})), (1, state({"us": ["a", "b"]})))
-    found = state({"us": ["a", "b", "unheard-of"]})
+    current = state({"us": ["a", "b", "unheard-of"]})
 
-    assert merge(history, None, found, DAY + timedelta(days=2)).change_log == history.change_log
+    assert merge(history, None, current, DAY + timedelta(days=2)).change_log == history.change_log
 
 
 def test_where_the_previous_state_is_lost_what_contradicts_the_log_is_news() -> None:
@@ -371,7 +372,7 @@ def test_where_the_previous_state_is_lost_what_contradicts_the_log_is_news() -> 
 
     newest, *_ = merge(history, None, state({"us": ["a"]}, nowhere=["b"]), DAY + timedelta(days=2)).change_log
 
-    assert said(newest) == {"removedRegionalServices": [{"region": "us", "service": "b"}]}
+    assert changes_in(newest) == {"removedRegionalServices": [{"region": "us", "service": "b"}]}
 
 
 def test_where_the_previous_names_are_lost_nothing_is_renamed_and_codes_stand_for_names() -> None:
@@ -379,16 +380,18 @@ def test_where_the_previous_names_are_lost_nothing_is_renamed_and_codes_stand_fo
     history = run((0, before))
     after = state({"us": ["a"]}, names={"a": "Amazon A"})
 
-    newest, _baseline = merge(history, replace(before, services=None), after, DAY + timedelta(days=1)).change_log
+    newest, _baseline = merge(
+        history, PreviousState(before.complete_data, None), after, DAY + timedelta(days=1)
+    ).change_log
 
-    assert said(newest) == {"removedServices": [{"code": "gone", "name": "gone"}]}
+    assert changes_in(newest) == {"removedServices": [{"code": "gone", "name": "gone"}]}
 
 
 def test_where_one_previous_name_is_lost_its_return_is_no_renaming() -> None:
     history = run((0, WORLD))
     services_of_another_run = state({"us": ["ec2"]}).services
 
-    history = merge(history, State(WORLD.complete_data, services_of_another_run), WORLD, DAY + timedelta(days=1))
+    history = merge(history, replace(WORLD, services=services_of_another_run), WORLD, DAY + timedelta(days=1))
 
     assert len(history.change_log) == 1
 
@@ -401,10 +404,10 @@ def test_a_history_that_knows_no_removals_is_gone_on_with() -> None:
         "changeLog": [{"date": "2026-11-22", "summary": "One service.", "changes":
         {"newServices": [{"code": "a", "name": "a"}], "newRegionalServices": [], "newRegions": []}}]}"""
     )
-    found = state({"us": ["a"]})
+    current = state({"us": ["a"]})
 
-    same = merge(older, found, found, DAY)
-    more = merge(older, found, state({"us": ["a", "b"]}), DAY)
+    same = merge(older, current, current, DAY)
+    more = merge(older, current, state({"us": ["a", "b"]}), DAY)
 
     assert same.change_log == older.change_log
     assert [entry.date for entry in more.change_log] == [DAY, date(2026, 11, 22)]
@@ -435,7 +438,11 @@ STATES = st.builds(
 RUNS = st.lists(st.tuples(st.integers(-1, 2), STATES, st.booleans(), st.integers(1, 2)), max_size=8)
 
 
-def replayed(history: ChangeHistory, first: State) -> tuple[set[str], set[tuple[str, str]], set[str]]:
+def _codes(changes: Iterable[NamedCode]) -> set[str]:
+    return {change.code for change in changes}
+
+
+def replayed(history: ChangeHistory, first: Documents) -> tuple[set[str], set[tuple[str, str]], set[str]]:
     """The services, pairs and announced regions that a reader arrives at who applies the log to the first state."""
     by_region = first.complete_data.services_by_region.by_region
     services = set(first.complete_data.services.services)
@@ -443,10 +450,10 @@ def replayed(history: ChangeHistory, first: State) -> tuple[set[str], set[tuple[
     regions = {region for region, _ in pairs}
     for entry in reversed(history.change_log):
         changes = entry.changes
-        removed = {(one.region, one.service) for one in changes.removed_regional_services}
-        added = {(one.region, one.service) for one in changes.new_regional_services}
-        gone, new = {one.code for one in changes.removed_services}, {one.code for one in changes.new_services}
-        left, came = {one.code for one in changes.removed_regions}, {one.code for one in changes.new_regions}
+        removed = {(offer.region, offer.service) for offer in changes.removed_regional_services}
+        added = {(offer.region, offer.service) for offer in changes.new_regional_services}
+        gone, new = _codes(changes.removed_services), _codes(changes.new_services)
+        left, came = _codes(changes.removed_regions), _codes(changes.new_regions)
         assert (removed - pairs, gone - services, left - regions) == (set(), set(), set())
         assert (added & pairs, new & services, came & regions) == (set(), set(), set())
         services, pairs, regions = services - gone | new, pairs - removed | added, regions - left | came
@@ -456,25 +463,25 @@ def replayed(history: ChangeHistory, first: State) -> tuple[set[str], set[tuple[
 @settings(max_examples=150, deadline=None)
 @given(first=STATES, runs=RUNS)
 def test_whoever_replays_the_log_arrives_at_what_is_there(
-    first: State, runs: Sequence[tuple[int, State, bool, int]]
+    first: Documents, runs: Sequence[tuple[int, Documents, bool, int]]
 ) -> None:
     """A run may die between log and data (so the next compares with older data), or write the log twice."""
     history, published, day = merge(None, None, first, DAY), first, 0
-    for passed, found, dies, times in runs:
+    for passed, current, dies, times in runs:
         day += passed
         for _ in range(times):
-            history = merge(history, published, found, DAY + timedelta(days=day))
-        published = published if dies else found
+            history = merge(history, published, current, DAY + timedelta(days=day))
+        published = published if dies else current
 
         log = history.change_log
-        data = found.complete_data
+        data = current.complete_data
         by_region = data.services_by_region.by_region
         services, pairs, regions = replayed(history, first)
         assert services == set(data.services.services)
         assert pairs == {(region, code) for region, entry in by_region.items() for code in entry.services}
         assert {region for region, _ in pairs} <= regions <= set(by_region)
         assert [entry.date for entry in log] == sorted({entry.date for entry in log}, reverse=True)
-        assert all(said(entry) for entry in log[:-1])
-        assert all(one.code in {r for r, _ in pairs} for one in log[0].changes.new_regions)
+        assert all(changes_in(entry) for entry in log[:-1])
+        assert all(new.code in {r for r, _ in pairs} for new in log[0].changes.new_regions)
         assert ChangeHistory.from_bytes(history.to_bytes()) == history
-        assert merge(history, found, found, DAY + timedelta(days=day + 1)).change_log == log
+        assert merge(history, current, current, DAY + timedelta(days=day + 1)).change_log == log

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 import pytest
 
 from cloud.stand_ins.ssm import catalogue
-from fetcher.catalogue import Catalogue, LastGood, Terms, assemble
-from fetcher.ssm.crawl import crawl
-from fetcher.ssm.readings import Listing
+from fetcher.catalogue import Catalogue, assemble
+from fetcher.last_good import LastGood
+from fetcher.ssm import Listing, crawl
 from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -70,7 +70,7 @@ def test_what_cannot_be_listed_is_named_and_touches_nothing_else(failing: str, l
     readings = crawl(MemoryStore(PARAMETERS, failing), clock=lambda: NOW)
 
     assert readings.errors == {failing: f"{ROOT}/{failing}: ThrottlingException"}
-    assert readings.listings == {path: one for path, one in whole.listings.items() if path not in lost}
+    assert readings.listings == {path: listing for path, listing in whole.listings.items() if path not in lost}
 
 
 def test_without_the_list_of_regions_no_region_is_read() -> None:
@@ -97,7 +97,7 @@ def test_of_a_part_only_the_roots_and_that_part_are_read() -> None:
         "regions/eusc-de-east-1/services",
         "regions/eusc-de-east-1/availability-zones",
     }
-    assert not [path for path in store.asked if "regions/us-east-1/" in path]
+    assert not [path for path in store.requested if "regions/us-east-1/" in path]
 
 
 FIELDS = {
@@ -133,21 +133,21 @@ def facts_of_raw_data() -> Iterator[Fact]:
                 yield kind, code, FIELDS[attribute], value
 
 
-def facts_of_catalogue(found: Catalogue) -> Iterator[Fact]:
-    for code, region in found.regions.items():
+def facts_of_catalogue(whole: Catalogue) -> Iterator[Fact]:
+    for code, region in whole.regions.items():
         yield "region", code
         yield from (("pair", code, service) for service in region.services)
         yield from ((kind, code, zone) for kind, field in ZONES.items() for zone in getattr(region, field))
-    yield from (("service", code) for code in found.services)
-    for kind, those in (("regions", found.regions), ("services", found.services)):
-        for code, one in those.items():
-            stated = {field: getattr(one, field, None) for field in FIELDS.values()}
-            yield from ((kind, code, field, value) for field, value in stated.items() if value is not None)
+    yield from (("service", code) for code in whole.services)
+    for kind, facts_by_code in (("regions", whole.regions), ("services", whole.services)):
+        for code, facts in facts_by_code.items():
+            values = {field: getattr(facts, field, None) for field in FIELDS.values()}
+            yield from ((kind, code, field, value) for field, value in values.items() if value is not None)
 
 
 def test_the_whole_catalogue_is_read_fact_by_fact() -> None:
-    found = assemble(crawl(MemoryStore(catalogue())), LastGood(), Terms(0))
+    whole = assemble(crawl(MemoryStore(catalogue())), LastGood(), max_stale_percent=0)
 
-    assert set(facts_of_catalogue(found)) == set(facts_of_raw_data())
-    assert sum(len(region.services) for region in found.regions.values()) == 9289
-    assert (len(found.regions), len(found.services), found.unplaced_zones) == (39, 405, ())
+    assert set(facts_of_catalogue(whole)) == set(facts_of_raw_data())
+    assert sum(len(region.services) for region in whole.regions.values()) == 9289
+    assert (len(whole.regions), len(whole.services), whole.unplaced_zones) == (39, 405, ())

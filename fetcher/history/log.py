@@ -1,21 +1,21 @@
 """The log of changes, what was published before and what is known now in, the log with today's changes out. Pure.
 
-The log is written before the data that it speaks of, so a run that dies in between leaves a log ahead of the data.
-The log's last word on an item therefore counts for more than the data of the run before: what the log says already
-is never said again, and what came with the lost run but is gone by the next is taken back. What a day's later run
-undid is in no entry, so the history remembers it apart.
+The log is written before the data that it describes, so a run that dies in between leaves a log ahead of the data.
+The log's latest name of an item therefore counts for more than the data of the run before: what the log says already
+is never repeated, and what came with the lost run but is gone by the next is taken back. What a later run of the same
+day undid is in no entry, so the history holds it apart.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 
 from fetcher.history.entries import to_changes, to_steps
-from fetcher.history.steps import Item, State, Steps, combine, compare, facts_of, region_item
+from fetcher.history.steps import Item, State, Steps, combine, compare, facts_of, region_item, service_names
 from fetcher.history.wording import summarize, summarize_baseline
 from shared import contract
 
 Log = Sequence[contract.ChangeEntry]  # newest first
-Said = Mapping[Item, str | None]  # the name of an item by the log, None if it is gone
+LoggedNames = Mapping[Item, str | None]  # by the latest change of each item; None if it is gone
 
 
 def merge(
@@ -23,15 +23,15 @@ def merge(
 ) -> contract.ChangeHistory:
     """The log with what is news in `current`; merging the same again, on that day or a later one, adds nothing.
 
-    Without a history it is a baseline: one entry, no changes. Where `previous` is lost, news is only what contradicts
-    the log. If the clock has gone back, the newest entry takes the news.
+    Without a history the result is a baseline: one entry, no changes. Without `previous` only what contradicts the log
+    is news. If the clock went back, the news joins the newest entry.
     """
     if history is None:
         return _history(_entries(today, today, {}, current), {}, current, created=today, last_updated=today)
     log, undone, created = history.change_log, to_steps(history.undone), history.metadata.created
     day = max([today, *(entry.date for entry in log[:1])])
     so_far = to_steps(log[0].changes) if log and log[0].date == day else {}
-    news = _news(_last_words(history), so_far, previous or current, current)
+    news = _news(_logged_names(history), so_far, previous or current, current)
     if news:
         steps = combine(so_far, news)
         earlier = [entry for entry in log if entry.date < day]
@@ -40,29 +40,29 @@ def merge(
     return _history(log, undone, current, created=created, last_updated=day)
 
 
-def _news(said: Said, so_far: Steps, previous: State, current: State) -> Steps:
-    """How the facts of now differ from what the log says and, where it is silent, from the previous facts."""
-    names = current.service_names
+def _news(logged: LoggedNames, so_far: Steps, previous: State, current: State) -> Steps:
+    """How the present facts differ from those of the log or, for items that are not in it, from the previous facts."""
+    names = service_names(current)
     stale = set(current.complete_data.metadata.stale_regions)  # nothing new was learned about these
     before: dict[Item, str | None] = {
-        **facts_of(previous.complete_data, {**names, **previous.service_names}, _announced(said)),
-        **{item: name for item, name in said.items() if item.region not in stale},
+        **facts_of(previous.complete_data, {**names, **service_names(previous)}, _announced(logged)),
+        **{item: name for item, name in logged.items() if item.region not in stale},
     }
     known = {item: name for item, name in before.items() if name is not None}
-    # A region announced today and empty by now is taken back: the entry shows a new region with services or not at all.
+    # A region that was announced today and is empty now is taken back: an entry shows a new region only with services.
     today = {item.region for item, step in so_far.items() if item.kind == "region" and step.before is None}
     announced = {item.region for item in known if item.kind == "region"} - (today - stale)
     return compare(known, facts_of(current.complete_data, names, announced))
 
 
-def _last_words(history: contract.ChangeHistory) -> Said:
-    words = [*(entry.changes for entry in reversed(history.change_log)), history.undone]
-    return {item: step.after for changes in words for item, step in to_steps(changes).items()}
+def _logged_names(history: contract.ChangeHistory) -> LoggedNames:
+    oldest_first = [*(entry.changes for entry in reversed(history.change_log)), history.undone]
+    return {item: step.after for changes in oldest_first for item, step in to_steps(changes).items()}
 
 
-def _announced(said: Said) -> set[str]:
-    """The regions that readers of the log know: it speaks of a region's services and zones only once they do."""
-    return {item.region for item in said if item.region and said.get(region_item(item.region), "") is not None}
+def _announced(logged: LoggedNames) -> set[str]:
+    """The regions that readers of the log know: it has a region's services and zones only from then on."""
+    return {item.region for item in logged if item.region and logged.get(region_item(item.region), "") is not None}
 
 
 def _entries(day: date, created: date, steps: Steps, current: State) -> Log:

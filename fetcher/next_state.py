@@ -1,0 +1,163 @@
+"""What a run has read and the files before it in, the next files out. Pure: no clock, no network, no bucket."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from fetcher.catalogue import Catalogue, assemble
+from fetcher.documents import Documents, build_documents
+from fetcher.history import build_feed, merge
+from fetcher.last_good import LastGood, last_good
+from fetcher.launches import Launch
+from fetcher.settings import Job, Request, RequestError
+from fetcher.source import PreviousFiles
+from fetcher.ssm import CallCounts, Readings
+from shared import contract
+from shared.text import utc_stamp
+
+OF_EVERY_RUN = frozenset(
+    {contract.REGIONS_FILE, contract.SERVICES_FILE, contract.SERVICE_REGIONS_FILE, contract.COMPLETE_DATA_FILE}
+)
+
+
+class ShrunkCatalogueError(Exception):
+    """More has vanished than is credible. Nothing is written, unless the event is `{"accept_shrink": true}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlResult:
+    """What a run has read: from SSM, in `seconds`, and from the feed of launches, by region.
+
+    `launch_error` says why the feed could not be read; empty if it could, or was not to be.
+    """
+
+    readings: Readings
+    counts: CallCounts
+    seconds: float
+    launches: Mapping[str, Launch]
+    launch_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextState:
+    """The files to write, by name, in the order of writing; and `metadata`, which each of their objects gets."""
+
+    catalogue: Catalogue
+    documents: Documents
+    files: Mapping[str, bytes]
+    metadata: Mapping[str, str]
+
+
+def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp: datetime) -> NextState:
+    """The next state, or an error if nothing may be written: it is incomplete, has shrunk or breaks an invariant.
+
+    Files of every run are always written (`fetcher.source` says why), others only if their bytes differ. Last comes a
+    snapshot of the complete data under a name of its own, with the time to the second.
+    """
+    request, settings, before = job.request, job.settings, previous.state
+    require_whole(request, previous)
+    catalogue = assemble(
+        _with_launches(result),
+        last_good(before.complete_data, before.services) if before else LastGood(),
+        only=request.regions,
+        max_stale_percent=settings.max_stale_percent,
+        accept_shrink=request.accept_shrink,
+    )
+    documents = build_documents(catalogue, job.id, timestamp)
+    if before and not request.accept_shrink:
+        require_no_shrink(before.complete_data, documents.complete_data, settings.max_shrink_percent)
+    changed = {
+        name: body
+        for name, body in _files(documents, previous).items()
+        if name in OF_EVERY_RUN or not previous.files[name].holds(body)
+    }
+    snapshot = (
+        f"{contract.HISTORY_FOLDER}/complete-data-{documents.complete_data.metadata.timestamp:%Y%m%dT%H%M%SZ}.json"
+    )
+    files = {**changed, snapshot: changed[contract.COMPLETE_DATA_FILE]}
+    return NextState(catalogue, documents, files, _metadata(documents, result))
+
+
+def require_whole(request: Request, previous: PreviousFiles) -> None:
+    """RequestError if only some regions are to be read and there is nothing that holds the others."""
+    if request.regions and previous.state is None:
+        msg = "there is no complete-data.json of which a part could be renewed: run with {} first"
+        raise RequestError(msg)
+
+
+def _with_launches(result: CrawlResult) -> Readings:
+    return replace(result.readings, values={**result.readings.values, **dict(_launch_values(result.launches))})
+
+
+def _launch_values(launches: Mapping[str, Launch]) -> Iterator[tuple[str, str]]:
+    """Only what is known: the feed may forget a region, but a launch once known stays."""
+    for code, launch in launches.items():
+        if launch.date:
+            yield f"regions/{code}/launchDate", launch.date
+        if launch.url:
+            yield f"regions/{code}/launchUrl", launch.url
+
+
+def require_no_shrink(previous: contract.CompleteData, current: contract.CompleteData, max_percent: float) -> None:
+    """ShrunkCatalogueError if a larger share of the previous regions, services or pairs of both has vanished."""
+    remaining = _codes_by_kind(current)
+    for kind, codes in _codes_by_kind(previous).items():
+        lost = sorted(codes - remaining[kind])
+        if len(lost) * 100 > len(codes) * max_percent:
+            msg = (
+                f"nothing is written: {len(lost)} of {len(codes)} {kind} have vanished, more than {max_percent:g} %, "
+                f"such as {', '.join(lost[:3])}; "
+                'if that is right, invoke the fetcher with {"accept_shrink": true}'
+            )
+            raise ShrunkCatalogueError(msg)
+
+
+def _codes_by_kind(data: contract.CompleteData) -> dict[str, set[str]]:
+    by_region = data.services_by_region.by_region
+    return {
+        "regions": set(by_region),
+        "services": set(data.services.services),
+        "pairs": {f"{service} in {code}" for code, entry in by_region.items() for service in entry.services},
+    }
+
+
+def _files(documents: Documents, previous: PreviousFiles) -> dict[str, bytes]:
+    """Every file in the order of writing.
+
+    First what changed: if the run dies after it, the next run finds the same changes, and `merge` does not repeat them;
+    in the other order they would be lost. Last the complete data: whoever sees it finds all other files.
+    """
+    return {
+        **_history_files(documents, previous),
+        **contract.schemas(),
+        contract.REGIONS_FILE: documents.regions.to_bytes(),
+        contract.SERVICES_FILE: documents.services.to_bytes(),
+        contract.SERVICE_REGIONS_FILE: documents.service_regions.to_bytes(),
+        contract.COMPLETE_DATA_FILE: documents.complete_data.to_bytes(),
+    }
+
+
+def _history_files(documents: Documents, previous: PreviousFiles) -> dict[str, bytes]:
+    """The history and its feed; neither if the previous history can't be read, so that it is not overwritten."""
+    if contract.CHANGE_HISTORY_FILE in previous.unreadable:
+        return {}
+    today = documents.complete_data.metadata.timestamp.date()
+    history = merge(previous.history, previous.state, documents, today)
+    return {
+        contract.CHANGE_HISTORY_FILE: history.to_bytes(),
+        contract.CHANGE_FEED_FILE: build_feed(history).to_bytes(),
+    }
+
+
+def _metadata(documents: Documents, result: CrawlResult) -> dict[str, str]:
+    """The origin of a file, as metadata of its object."""
+    metadata = documents.complete_data.metadata
+    return {
+        "generated-at": utc_stamp(metadata.timestamp, "seconds"),
+        "schema-version": metadata.version,
+        "run-id": metadata.run_id,
+        "ssm-calls": str(result.counts.calls),
+        "ssm-throttles": str(result.counts.throttles),
+        "ssm-seconds": f"{result.seconds:.1f}",
+        "stale-regions": str(len(metadata.stale_regions)),
+    }

@@ -1,0 +1,171 @@
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fetcher.launches import Launch
+from fetcher.next_state import CrawlResult, NextState, ShrunkCatalogueError, next_state, require_no_shrink
+from fetcher.settings import FetcherSettings, Job, Request, RequestError
+from fetcher.source import PreviousFiles, SourceBucket, read_previous_files
+from fetcher.ssm import CallCounts, crawl
+from shared import contract
+from tests.fetcher.memory_s3 import MemoryS3
+from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
+from tests.fetcher.states import state
+
+NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
+US, EU = "us-east-1", "eusc-de-east-1"
+MORE = PARAMETERS | {f"{ROOT}/regions/{EU}/services/AmazonGameLiftStreams": "x"}
+LAUNCH = Launch("Fri, 25 Aug 2006 00:00:00 GMT", "https://example.com/us")
+HISTORY = ["change-history.json", "change-feed.json"]
+OF_EVERY_RUN = ["regions.json", "services.json", "service-regions.json", "complete-data.json"]
+SETTINGS = FetcherSettings(SOURCE_BUCKET="my-source", MAX_STALE_PERCENT=50)
+
+
+def decide(
+    parameters: dict[str, str],
+    before: Mapping[str, bytes],
+    day: int = 0,
+    request: Request | None = None,
+    launches: Mapping[str, Launch] | None = None,
+) -> NextState:
+    """The state after a run on that day, on top of the files before it."""
+    now = NOW + timedelta(days=day)
+    readings = crawl(MemoryStore(parameters), clock=lambda: now)
+    result = CrawlResult(readings, CallCounts(70, 2, 1), 1.234, launches or {}, "")
+    return next_state(Job(f"day {day}", SETTINGS, request or Request()), result, stored(before), now)
+
+
+def stored(files: Mapping[str, bytes]) -> PreviousFiles:
+    s3: Any = MemoryS3("my-source")
+    bucket = SourceBucket(s3, "my-source", "aws-data")
+    for name, body in files.items():
+        bucket.write(name, body, {})
+    return read_previous_files(bucket)
+
+
+FIRST = decide(PARAMETERS, {})
+
+
+def test_what_changed_comes_first_and_the_complete_data_last_but_for_its_snapshot() -> None:
+    snapshot = "history/complete-data-20261123T020000Z.json"
+
+    assert list(FIRST.files) == [*HISTORY, *contract.schemas(), *OF_EVERY_RUN, snapshot]
+    assert FIRST.files[snapshot] == FIRST.files["complete-data.json"]
+
+
+def test_the_same_readings_and_files_give_the_same_state() -> None:
+    assert decide(MORE, FIRST.files, day=1) == decide(MORE, FIRST.files, day=1)
+
+
+def test_without_news_only_the_files_of_every_run_and_a_snapshot_are_written() -> None:
+    again = decide(PARAMETERS, FIRST.files)
+
+    assert list(again.files)[:-1] == OF_EVERY_RUN
+
+
+def test_a_schema_that_differs_is_written_again() -> None:
+    name = next(iter(contract.schemas()))
+
+    assert decide(PARAMETERS, {**FIRST.files, name: b"{}"}).files[name] == FIRST.files[name]
+
+
+def test_news_is_in_the_history_and_its_feed() -> None:
+    second = decide(MORE, FIRST.files, day=1)
+
+    history, feed = (json.loads(second.files[name]) for name in HISTORY)
+    assert [entry["date"] for entry in history["changeLog"]] == ["2026-11-24", "2026-11-23"]
+    assert len(feed["items"]) == 2
+
+
+@pytest.mark.parametrize("history", [b"{}", b"not JSON"])
+def test_a_history_that_cannot_be_read_is_written_neither_anew_nor_as_a_feed(history: bytes) -> None:
+    after = decide(MORE, {**FIRST.files, "change-history.json": history}, day=1)
+
+    assert not set(HISTORY) & set(after.files)
+
+
+def test_each_object_tells_its_run_and_what_the_run_took() -> None:
+    assert FIRST.metadata == {
+        "generated-at": "2026-11-23T02:00:00Z",
+        "schema-version": contract.SCHEMA_VERSION,
+        "run-id": "day 0",
+        "ssm-calls": "70",
+        "ssm-throttles": "2",
+        "ssm-seconds": "1.2",
+        "stale-regions": "0",
+    }
+
+
+@pytest.mark.parametrize("launch", [LAUNCH, replace(LAUNCH, url=None), replace(LAUNCH, date=None)])
+def test_what_is_known_of_a_launch_stays_when_the_feed_forgets_it(launch: Launch) -> None:
+    first = decide(PARAMETERS, {}, launches={US: launch})
+
+    second = decide(PARAMETERS, first.files, day=1)
+
+    eu, us = second.documents.regions.regions
+    assert (us.launch_date, us.blog_url) == (launch.date, launch.url)
+    assert (eu.launch_date, eu.blog_url) == (None, None)
+
+
+def test_a_part_of_nothing_is_refused() -> None:
+    with pytest.raises(
+        RequestError, match=r"no complete-data.json of which a part could be renewed: run with {} first"
+    ):
+        decide(PARAMETERS, {}, request=Request(regions=(EU,)))
+
+
+def test_what_shrank_is_refused_unless_the_request_accepts_it() -> None:
+    fewer = {name: value for name, value in PARAMETERS.items() if "AmazonGameLift" not in name}
+
+    with pytest.raises(ShrunkCatalogueError, match="1 of 4 services have vanished"):
+        decide(fewer, FIRST.files)
+
+    assert decide(fewer, FIRST.files, request=Request(accept_shrink=True)).documents.services.count == 3
+
+
+# The shrink guard by itself
+
+BEFORE = state({f"r{number}": ["a", "b"] for number in range(10)}, nowhere=["c", "d"]).complete_data
+
+
+def test_what_has_grown_or_stayed_is_believed() -> None:
+    grown = state({f"r{number}": ["a", "b", "e"] for number in range(11)}, nowhere=["c", "d"]).complete_data
+
+    require_no_shrink(BEFORE, BEFORE, 0)
+    require_no_shrink(BEFORE, grown, 0)
+
+
+@pytest.mark.parametrize(
+    ("offers", "nowhere", "words"),
+    [
+        (
+            {f"r{number}": ["a", "b"] for number in range(8)},
+            ["c", "d"],
+            "2 of 10 regions have vanished.*such as r8, r9;",
+        ),
+        ({f"r{number}": ["a", "b"] for number in range(10)}, [], "2 of 5 services .* such as c, d;"),
+        ({f"r{number}": ["a"] for number in range(10)}, ["b", "c", "d"], "10 of 20 pairs .* such as b in r0, b in r1"),
+    ],
+)
+def test_what_has_lost_more_than_its_share_is_not(offers: dict[str, list[str]], nowhere: list[str], words: str) -> None:
+    now = state(offers, nowhere=nowhere).complete_data
+
+    with pytest.raises(ShrunkCatalogueError, match=rf'{words}.*invoke the fetcher with {{"accept_shrink": true}}'):
+        require_no_shrink(BEFORE, now, 10)
+
+
+def test_a_loss_within_the_share_is_believed() -> None:
+    nine = state({f"r{number}": ["a", "b"] for number in range(9)}, nowhere=["c", "d"]).complete_data
+
+    require_no_shrink(BEFORE, nine, 10)
+
+
+def test_as_many_others_do_not_make_up_for_what_is_lost() -> None:
+    others = state({f"x{number}": ["a", "b"] for number in range(10)}, nowhere=["c", "d"]).complete_data
+
+    with pytest.raises(ShrunkCatalogueError, match="10 of 10 regions"):
+        require_no_shrink(BEFORE, others, 10)

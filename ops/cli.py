@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cloud.environment import isolate
-from ops.commands import costs, distribution, fetch, invalidate, logs, status, verify
+from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, status, sweep, verify
 from ops.terminal import FAILED, LOCAL, console, examples
 
 app = typer.Typer(
@@ -34,7 +33,8 @@ def demo(
 
     Exit code 0 if every check held, 1 otherwise.
     """
-    from ops.demo import run_demo  # noqa: PLC0415 - moto and SAM take a second to import; --help should not
+    from cloud.environment import isolate
+    from ops.demo import run_demo
 
     isolate()
     if output and output.exists() and not output.is_dir():
@@ -54,7 +54,8 @@ def cloud(
     seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds; by default at Ctrl-C.")] = None,
 ) -> None:
     """Keep the embedded cloud running, with the files fetched and published, for other commands to try."""
-    from cloud.embedded import EmbeddedCloud  # noqa: PLC0415 - as above
+    from cloud.embedded import EmbeddedCloud
+    from cloud.environment import isolate
 
     isolate()
     with EmbeddedCloud(in_process=in_process) as running:
@@ -74,5 +75,5 @@ def cloud(
             typer.echo("stopped", err=True)
 
 
-for commands in (status.app, verify.app, fetch.app, distribution.app, invalidate.app, logs.app, costs.app):
-    app.add_typer(commands)
+for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs):
+    app.add_typer(command.app)

@@ -1,9 +1,10 @@
-"""What brings the files there in, checks out: the stack, its functions, schedules, notification and queues. Pure."""
+"""The stack, its functions, schedules, notification, queues and alarms in, checks out. Pure."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from ops.checks.check import Check
+from ops.monitoring import AlarmState
 from ops.observation import Observed, QueueState, Unavailable
 from shared.contract import FILES
 
@@ -62,9 +63,9 @@ def _check_functions(observed: Observed) -> Iterator[Check]:
 
 def _check_events(observed: Observed) -> Iterator[Check]:
     for name, state in observed.schedules.items():
-        found = state.reason if isinstance(state, Unavailable) else state
+        shown = state.reason if isinstance(state, Unavailable) else state
         advice = "enable it in EventBridge Scheduler, or deploy with ScheduleState=ENABLED"
-        yield Check("Events", f"the schedule {name} is enabled", state == "ENABLED", found, advice)
+        yield Check("Events", f"the schedule {name} is enabled", state == "ENABLED", shown, advice)
     if observed.stack.distributes:
         wrong = _wrong_notification(observed)
         yield Check(
@@ -82,15 +83,15 @@ def _wrong_notification(observed: Observed) -> str:
     if isinstance(configurations, Unavailable):
         return configurations.reason
     function, prefix = stack.output("DistributorFunctionName"), f"{stack.output('SourceKeyPrefix')}/"
-    ours = [one for one in configurations if one["LambdaFunctionArn"].endswith(f":function:{function}")]
+    ours = [rule for rule in configurations if rule["LambdaFunctionArn"].endswith(f":function:{function}")]
     if not ours:
         return f"no notification names {function}"
-    if not any(_hears_all(one, prefix) for one in ours):
+    if not any(_covers_all(rule, prefix) for rule in ours):
         return f"no notification is for s3:ObjectCreated:* of all files below {prefix}"
     return ""
 
 
-def _hears_all(notification: dict[str, Any], prefix: str) -> bool:
+def _covers_all(notification: dict[str, Any], prefix: str) -> bool:
     rules = notification.get("Filter", {}).get("Key", {}).get("FilterRules", [])
     wanted = {rule["Name"].lower(): rule["Value"] for rule in rules}
     return (
@@ -117,3 +118,14 @@ def check_failures(name: str, queue: QueueState | Unavailable) -> Check:
         else f"aws sqs receive-message --queue-url {queue.url} shows them; once mended, aws sqs purge-queue drops them"
     )
     return Check("Queues", f"{name} is empty", not held, f"{held} message(s)", advice)
+
+
+def check_alarms(alarms: list[AlarmState] | Unavailable) -> Iterator[Check]:
+    """A check for each alarm. One with too little data holds."""
+    if isinstance(alarms, Unavailable):
+        advice = "ask for the right cloudwatch:DescribeAlarms"
+        yield Check("Alarms", "the alarms can be read", holds=False, found=alarms.reason, advice=advice)
+        return
+    for alarm in alarms:
+        advice = alarm.description or "feed logs has the queries that show why"
+        yield Check("Alarms", f"{alarm.name} is quiet", alarm.state != "ALARM", alarm.reason, advice)

@@ -1,6 +1,5 @@
 """`feed costs`: what a month of readers costs, by the design's own figures and by today's prices."""
 
-import gzip
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -34,7 +33,6 @@ from ops.terminal import (
     opened,
     print_json,
 )
-from shared.contract import COMPLETE_DATA_FILE, FILES
 
 app = typer.Typer()
 
@@ -51,9 +49,6 @@ class Unit(StrEnum):
 
     DECIMAL = "decimal"
     BINARY = "binary"
-
-
-GIGABYTES = {Unit.DECIMAL: Gigabyte.DECIMAL, Unit.BINARY: Gigabyte.BINARY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +113,9 @@ def costs(  # noqa: PLR0913 - one argument an option
     region: Region = None,
 ) -> None:
     """Show what a month of readers costs: S3 direct against CloudFront. Needs no network, unless --measure is given."""
-    visit = _given(file_bytes, compressed_percent)
+    from shared.contract import FILES
+
+    visit = _assumed(file_bytes, compressed_percent)
     if measure:
         with opened(stack_name, profile, region) as stack:
             visit = _measured(stack)
@@ -134,23 +131,23 @@ def costs(  # noqa: PLR0913 - one argument an option
         bytes_per_visit=1000 * Decimal(str(visit_kb)),
         requests_per_visit=requests_per_visit or 1,
         invalidated_paths=0,
-        gigabyte=GIGABYTES[gb or Unit.DECIMAL],
+        gigabyte=Gigabyte[(gb or Unit.DECIMAL).name],
     )
     of_today = replace(
         traffic,
         bytes_per_visit=Decimal(sum(visit.sizes)),
         requests_per_visit=requests_per_visit or len(visit.sizes),
-        gigabyte=GIGABYTES[gb or Unit.BINARY],
+        gigabyte=Gigabyte[(gb or Unit.BINARY).name],
     )
     scenarios = [
         _by_design(of_design, visitors or VISITORS),
         _by_today(of_today, visitors or VISITORS, visit, free=free_tier),
     ]
-    bills = [_upkeep(traffic, alarm_metrics, free=free) for free in (True, False)]
+    bills = [_upkeep(traffic, len(FILES), alarm_metrics, free=free) for free in (True, False)]
     if as_json:
         print_json(
             {
-                "scenarios": [_data(one) for one in scenarios],
+                "scenarios": [_data(scenario) for scenario in scenarios],
                 "upkeep": {"withFreeAmounts": _bill_data(bills[0]), "withoutFreeAmounts": _bill_data(bills[1])},
             }
         )
@@ -160,21 +157,25 @@ def costs(  # noqa: PLR0913 - one argument an option
     _print_upkeep(*bills)
 
 
-def _given(file_bytes: list[int] | None, percent: float) -> Visit:
+def _assumed(file_bytes: list[int] | None, percent: float) -> Visit:
     recorded = not file_bytes and percent == RECORDED_PERCENT
     origin = "recorded from feed demo: moto 5.2.5's catalogue, gzip -6" if recorded else "as given"
     return Visit(tuple(file_bytes or [RECORDED_BYTES]), Decimal(str(percent)), origin)
 
 
 def _measured(stack: DeployedStack) -> Visit:
+    import gzip
+
+    from shared.contract import COMPLETE_DATA_FILE
+
     body = stack.source(COMPLETE_DATA_FILE)
     percent = Decimal(100 * len(gzip.compress(body, 6))) / max(len(body), 1)
     return Visit((len(body),), percent, f"measured on {COMPLETE_DATA_FILE} of the stack {stack.name}, gzip -6")
 
 
-def _upkeep(traffic: Traffic, alarm_metrics: int, *, free: bool) -> Bill:
+def _upkeep(traffic: Traffic, files: int, alarm_metrics: int, *, free: bool) -> Bill:
     paths = traffic.invalidated_paths
-    return upkeep(Day(len(FILES)), days=traffic.days, alarm_metrics=alarm_metrics, invalidated_paths=paths, free=free)
+    return upkeep(Day(files), days=traffic.days, alarm_metrics=alarm_metrics, invalidated_paths=paths, free=free)
 
 
 def _by_design(traffic: Traffic, visitors: list[int]) -> Scenario:

@@ -2,15 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ops import verification
-from ops.checks.check import Check
 from ops.terminal import (
     DEFAULT_MAX_AGE_HOURS,
     DEFAULT_STACK,
@@ -28,12 +26,16 @@ from ops.terminal import (
     refuse,
 )
 
+if TYPE_CHECKING:
+    from ops.checks.check import Check
+
 app = typer.Typer()
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @app.command(
+    name="verify",
     rich_help_panel=LOOK,
     epilog=examples(
         "feed verify",
@@ -41,7 +43,7 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
         "feed verify --max-age-hours 2 --json",
     ),
 )
-def verify(  # noqa: PLR0913 - one argument an option
+def verify_deployment(  # noqa: PLR0913 - one argument an option
     *,
     url: Annotated[
         list[str] | None,
@@ -54,9 +56,11 @@ def verify(  # noqa: PLR0913 - one argument an option
     region: Region = None,
 ) -> None:
     """Check a deployment from its stack to its readers; changes nothing. Exit code 0 only if every check holds."""
-    bases = [_base(one) for one in url or []]
+    from ops.verification import verify
+
+    bases = [_base(base) for base in url or []]
     with opened(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
-        checks = list(verification.verify(stack, bases, datetime.now(UTC), timedelta(hours=max_age_hours)))
+        checks = list(verify(stack, bases, datetime.now(UTC), timedelta(hours=max_age_hours)))
     if as_json:
         print_json([_data(check) for check in checks])
     else:
@@ -73,7 +77,7 @@ def _base(url: str) -> str:
     return url.rstrip("/") + "/"
 
 
-def _print(checks: list[Check], *, distributes: bool) -> None:
+def _print(checks: list["Check"], *, distributes: bool) -> None:
     terminal = console()
     for group, members in groupby(checks, key=lambda check: check.group):
         terminal.print(f"[bold]{escape(group)}[/]")
@@ -89,7 +93,7 @@ def _print(checks: list[Check], *, distributes: bool) -> None:
     terminal.print(f"{verdict}[/]: {holding} of {len(checks)}.")
 
 
-def _data(check: Check) -> dict[str, object]:
+def _data(check: "Check") -> dict[str, object]:
     return {
         "group": check.group,
         "name": check.name,

@@ -1,4 +1,7 @@
-"""What `feed` says of itself, and what a shell can complete of it."""
+"""What `feed` says of itself, what a shell can complete of it, and what it imports for that."""
+
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -8,6 +11,17 @@ from ops.cli import app
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 REPORTS = {"costs", "failures", "fetch", "invalidate", "logs", "redistribute", "redrive", "status", "sweep", "verify"}
+
+CLOUD = {"cloud", "moto", "samtranslator"}
+AWS = {"boto3", "botocore", "urllib3"}
+HEAVY = CLOUD | AWS | {"distributor", "requests", "shared"}  # typer itself reads options with pydantic
+PRINT_IMPORTED = """
+import sys
+from ops.cli import app
+
+app(sys.argv[1:], standalone_mode=False)
+print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
 
 
 def test_every_command_is_listed() -> None:
@@ -37,3 +51,35 @@ def test_a_shell_completes_commands_options_and_values(words: str, position: int
     finished = CliRunner().invoke(app, [], prog_name="feed", env=environment)
 
     assert finished.output.split() == [completed]
+
+
+def imported(*arguments: str) -> set[str]:
+    """The packages that a process has imported when the command ends."""
+    command = [sys.executable, "-c", PRINT_IMPORTED, *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    packages = set(finished.stderr.splitlines()[-1].split())
+    assert {"ops", "typer"} <= packages
+    return packages
+
+
+def test_the_list_of_commands_needs_nothing_of_what_they_import() -> None:
+    assert imported("--help") & {*HEAVY, "pydantic"} == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "without"),
+    [
+        (["demo", "--help"], HEAVY),
+        (["status", "--help"], HEAVY),
+        (["costs"], CLOUD | AWS | {"distributor", "requests"}),
+        (["status"], CLOUD | {"requests"}),
+        (["logs"], CLOUD | {"distributor", "requests", "shared"}),
+    ],
+)
+def test_a_command_imports_no_more_than_it_needs(
+    arguments: list[str], without: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    assert imported(*arguments) & without == set()

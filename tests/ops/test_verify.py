@@ -10,11 +10,10 @@ import pytest
 
 from cloud.embedded import EmbeddedCloud
 from ops.checks.check import Check
-from ops.checks.edge import check_edge
+from ops.checks.edge import EdgeResponse, check_edge
 from ops.checks.machinery import check_machinery
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
-from ops.edge import EdgeAnswer
 from ops.observation import FunctionState, Observed, StoredObject, Unavailable, observe
 from ops.stack import DeployedStack, find_stack
 from ops.verification import check_readers, verify
@@ -496,7 +495,7 @@ def test_an_edge_may_be_behind_for_as_long_as_max_age(observed: Observed) -> Non
     assert isinstance(website, StoredObject)
     headers = {"content-type": "application/json", "cache-control": "public, max-age=300"}
     headers["access-control-allow-origin"] = "*"
-    behind = EdgeAnswer("https://your.site/data/regions.json", 200, headers, b"[]", "gzip")
+    behind = EdgeResponse("https://your.site/data/regions.json", 200, headers, b"[]", "gzip")
 
     def at_second(second: int) -> dict[str, Check]:
         now = website.last_modified + timedelta(seconds=second)

@@ -24,6 +24,9 @@ def demo(
     output: Annotated[
         Path | None, typer.Option(help="Also write the published files (website/) and report.json to this folder.")
     ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Also draw the headings and checks to this file, as an SVG.")
+    ] = None,
     *,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Run the functions in this process instead of AWS's emulator.")
@@ -33,13 +36,13 @@ def demo(
 
     Exit code 0 if every check held, 1 otherwise.
     """
+    if output and output.exists() and not output.is_dir():
+        sys.exit(f"feed: {output} is not a folder")
     from cloud.environment import isolate
     from ops.demo import run_demo
 
     isolate()
-    if output and output.exists() and not output.is_dir():
-        sys.exit(f"feed: {output} is not a folder")
-    sys.exit(0 if run_demo(console(), output, in_process=in_process) else FAILED)
+    sys.exit(0 if run_demo(console(), output, picture, in_process=in_process) else FAILED)
 
 
 @app.command(

@@ -13,6 +13,7 @@ from ops.stack import DeployedStack, InvocationError
 WELL = {"copied", "skipped", "gone"}
 LISTING_SECONDS = 60  # how long a message that is only shown stays hidden from others
 REDRIVE_SECONDS = 900
+WAIT_SECONDS = 1  # any wait makes SQS look on all its servers, so that no message is missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS
         QueueUrl=url,
         MaxNumberOfMessages=10,
         VisibilityTimeout=hidden_seconds,
-        WaitTimeSeconds=1,
+        WaitTimeSeconds=WAIT_SECONDS,
         MessageSystemAttributeNames=["SentTimestamp"],
     ).get("Messages", []):
         failures |= {message["MessageId"]: _failure(stack, message) for message in messages}

@@ -131,7 +131,8 @@ def refuse_ssm(here: Watched) -> None:
 
 def lose_a_region(here: Watched) -> None:
     here.cloud.parameters.quirks = Quirks(failing=("regions/eusc-de-east-1/services",))
-    here.run("FetchSchedule")
+    with patch("fetcher.ssm.endpoint.LONGEST_PAUSE", 0):
+        here.run("FetchSchedule")
 
 
 def reject_a_file(here: Watched) -> None:

@@ -14,7 +14,7 @@ GOOD_HEADERS = {
 }
 
 
-class Edge:
+class EdgeServer:
     """Serves files below /data/. A header set to None is left out; `compresses` names the encodings it knows."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:

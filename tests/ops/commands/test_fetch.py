@@ -16,18 +16,11 @@ import pytest
 
 from cloud.embedded import EmbeddedCloud
 from shared.contract import FILES
+from tests.ops.commands.conftest import STACK, Deploy
 
 REWRITTEN = {"regions.json", "services.json", "service-regions.json", "complete-data.json"}  # by every run
 
-STACK = "aws-services-feed"
 Feed = Callable[..., CompletedProcess[str]]
-
-
-@pytest.fixture
-def cloud(operated: EmbeddedCloud) -> Iterator[EmbeddedCloud]:
-    """The cloud; what a test has set going is over before the next begins."""
-    yield operated
-    operated.settle()
 
 
 @pytest.fixture
@@ -98,11 +91,9 @@ def test_only_what_is_to_be_published_is_waited_for(cloud: EmbeddedCloud, feed: 
     assert "nothing to wait for" in finished.stdout
 
 
-def test_a_stack_without_a_website_has_nothing_to_wait_for(cloud: EmbeddedCloud, feed: Feed) -> None:
+def test_a_stack_without_a_website_has_nothing_to_wait_for(cloud: EmbeddedCloud, deploy: Deploy, feed: Feed) -> None:
     wanted = ("SourceBucketName", "SourceKeyPrefix", "FetcherFunctionName")
-    outputs = {name: {"Value": cloud.stack.outputs[name]} for name in wanted}
-    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
-    cloud.client("cloudformation").create_stack(StackName="fetch-only", TemplateBody=json.dumps(template))
+    deploy("fetch-only", {name: cloud.stack.outputs[name] for name in wanted})
 
     finished = feed("fetch", "--stack-name", "fetch-only")
 

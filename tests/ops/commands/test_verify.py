@@ -18,26 +18,15 @@ from ops.observation import FunctionState, Observed, StoredObject, Unavailable, 
 from ops.stack import DeployedStack, find_stack
 from ops.verification import check_readers, verify
 from shared.contract import FILES
-from tests.ops.conftest import Feed
-from tests.ops.edge import Edge
+from tests.ops.commands.conftest import STACK, Deploy, Feed, upload
+from tests.ops.commands.edge_server import EdgeServer
 
-STACK = "aws-services-feed"
 FRESH = timedelta(hours=26)
 
 
 @pytest.fixture(scope="module")
-def originals(operated: EmbeddedCloud) -> dict[str, bytes]:
-    return {name: read(operated, operated.source_bucket(), f"aws-data/{name}") for name in FILES}
-
-
-@pytest.fixture
-def cloud(operated: EmbeddedCloud, originals: dict[str, bytes], feed: Feed) -> Iterator[EmbeddedCloud]:
-    """The cloud; what a test did to its files and queues is undone."""
-    yield operated
-    for name, body in originals.items():
-        upload(operated, name, body)
-    for queue in ("FetchFailures", "DistributionFailures"):
-        drain(operated, queue)
+def originals(started: EmbeddedCloud) -> dict[str, bytes]:
+    return {name: read(started, started.source_bucket(), f"aws-data/{name}") for name in FILES}
 
 
 Red = Callable[[], dict[str, str]]
@@ -48,23 +37,11 @@ def read(cloud: EmbeddedCloud, bucket: str, key: str) -> bytes:
     return body
 
 
-def upload(cloud: EmbeddedCloud, name: str, body: bytes) -> None:
-    cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key=f"aws-data/{name}", Body=body)
-    cloud.settle()
-
-
-def drain(cloud: EmbeddedCloud, queue: str) -> None:
-    sqs, url = cloud.client("sqs"), cloud.queue_url(queue)
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-        for message in messages:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-
-
 @pytest.fixture(scope="module")
-def observed(operated: EmbeddedCloud) -> Observed:
+def observed(started: EmbeddedCloud) -> Observed:
     """The stack in order, looked at once: to make boto3's clients takes longer than all their calls."""
     with pytest.MonkeyPatch.context() as patched:
-        for name, value in operated.environment().items():
+        for name, value in started.environment().items():
             patched.setenv(name, value)
         return observe(find_stack(STACK, None, None))
 
@@ -364,11 +341,11 @@ def test_a_source_without_its_main_file_cannot_be_judged_fresh_but_the_rest_is_c
     assert found == {"complete-data.json is there": "NoSuchKey"}
 
 
-def test_a_stack_that_only_fetches_is_verified_without_a_website(cloud: EmbeddedCloud, feed: Feed) -> None:
+def test_a_stack_that_only_fetches_is_verified_without_a_website(
+    cloud: EmbeddedCloud, deploy: Deploy, feed: Feed
+) -> None:
     wanted = ("SourceBucketName", "SourceKeyPrefix", "FetcherFunctionName", "FetchFailuresUrl")
-    outputs = {name: {"Value": cloud.stack.outputs[name]} for name in wanted}
-    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
-    cloud.client("cloudformation").create_stack(StackName="fetch-only", TemplateBody=json.dumps(template))
+    deploy("fetch-only", {name: cloud.stack.outputs[name] for name in wanted})
 
     finished = feed("verify", "--stack-name", "fetch-only")
 
@@ -377,10 +354,11 @@ def test_a_stack_that_only_fetches_is_verified_without_a_website(cloud: Embedded
     assert "sweep" not in finished.stdout
 
 
-def test_an_older_deployment_is_asked_to_be_brought_up_to_date(cloud: EmbeddedCloud, feed: Feed) -> None:
-    outputs = {name: {"Value": value} for name, value in cloud.stack.outputs.items() if name != "WebsiteBucketName"}
-    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
-    cloud.client("cloudformation").create_stack(StackName="older", TemplateBody=json.dumps(template))
+def test_an_older_deployment_is_asked_to_be_brought_up_to_date(
+    cloud: EmbeddedCloud, deploy: Deploy, feed: Feed
+) -> None:
+    outputs = cloud.stack.outputs
+    deploy("older", {name: value for name, value in outputs.items() if name != "WebsiteBucketName"})
 
     finished = feed("verify", "--stack-name", "older")
 
@@ -392,13 +370,13 @@ def test_an_older_deployment_is_asked_to_be_brought_up_to_date(cloud: EmbeddedCl
 
 
 @pytest.fixture
-def edge(originals: dict[str, bytes]) -> Iterator[Edge]:
-    with Edge(originals) as running:
+def edge(originals: dict[str, bytes]) -> Iterator[EdgeServer]:
+    with EdgeServer(originals) as running:
         yield running
 
 
 @pytest.fixture
-def seen(observed: Observed, edge: Edge) -> Red:
+def seen(observed: Observed, edge: EdgeServer) -> Red:
     """The checks of the edge that do not hold now, and what to do about each."""
     return lambda: {
         check.name: check.advice
@@ -407,7 +385,7 @@ def seen(observed: Observed, edge: Edge) -> Red:
     }
 
 
-def test_readers_get_what_is_on_the_website(cloud: EmbeddedCloud, feed: Feed, edge: Edge) -> None:
+def test_readers_get_what_is_on_the_website(cloud: EmbeddedCloud, feed: Feed, edge: EdgeServer) -> None:
     finished = feed("verify", "--url", edge.url)
 
     assert finished.exit_code == 0, finished.output
@@ -430,7 +408,7 @@ def test_readers_get_what_is_on_the_website(cloud: EmbeddedCloud, feed: Feed, ed
     ],
 )
 def test_each_header_that_readers_need_is_red_when_it_is_wrong(  # noqa: PLR0913, PLR0917 - a row of the table
-    edge: Edge, seen: Red, header: str, value: str | None, sentence: str, advice: str
+    edge: EdgeServer, seen: Red, header: str, value: str | None, sentence: str, advice: str
 ) -> None:
     edge.headers[header] = value
 
@@ -441,7 +419,9 @@ def test_each_header_that_readers_need_is_red_when_it_is_wrong(  # noqa: PLR0913
 
 
 @pytest.mark.parametrize("header", [{"Age": None}, {"Access-Control-Allow-Origin": "https://reader.example"}])
-def test_a_miss_has_no_age_and_one_origin_may_be_named(edge: Edge, seen: Red, header: dict[str, str | None]) -> None:
+def test_a_miss_has_no_age_and_one_origin_may_be_named(
+    edge: EdgeServer, seen: Red, header: dict[str, str | None]
+) -> None:
     edge.headers |= header
 
     assert seen() == {}
@@ -449,7 +429,7 @@ def test_a_miss_has_no_age_and_one_origin_may_be_named(edge: Edge, seen: Red, he
 
 @pytest.mark.parametrize(("known", "holds"), [({"gzip"}, True), ({"br"}, True), (set(), False)])
 def test_either_compression_will_do_for_what_is_large_enough(
-    edge: Edge, seen: Red, known: set[str], *, holds: bool
+    edge: EdgeServer, seen: Red, known: set[str], *, holds: bool
 ) -> None:
     edge.compresses = known
 
@@ -459,7 +439,7 @@ def test_either_compression_will_do_for_what_is_large_enough(
     assert all("automatic compression" in advice for advice in found.values())
 
 
-def test_a_page_instead_of_a_file_is_red_though_it_comes_with_200(edge: Edge, seen: Red) -> None:
+def test_a_page_instead_of_a_file_is_red_though_it_comes_with_200(edge: EdgeServer, seen: Red) -> None:
     edge.files["regions.json"] = b"<!doctype html><title>Oops</title>"
 
     found = seen()
@@ -472,7 +452,7 @@ def test_a_page_instead_of_a_file_is_red_though_it_comes_with_200(edge: Edge, se
     ("status", "location", "advice"),
     [(403, None, "bucket's policy"), (301, "https://www.your.site/data/regions.json", "what it leads to")],
 )
-def test_anything_but_200_is_red(edge: Edge, seen: Red, status: int, location: str | None, advice: str) -> None:
+def test_anything_but_200_is_red(edge: EdgeServer, seen: Red, status: int, location: str | None, advice: str) -> None:
     edge.status, edge.headers["Location"] = status, location
 
     found = seen()
@@ -482,7 +462,7 @@ def test_anything_but_200_is_red(edge: Edge, seen: Red, status: int, location: s
 
 
 def test_no_answer_is_red(observed: Observed) -> None:
-    with Edge({}) as stopped:
+    with EdgeServer({}) as stopped:
         pass
 
     found = failing(check_readers(observed, f"{stopped.url}/", datetime.now(UTC)))

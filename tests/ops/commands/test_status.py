@@ -1,7 +1,6 @@
 """`feed status` against the embedded cloud: one screen, and what to do when something on it is not well."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,27 +9,9 @@ import pytest
 from cloud.embedded import EmbeddedCloud
 from ops.commands.status import age_words
 from shared.contract import FILES, schemas
-from tests.ops.conftest import Feed
+from tests.ops.commands.conftest import STACK, Feed
 
-STACK = "aws-services-feed"
 PUBLISHED = len(FILES) + len(schemas())
-
-
-@pytest.fixture
-def cloud(operated: EmbeddedCloud, feed: Feed) -> Iterator[EmbeddedCloud]:
-    """The cloud without alarms; what a test took from the website is published again."""
-    delete_alarms(operated)
-    yield operated
-    delete_alarms(operated)
-    operated.fire("SweepSchedule")
-    operated.settle()
-
-
-def delete_alarms(cloud: EmbeddedCloud) -> None:
-    cloudwatch = cloud.client("cloudwatch")
-    names = [one["AlarmName"] for one in cloudwatch.describe_alarms()["MetricAlarms"]]
-    if names:
-        cloudwatch.delete_alarms(AlarmNames=names)
 
 
 def shown(feed: Feed, *arguments: str) -> Any:

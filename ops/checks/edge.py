@@ -48,12 +48,12 @@ def check_edge(
     group = response.url.removesuffix(name)
     if isinstance(response, Unreachable):
         yield Check(
-            group, f"{name} answers", holds=False, found=response.reason, advice="check the URL and the distribution"
+            group, f"{name} answers", holds=False, actual=response.reason, advice="check the URL and the distribution"
         )
         return
     advice = _advice(response)
-    found = f"{response.status} {response.headers.get('location', '')}".strip()
-    yield Check(group, f"{name} answers 200", response.status == 200, found, advice)  # noqa: PLR2004
+    actual = f"{response.status} {response.headers.get('location', '')}".strip()
+    yield Check(group, f"{name} answers 200", response.status == 200, actual, advice)  # noqa: PLR2004
     if response.status != 200:  # noqa: PLR2004
         return
     page = _is_page(response.body)
@@ -106,17 +106,17 @@ def _check_headers(group: str, name: str, response: EdgeResponse, cache_control:
 def _check_body(group: str, name: str, response: EdgeResponse, website: StoredObject, now: datetime) -> Check:
     sentence = f"{name} has the website bucket's bytes"
     if response.body == website.body:
-        return Check(group, sentence, holds=True, found=f"{len(response.body):,} bytes")
+        return Check(group, sentence, holds=True, actual=f"{len(response.body):,} bytes")
     longest = max_age(website.cache_control)
     fresh_at = website.last_modified + timedelta(seconds=longest or 0)
     if now <= fresh_at:
         wait = (fresh_at - now).total_seconds()
-        return Check(group, sentence, holds=True, found=f"the edge has an older copy for {wait:.0f} s more at most")
+        return Check(group, sentence, holds=True, actual=f"the edge has an older copy for {wait:.0f} s more at most")
     return Check(
         group,
         sentence,
         holds=False,
-        found="other bytes, though max-age has passed since the website bucket got its own",
+        actual="other bytes, though max-age has passed since the website bucket got its own",
         advice=f"feed invalidate {name}, or check the origin and the minimum TTL of the behaviour's cache policy",
     )
 

@@ -41,7 +41,7 @@ def _check_stack(observed: Observed) -> Check:
 def _check_functions(observed: Observed) -> Iterator[Check]:
     for role, function in observed.functions.items():
         if isinstance(function, Unavailable):
-            yield Check("Functions", f"the {role} is there", holds=False, found=function.reason, advice=DEPLOY_AGAIN)
+            yield Check("Functions", f"the {role} is there", holds=False, actual=function.reason, advice=DEPLOY_AGAIN)
             continue
         ready = function.state in {"Active", "Inactive"} and function.last_update == "Successful"
         yield Check(
@@ -110,7 +110,7 @@ def _check_queues(observed: Observed) -> Iterator[Check]:
 def check_failures(name: str, queue: QueueState | Unavailable) -> Check:
     """Whether a queue that keeps what failed is empty."""
     if isinstance(queue, Unavailable):
-        return Check("Queues", f"{name} is there", holds=False, found=queue.reason, advice=DEPLOY_AGAIN)
+        return Check("Queues", f"{name} is there", holds=False, actual=queue.reason, advice=DEPLOY_AGAIN)
     held = queue.visible + queue.hidden
     advice = (
         "feed failures shows them, feed redrive --yes tries them again"
@@ -124,7 +124,7 @@ def check_alarms(alarms: list[AlarmState] | Unavailable) -> Iterator[Check]:
     """A check for each alarm. One with too little data holds."""
     if isinstance(alarms, Unavailable):
         advice = "ask for the right cloudwatch:DescribeAlarms"
-        yield Check("Alarms", "the alarms can be read", holds=False, found=alarms.reason, advice=advice)
+        yield Check("Alarms", "the alarms can be read", holds=False, actual=alarms.reason, advice=advice)
         return
     for alarm in alarms:
         advice = alarm.description or "feed logs has the queries that show why"

@@ -17,7 +17,7 @@ def check_website(observed: Observed, now: datetime) -> Iterator[Check]:
     """That each file that is to be published is on the website, as the source has it and as readers need it."""
     for name, stored in observed.website.items():
         if not is_published(name, observed.functions.get("distributor")):
-            yield Check(GROUP, f"{name} is left out", holds=True, found="PublishPatterns does not name it")
+            yield Check(GROUP, f"{name} is left out", holds=True, actual="PublishPatterns does not name it")
             continue
         again = f"feed redistribute {name}; if that does not help, feed failures shows why"
         yield is_there(GROUP, name, stored, again)
@@ -29,12 +29,12 @@ def _check_published(name: str, stored: StoredObject, observed: Observed, now: d
     source = observed.source[name]
     if isinstance(source, StoredObject):
         same = source.body == stored.body
-        found = (
+        actual = (
             f"{len(stored.body):,} bytes" if same else f"{len(stored.body):,} bytes, the source {len(source.body):,}"
         )
         if not same and len(source.body) == len(stored.body):
-            found += ", but others"
-        yield Check(GROUP, f"{name} has the source's bytes", same, found, again)
+            actual += ", but others"
+        yield Check(GROUP, f"{name} has the source's bytes", same, actual, again)
     by_hand = f"feed redistribute {name} sets it; it was put there by hand, or before a setting was changed"
     yield equals(GROUP, f"{name}: Content-Type", stored.content_type, CONTENT_TYPE, by_hand)
     yield equals(GROUP, f"{name}: Cache-Control", stored.cache_control, cache_control(observed), by_hand)

@@ -71,7 +71,7 @@ def _print(overview: "Overview") -> None:
     if not overview.todo:
         terminal.print("[bold green]All is well.[/]")
     for check in overview.todo:
-        terminal.print(f"[red]✗[/] {escape(check.name)}  [dim]{escape(check.found)}[/]", soft_wrap=True)
+        terminal.print(f"[red]✗[/] {escape(check.name)}  [dim]{escape(check.actual)}[/]", soft_wrap=True)
         terminal.print(f"    [yellow]{escape(check.advice)}[/]", soft_wrap=True)
 
 
@@ -150,7 +150,7 @@ def _data(overview: "Overview") -> dict[str, Any]:
         "queues": [_queue_data(name, overview) for name in overview.observed.queues],
         "alarms": [_alarm_data(alarm) for alarm in alarms] if isinstance(alarms, list) else None,
         "drift": {"compared": overview.drift.compared, "inStep": overview.drift.in_step} if overview.drift else None,
-        "todo": [{"name": check.name, "found": check.found, "advice": check.advice} for check in overview.todo],
+        "todo": [{"name": check.name, "found": check.actual, "advice": check.advice} for check in overview.todo],
     }
 
 

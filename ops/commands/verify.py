@@ -83,7 +83,7 @@ def _print(checks: list["Check"], *, distributes: bool) -> None:
         terminal.print(f"[bold]{escape(group)}[/]")
         for check in members:
             mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
-            terminal.print(f"  {mark} {escape(check.name)}  [dim]{escape(check.found)}[/]", soft_wrap=True)
+            terminal.print(f"  {mark} {escape(check.name)}  [dim]{escape(check.actual)}[/]", soft_wrap=True)
             if not check.holds:
                 terminal.print(f"      [yellow]{escape(check.advice)}[/]", soft_wrap=True)
     if not distributes:
@@ -98,6 +98,6 @@ def _data(check: "Check") -> dict[str, object]:
         "group": check.group,
         "name": check.name,
         "holds": check.holds,
-        "found": check.found,
+        "found": check.actual,
         "advice": "" if check.holds else check.advice,
     }

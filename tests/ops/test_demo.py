@@ -51,12 +51,12 @@ def test_everything_was_fetched_within_the_budget(report: Any) -> None:
 
 
 def test_the_files_were_published_with_their_headers(report: Any) -> None:
-    assert [one["destination_key"] for one in report["published"]] == [f"data/{name}" for name in PUBLISHED_FILES]
-    for one in report["published"]:
-        assert one["source_key"] == one["metadata"]["source-key"]
-        assert (one["content_type"], one["cache_control"]) == ("application/json", "public, max-age=300")
-        assert set(one["metadata"]) == {"distributed-at", "source-bucket", "source-key"}
-        assert set(one) == {
+    assert [file["destination_key"] for file in report["published"]] == [f"data/{name}" for name in PUBLISHED_FILES]
+    for file in report["published"]:
+        assert file["source_key"] == file["metadata"]["source-key"]
+        assert (file["content_type"], file["cache_control"]) == ("application/json", "public, max-age=300")
+        assert set(file["metadata"]) == {"distributed-at", "source-bucket", "source-key"}
+        assert set(file) == {
             *("source_key", "destination_bucket", "destination_key", "bytes", "content_type", "cache_control"),
             *("metadata", "seconds"),
         }
@@ -72,19 +72,23 @@ def test_the_snapshot_was_skipped_with_its_reason(report: Any) -> None:
 def test_cloudfront_accepted_an_invalidation_of_every_publication(report: Any) -> None:
     invalidations = report["invalidations"]
 
-    assert {path for one in invalidations for path in one["paths"]} == {f"/data/{name}" for name in PUBLISHED_FILES}
-    assert {(one["distribution"], one["status"]) for one in invalidations} == {("E1EXAMPLE", "Completed")}
-    assert len({one["caller_reference"] for one in invalidations}) == len(invalidations) >= 6
+    assert {path for invalidation in invalidations for path in invalidation["paths"]} == {
+        f"/data/{name}" for name in PUBLISHED_FILES
+    }
+    assert {(invalidation["distribution"], invalidation["status"]) for invalidation in invalidations} == {
+        ("E1EXAMPLE", "Completed")
+    }
+    assert len({invalidation["caller_reference"] for invalidation in invalidations}) == len(invalidations) >= 6
 
 
 def test_the_published_files_hold_the_contract(output: Path) -> None:
-    found = {path.name: path for path in (output / "website" / "data").iterdir()}
+    published = {path.name: path for path in (output / "website" / "data").iterdir()}
 
-    assert sorted(found) == sorted(PUBLISHED_FILES)
+    assert sorted(published) == sorted(PUBLISHED_FILES)
     for name, model in FILES.items():
-        model.from_bytes(found[name].read_bytes())
-    complete = json.loads(found["complete-data.json"].read_bytes())
-    assert complete["regions"] == json.loads(found["regions.json"].read_bytes())
+        model.from_bytes(published[name].read_bytes())
+    complete = json.loads(published["complete-data.json"].read_bytes())
+    assert complete["regions"] == json.loads(published["regions.json"].read_bytes())
     assert "AmazonGameLiftStreams" in complete["services"]["services"]
 
 
@@ -134,12 +138,12 @@ def test_an_output_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None
 def broken_demo(monkeypatch: pytest.MonkeyPatch, role: str, sid: str) -> tuple[bool, str]:
     template = deepcopy(read_template())
     document = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
-    document["Statement"] = [one for one in document["Statement"] if one.get("Sid") != sid]
+    document["Statement"] = [statement for statement in document["Statement"] if statement.get("Sid") != sid]
     monkeypatch.setattr("cloud.embedded.read_template", lambda: template)
     monkeypatch.setattr("cloud.embedded.ParameterServer", lambda: ParameterServer(PARAMETERS))
     monkeypatch.setattr("ops.demo.scheduled_run.catalogue", lambda: PARAMETERS)
-    said = io.StringIO()
-    return run_demo(Console(file=said, width=200), in_process=True), said.getvalue()
+    printed = io.StringIO()
+    return run_demo(Console(file=printed, width=200), in_process=True), printed.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -153,8 +157,8 @@ def broken_demo(monkeypatch: pytest.MonkeyPatch, role: str, sid: str) -> tuple[b
 def test_a_stack_that_does_not_work_ends_in_a_clear_no(
     monkeypatch: pytest.MonkeyPatch, role: str, sid: str, words: str
 ) -> None:
-    ok, said = broken_demo(monkeypatch, role, sid)
+    ok, printed = broken_demo(monkeypatch, role, sid)
 
     assert not ok
-    assert words in said
-    assert "NOT every check held" in said.splitlines()[-1]
+    assert words in printed
+    assert "NOT every check held" in printed.splitlines()[-1]

@@ -22,7 +22,7 @@ def test_failures_are_shown_with_their_reasons_and_stay_in_the_queue(cloud: Embe
     first, second = feed("failures"), shown(feed)
 
     assert first.exit_code == 1
-    assert [(one["kind"], one["keys"]) for one in second] == [("rejected", ["aws-data/broken.json"])]
+    assert [(failure["kind"], failure["keys"]) for failure in second] == [("rejected", ["aws-data/broken.json"])]
     assert second[0]["reason"].startswith("not JSON")
 
 
@@ -37,9 +37,9 @@ def test_a_redrive_deletes_only_what_went_well(cloud: EmbeddedCloud, feed: Feed)
     done = feed("redrive", "--yes", "--json")
 
     assert (looked.exit_code, kept, done.exit_code) == (0, 2, 1)
-    results = {one["keys"][0]: one["done"] for one in json.loads(done.stdout)}
+    results = {result["keys"][0]: result["done"] for result in json.loads(done.stdout)}
     assert results == {"aws-data/mended.json": True, "aws-data/broken.json": False}
-    assert [one["keys"] for one in shown(feed)] == [["aws-data/broken.json"]]
+    assert [failure["keys"] for failure in shown(feed)] == [["aws-data/broken.json"]]
 
 
 def test_an_event_that_failed_for_good_is_redriven_through_its_function(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -97,7 +97,7 @@ def test_other_messages_are_shown_for_what_they_are(
     text = body if isinstance(body, str) else json.dumps(body)
     cloud.client("sqs").send_message(QueueUrl=cloud.queue_url("DistributionFailures"), MessageBody=text)
 
-    assert [one["kind"] for one in shown(feed)] == [kind]
+    assert [failure["kind"] for failure in shown(feed)] == [kind]
     assert feed("redrive", "--yes").exit_code == exit_code
 
 
@@ -118,8 +118,10 @@ def test_a_key_whose_invalidation_could_not_be_asked_for_is_shown_and_published_
     cloud.client("sqs").send_message(QueueUrl=cloud.queue_url("DistributionFailures"), MessageBody=json.dumps(kept))
 
     listed = shown(feed)
-    tried = json.loads(feed("redrive", "--yes", "--json").stdout)
+    results = json.loads(feed("redrive", "--yes", "--json").stdout)
 
-    assert [one["keys"] for one in listed if one["kind"] == "not invalidated"] == [["aws-data/regions.json"]]
-    assert [one["done"] for one in tried if one["keys"] == ["aws-data/regions.json"]] == [True]
+    assert [failure["keys"] for failure in listed if failure["kind"] == "not invalidated"] == [
+        ["aws-data/regions.json"]
+    ]
+    assert [result["done"] for result in results if result["keys"] == ["aws-data/regions.json"]] == [True]
     assert distributed_at(cloud, "regions.json") > before

@@ -67,7 +67,7 @@ def test_a_script_gets_the_summary_and_the_lag_of_each_file(cloud: EmbeddedCloud
     answer: Any = json.loads(feed("fetch", "--json").stdout)
 
     assert (answer["summary"]["regions"], answer["summary"]["regionServices"]) == (2, 4)
-    assert {one["name"] for one in answer["published"]} == REWRITTEN
+    assert {file["name"] for file in answer["published"]} == REWRITTEN
     assert answer["late"] == []
 
 
@@ -128,9 +128,13 @@ def test_a_fetch_that_fails_gives_the_fetcher_s_own_words(cloud: EmbeddedCloud, 
 def test_the_fetcher_is_told_what_was_asked_for(
     cloud: EmbeddedCloud, feed: Feed, arguments: list[str], event: dict[str, Any]
 ) -> None:
-    seen = len(cloud.lambdas.invocations)
+    earlier = len(cloud.lambdas.invocations)
 
     feed("fetch", "--no-wait", *arguments)
 
-    asked = [one.event for one in cloud.lambdas.invocations[seen:] if one.function == f"{STACK}-fetcher"]
-    assert asked == [event]
+    events = [
+        invocation.event
+        for invocation in cloud.lambdas.invocations[earlier:]
+        if invocation.function == f"{STACK}-fetcher"
+    ]
+    assert events == [event]

@@ -25,10 +25,10 @@ def queue(cloud: EmbeddedCloud, deploy: Deploy) -> Iterator[str]:
 
 
 def received(cloud: EmbeddedCloud, url: str) -> list[dict[str, Any]]:
-    found = []
+    bodies = []
     while messages := cloud.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-        found += [json.loads(message["Body"]) for message in messages]
-    return found
+        bodies += [json.loads(message["Body"]) for message in messages]
+    return bodies
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_each_file_is_one_message_and_everything_is_one_too(
     finished = feed("invalidate", *arguments, "--stack-name", INVALIDATING)
 
     assert finished.exit_code == 0, finished.output
-    assert sorted(one["key"] for one in received(cloud, queue)) == keys
+    assert sorted(message["key"] for message in received(cloud, queue)) == keys
 
 
 def test_a_message_is_as_the_distributor_writes_it(cloud: EmbeddedCloud, feed: Feed, queue: str) -> None:
@@ -76,7 +76,7 @@ def test_a_message_that_the_queue_does_not_take_is_no_success(
     finished = feed("invalidate", "regions.json", "services.json", "--stack-name", INVALIDATING, "--json")
 
     assert finished.exit_code == 1
-    assert {one["key"]: one["reason"] for one in json.loads(finished.stdout)["asked"]} == {
+    assert {entry["key"]: entry["reason"] for entry in json.loads(finished.stdout)["asked"]} == {
         "data/regions.json": "",
         "data/services.json": "InternalError: try later",
     }

@@ -33,13 +33,13 @@ def test_a_selection_is_only_shown_until_it_is_confirmed(cloud: EmbeddedCloud, f
     assert (shown.exit_code, done.exit_code) == (0, 0)
     assert "aws-data/services.json" in shown.output
     assert "data/services.json" not in missing
-    assert [one["outcome"] for one in json.loads(done.stdout)] == ["copied"]
+    assert [outcome["outcome"] for outcome in json.loads(done.stdout)] == ["copied"]
 
 
 def test_everything_is_everything_below_the_prefix(feed: Feed) -> None:
     finished = feed("redistribute", "--all", "--yes", "--json")
 
-    outcomes = {one["source"]: one["outcome"] for one in json.loads(finished.stdout)}
+    outcomes = {outcome["source"]: outcome["outcome"] for outcome in json.loads(finished.stdout)}
     assert finished.exit_code == 0
     assert outcomes["aws-data/complete-data.json"] == "copied"
     assert sum(outcome == "skipped" for outcome in outcomes.values()) == 1

@@ -53,7 +53,7 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class Observation:
     """What there is of a stack, by the names that the stack's outputs give. Without a website, `website` is empty."""
 
     stack: DeployedStack
@@ -65,11 +65,11 @@ class Observed:
     notifications: list[dict[str, Any]] | Unavailable
 
 
-def observe(stack: DeployedStack) -> Observed:
+def observe(stack: DeployedStack) -> Observation:
     """Ask for everything, one thing after the other; StackError if the stack lacks an output that is needed."""
     s3, lambda_, sqs, scheduler = (stack.client(service) for service in ("s3", "lambda", "sqs", "scheduler"))
     schedules = [f"{stack.name}-fetch", *[f"{stack.name}-sweep"] * stack.distributes]
-    return Observed(
+    return Observation(
         stack=stack,
         source=observe_source(stack),
         website=observe_website(stack),

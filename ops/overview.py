@@ -9,7 +9,7 @@ from ops.checks.machinery import check_alarms, check_machinery
 from ops.checks.source import check_source, parsed
 from ops.checks.website import check_website
 from ops.monitoring import AlarmState, observe_alarms, observe_oldest_messages
-from ops.observation import Observed, StoredObject, Unavailable, observe
+from ops.observation import Observation, StoredObject, Unavailable, observe
 from ops.stack import DeployedStack
 from shared.contract import COMPLETE_DATA_FILE, CompleteData
 
@@ -37,7 +37,7 @@ class Overview:
     """All there is to show; `todo` are the checks that do not hold. `oldest_seconds` is by queue."""
 
     now: datetime
-    observed: Observed
+    observed: Observation
     alarms: list[AlarmState] | Unavailable
     oldest_seconds: dict[str, float]
     last_run: CompleteData | None
@@ -82,7 +82,7 @@ def _check_drift(drift: Drift | None) -> Iterator[Check]:
         yield Check("Drift", "source and website are in step", not drifted, f"{drifted} differ", "feed sweep --yes")
 
 
-def _files(observed: Observed) -> Iterator[FileOverview]:
+def _files(observed: Observation) -> Iterator[FileOverview]:
     for name, stored in observed.source.items():
         source, website = _present(stored), _present(observed.website.get(name))
         yield FileOverview(name, source, website, _state(source, website) if observed.website else "not distributed")

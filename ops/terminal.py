@@ -35,7 +35,7 @@ def console() -> Console:
 
 
 @contextmanager
-def opened(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
+def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
     """The stack; what AWS refuses in the block is said in one line, with the exit code 2."""
     from botocore.exceptions import BotoCoreError, ClientError
 

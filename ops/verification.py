@@ -11,7 +11,7 @@ from ops.checks.edge import READER_ORIGIN, EdgeResponse, Unreachable, check_edge
 from ops.checks.machinery import check_machinery
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
-from ops.observation import Observed, observe
+from ops.observation import Observation, observe
 from ops.stack import DeployedStack
 
 TIMEOUT_SECONDS = 10
@@ -27,7 +27,7 @@ def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: t
         yield from check_readers(observed, base, now)
 
 
-def check_readers(observed: Observed, base: str, now: datetime) -> Iterator[Check]:
+def check_readers(observed: Observation, base: str, now: datetime) -> Iterator[Check]:
     """What readers get below a URL."""
     for name, stored in (observed.website or observed.source).items():
         yield from check_edge(name, request(base + quote(name)), stored, cache_control(observed), now)

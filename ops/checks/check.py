@@ -16,7 +16,7 @@ class Check:
     advice: str = ""
 
 
-def is_there(group: str, name: str, stored: StoredObject | Unavailable, advice: str) -> Check:
+def exists(group: str, name: str, stored: StoredObject | Unavailable, advice: str) -> Check:
     """Whether an object is there."""
     if isinstance(stored, Unavailable):
         return Check(group, f"{name} is there", holds=False, actual=stored.reason, advice=advice)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ops.checks.check import Check
 from ops.monitoring import AlarmState
-from ops.observation import Observed, QueueState, Unavailable
+from ops.observation import Observation, QueueState, Unavailable
 from shared.contract import FILES
 
 DEPLOY_AGAIN = "deploy it again, under another name if CloudFormation does not see that it is gone"
@@ -19,7 +19,7 @@ AFTER_PAUSE = {
 DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 
 
-def check_machinery(observed: Observed) -> Iterator[Check]:
+def check_machinery(observed: Observation) -> Iterator[Check]:
     """That everything is there, can run and is called, and that nothing has failed."""
     yield _check_stack(observed)
     yield from _check_functions(observed)
@@ -27,7 +27,7 @@ def check_machinery(observed: Observed) -> Iterator[Check]:
     yield from _check_queues(observed)
 
 
-def _check_stack(observed: Observed) -> Check:
+def _check_stack(observed: Observation) -> Check:
     stack = observed.stack
     return Check(
         "Stack",
@@ -38,7 +38,7 @@ def _check_stack(observed: Observed) -> Check:
     )
 
 
-def _check_functions(observed: Observed) -> Iterator[Check]:
+def _check_functions(observed: Observation) -> Iterator[Check]:
     for role, function in observed.functions.items():
         if isinstance(function, Unavailable):
             yield Check("Functions", f"the {role} is there", holds=False, actual=function.reason, advice=DEPLOY_AGAIN)
@@ -61,7 +61,7 @@ def _check_functions(observed: Observed) -> Iterator[Check]:
         )
 
 
-def _check_events(observed: Observed) -> Iterator[Check]:
+def _check_events(observed: Observation) -> Iterator[Check]:
     for name, state in observed.schedules.items():
         shown = state.reason if isinstance(state, Unavailable) else state
         advice = "enable it in EventBridge Scheduler, or deploy with ScheduleState=ENABLED"
@@ -78,7 +78,7 @@ def _check_events(observed: Observed) -> Iterator[Check]:
         )
 
 
-def _wrong_notification(observed: Observed) -> str:
+def _wrong_notification(observed: Observation) -> str:
     stack, configurations = observed.stack, observed.notifications
     if isinstance(configurations, Unavailable):
         return configurations.reason
@@ -101,7 +101,7 @@ def _covers_all(notification: dict[str, Any], prefix: str) -> bool:
     )
 
 
-def _check_queues(observed: Observed) -> Iterator[Check]:
+def _check_queues(observed: Observation) -> Iterator[Check]:
     for name, queue in observed.queues.items():
         if name.endswith("Failures"):
             yield check_failures(name, queue)

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from ops.checks.check import Check, is_there
-from ops.observation import Observed, StoredObject
+from ops.checks.check import Check, exists
+from ops.observation import Observation, StoredObject
 from shared.contract import (
     COMPLETE_DATA_FILE,
     FILES,
@@ -22,10 +22,10 @@ from shared.text import first_error
 GROUP = "Source bucket"
 
 
-def check_source(observed: Observed, now: datetime, max_age: timedelta) -> Iterator[Check]:
+def check_source(observed: Observation, now: datetime, max_age: timedelta) -> Iterator[Check]:
     """That each file of the contract is there and keeps it, that they belong together, and are not too old."""
     for name, stored in observed.source.items():
-        yield is_there(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
+        yield exists(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
         if isinstance(stored, StoredObject):
             wrong = _breach(name, stored.body)
             advice = "feed fetch writes it anew, or bring back an old version (README: Roll a file back)"
@@ -37,7 +37,7 @@ def check_source(observed: Observed, now: datetime, max_age: timedelta) -> Itera
     yield from _check_together(documents)
 
 
-def parsed(observed: Observed) -> dict[str, Document]:
+def parsed(observed: Observation) -> dict[str, Document]:
     """The source's files that are there and keep the contract."""
     return {
         name: FILES[name].from_bytes(stored.body)

@@ -5,27 +5,29 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from distributor.plan import compile_glob
-from ops.checks.check import Check, equals, is_there
-from ops.observation import FunctionState, Observed, StoredObject, Unavailable
+from ops.checks.check import Check, equals, exists
+from ops.observation import FunctionState, Observation, StoredObject, Unavailable
 
 GROUP = "Website bucket"
 CONTENT_TYPE = "application/json"
 CLOCK_SKEW = timedelta(minutes=5)
 
 
-def check_website(observed: Observed, now: datetime) -> Iterator[Check]:
+def check_website(observed: Observation, now: datetime) -> Iterator[Check]:
     """That each file that is to be published is on the website, as the source has it and as readers need it."""
     for name, stored in observed.website.items():
         if not is_published(name, observed.functions.get("distributor")):
             yield Check(GROUP, f"{name} is left out", holds=True, actual="PublishPatterns does not name it")
             continue
         again = f"feed redistribute {name}; if that does not help, feed failures shows why"
-        yield is_there(GROUP, name, stored, again)
+        yield exists(GROUP, name, stored, again)
         if isinstance(stored, StoredObject):
             yield from _check_published(name, stored, observed, now, again)
 
 
-def _check_published(name: str, stored: StoredObject, observed: Observed, now: datetime, again: str) -> Iterator[Check]:
+def _check_published(
+    name: str, stored: StoredObject, observed: Observation, now: datetime, again: str
+) -> Iterator[Check]:
     source = observed.source[name]
     if isinstance(source, StoredObject):
         same = source.body == stored.body
@@ -42,7 +44,7 @@ def _check_published(name: str, stored: StoredObject, observed: Observed, now: d
     yield Check(GROUP, f"{name}: provenance", not wrong, wrong or _provenance(stored), by_hand)
 
 
-def cache_control(observed: Observed) -> str | None:
+def cache_control(observed: Observation) -> str | None:
     """What the distributor puts on every file; None if its configuration cannot be read."""
     distributor = observed.functions.get("distributor")
     return distributor.environment.get("CACHE_CONTROL") if isinstance(distributor, FunctionState) else None
@@ -58,7 +60,7 @@ def _provenance(stored: StoredObject) -> str:
     return f"distributed at {stored.metadata.get('distributed-at', 'no known time')}"
 
 
-def _wrong_provenance(stored: StoredObject, name: str, observed: Observed, now: datetime) -> str:
+def _wrong_provenance(stored: StoredObject, name: str, observed: Observation, now: datetime) -> str:
     stack = observed.stack
     wanted = {
         "source-bucket": stack.output("SourceBucketName"),

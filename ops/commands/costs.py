@@ -30,7 +30,7 @@ from ops.terminal import (
     StackName,
     console,
     examples,
-    opened,
+    open_stack,
     print_json,
 )
 
@@ -117,7 +117,7 @@ def costs(  # noqa: PLR0913 - one argument an option
 
     visit = _assumed(file_bytes, compressed_percent)
     if measure:
-        with opened(stack_name, profile, region) as stack:
+        with open_stack(stack_name, profile, region) as stack:
             visit = _measured(stack)
     traffic = Traffic(
         0,

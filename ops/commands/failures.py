@@ -16,7 +16,7 @@ from ops.terminal import (
     StackName,
     Yes,
     examples,
-    opened,
+    open_stack,
     print_rows,
     say,
     track,
@@ -39,7 +39,7 @@ def failures(
     """Show what could not be published, and why. Exit code 0 if there is nothing."""
     from ops.failures import put_back, receive_failures
 
-    with opened(stack_name, profile, region) as stack:
+    with open_stack(stack_name, profile, region) as stack:
         received = receive_failures(stack)
         put_back(stack, received)
     _print("Not published", received, as_json=as_json)
@@ -60,7 +60,7 @@ def redrive_failures(
     """Try what failed once more; only what goes well leaves the queue. Exit code 0 if nothing is left in it."""
     from ops.failures import LISTING_SECONDS, REDRIVE_SECONDS, put_back, receive_failures, redrive
 
-    with opened(stack_name, profile, region) as stack:
+    with open_stack(stack_name, profile, region) as stack:
         received = receive_failures(stack, REDRIVE_SECONDS if yes else LISTING_SECONDS)
         if not yes:
             put_back(stack, received)

@@ -17,7 +17,7 @@ from ops.terminal import (
     Region,
     StackName,
     examples,
-    opened,
+    open_stack,
     print_json,
     print_rows,
     say,
@@ -56,7 +56,7 @@ def fetch(  # noqa: PLR0913 - one argument an option
     """Fetch the catalogue now. Exit code 1, with the fetcher's own message, if it fails or the website lags behind."""
     from ops.arrivals import await_arrivals, expected_files
 
-    with opened(stack_name, profile, region) as stack:
+    with open_stack(stack_name, profile, region) as stack:
         summary = _run_fetcher(stack, region_code or [], accept_shrink=accept_shrink)
         expected = expected_files(stack, summary) if wait else []
         with _spinner("waiting for the website"):

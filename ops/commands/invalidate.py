@@ -18,7 +18,7 @@ from ops.terminal import (
     Region,
     StackName,
     examples,
-    opened,
+    open_stack,
     print_rows,
     refuse,
     say,
@@ -30,8 +30,8 @@ BATCH = 10  # the most messages that one request to SQS takes
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
-    """A key of the website bucket, and why the queue did not take it; empty if it did."""
+class InvalidationRequest:
+    """A key of the website bucket, and why the queue refused its message; empty if it took it."""
 
     key: str
     refusal: str
@@ -55,15 +55,17 @@ def invalidate(  # noqa: PLR0913 - one argument an option
         refuse("name files, or use --all")
     now = datetime.now(UTC)
     correlation_id = f"feed-invalidate-{now:%Y%m%dT%H%M%SZ}"  # every line of the logs about this request has it
-    with opened(stack_name, profile, region) as stack:
-        results = _queue(stack, _keys(stack, paths or [], everything=everything), now, correlation_id)
-    rows = [[queued.key, queued.refusal or "queued"] for queued in results]
+    with open_stack(stack_name, profile, region) as stack:
+        requests = _send(stack, _keys(stack, paths or [], everything=everything), now, correlation_id)
+    rows = [[request.key, request.refusal or "queued"] for request in requests]
     data = {
         "correlationId": correlation_id,
-        "asked": [{"key": queued.key, "queued": not queued.refusal, "reason": queued.refusal} for queued in results],
+        "asked": [
+            {"key": request.key, "queued": not request.refusal, "reason": request.refusal} for request in requests
+        ],
     }
     print_rows("Invalidations asked for", ["key", "result"], rows, data=data, as_json=as_json)
-    if any(queued.refusal for queued in results):
+    if any(request.refusal for request in requests):
         raise typer.Exit(FAILED)
     say(f"CloudFront is asked within a minute and takes some more; the logs call it {correlation_id}", as_json=as_json)
 
@@ -79,7 +81,7 @@ def _keys(stack: DeployedStack, names: Sequence[str], *, everything: bool) -> li
     return [f"{prefix}*"] if everything else list(dict.fromkeys(keys))
 
 
-def _queue(stack: DeployedStack, keys: Sequence[str], now: datetime, correlation_id: str) -> list[Queued]:
+def _send(stack: DeployedStack, keys: Sequence[str], now: datetime, correlation_id: str) -> list[InvalidationRequest]:
     """Put a message for each key on the queue, as the distributor writes it; StackError if the stack has no queue."""
     from shared.text import utc_stamp
 
@@ -91,11 +93,11 @@ def _queue(stack: DeployedStack, keys: Sequence[str], now: datetime, correlation
         raise StackError(msg)
     sqs, url = stack.client("sqs"), stack.output("InvalidationsUrl")
     message = {"etag": "", "correlation_id": correlation_id, "time": utc_stamp(now)}
-    results: list[Queued] = []
+    requests: list[InvalidationRequest] = []
     for start in range(0, len(keys), BATCH):
         batch = dict(enumerate(keys[start : start + BATCH]))
         entries = [{"Id": str(id_), "MessageBody": json.dumps({"key": key, **message})} for id_, key in batch.items()]
         failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
         refusals = {entry["Id"]: f"{entry['Code']}: {entry.get('Message', '')}" for entry in failed}
-        results += [Queued(key, refusals.get(str(id_), "")) for id_, key in batch.items()]
-    return results
+        requests += [InvalidationRequest(key, refusals.get(str(id_), "")) for id_, key in batch.items()]
+    return requests

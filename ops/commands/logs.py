@@ -7,7 +7,18 @@ from dataclasses import dataclass
 import typer
 
 from ops.stack import DeployedStack
-from ops.terminal import DEFAULT_STACK, LOOK, Json, Profile, Region, StackName, console, examples, opened, print_json
+from ops.terminal import (
+    DEFAULT_STACK,
+    LOOK,
+    Json,
+    Profile,
+    Region,
+    StackName,
+    console,
+    examples,
+    open_stack,
+    print_json,
+)
 
 app = typer.Typer()
 
@@ -52,7 +63,7 @@ def logs(
     region: Region = None,
 ) -> None:
     """Print where the logs are, commands that follow them, and queries for CloudWatch Logs Insights."""
-    with opened(stack_name, profile, region) as stack:
+    with open_stack(stack_name, profile, region) as stack:
         options = _options(stack, profile)
         listed = [_log(name, options) for key, name in stack.outputs.items() if key.endswith("FunctionName")]
     query = f"aws logs start-query {_groups(listed)} {LAST_DAY} --query-string {{}}{options}"

@@ -18,7 +18,7 @@ from ops.terminal import (
     StackName,
     Yes,
     examples,
-    opened,
+    open_stack,
     print_rows,
     say,
     track,
@@ -48,7 +48,7 @@ def redistribute(  # noqa: PLR0913 - one argument an option
     if not (keys or glob or everything):
         typer.echo("feed: name keys, or use --glob or --all", err=True)
         raise typer.Exit(UNUSABLE)
-    with opened(stack_name, profile, region) as stack:
+    with open_stack(stack_name, profile, region) as stack:
         selected = _select(stack, keys or [], glob or [], everything=everything)
         if (glob or everything) and not yes:
             print_rows("Would be published again", ["key"], [[key] for key in selected], data=selected, as_json=as_json)

@@ -20,7 +20,7 @@ from ops.terminal import (
     StackName,
     console,
     examples,
-    opened,
+    open_stack,
     print_json,
 )
 
@@ -49,7 +49,7 @@ def status(  # noqa: PLR0913 - one argument an option
     """Show the last run, the files, the queues and the alarms; changes nothing. Exit code 0 if all is well."""
     from ops.overview import take_overview
 
-    with opened(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
+    with open_stack(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
         overview = take_overview(stack, timedelta(hours=max_age_hours), with_drift=drift)
     if as_json:
         print_json(_data(overview))

@@ -13,7 +13,7 @@ from ops.terminal import (
     StackName,
     Yes,
     examples,
-    opened,
+    open_stack,
     print_rows,
     say,
 )
@@ -31,7 +31,7 @@ def sweep(
     region: Region = None,
 ) -> None:
     """Compare source and website; with --yes publish what has drifted. Exit code 0 if nothing is amiss afterwards."""
-    with opened(stack_name, profile, region) as stack, Console(stderr=True).status("comparing"):
+    with open_stack(stack_name, profile, region) as stack, Console(stderr=True).status("comparing"):
         answers = list(stack.sweep(dry_run=not yes))
     drifted = [entry for answer in answers for entry in answer["objects"]]
     compared, in_step = (sum(answer[name] for answer in answers) for name in ("compared", "inStep"))

@@ -21,7 +21,7 @@ from ops.terminal import (
     StackName,
     console,
     examples,
-    opened,
+    open_stack,
     print_json,
     refuse,
 )
@@ -59,7 +59,7 @@ def verify_deployment(  # noqa: PLR0913 - one argument an option
     from ops.verification import verify
 
     bases = [_base(base) for base in url or []]
-    with opened(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
+    with open_stack(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
         checks = list(verify(stack, bases, datetime.now(UTC), timedelta(hours=max_age_hours)))
     if as_json:
         print_json([_data(check) for check in checks])

@@ -14,7 +14,7 @@ from ops.checks.edge import EdgeResponse, check_edge
 from ops.checks.machinery import check_machinery
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
-from ops.observation import FunctionState, Observed, StoredObject, Unavailable, observe
+from ops.observation import FunctionState, Observation, StoredObject, Unavailable, observe
 from ops.stack import DeployedStack, find_stack
 from ops.verification import check_readers, verify
 from shared.contract import FILES
@@ -38,7 +38,7 @@ def read(cloud: EmbeddedCloud, bucket: str, key: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def observed(started: EmbeddedCloud) -> Observed:
+def observed(started: EmbeddedCloud) -> Observation:
     """The stack in order, looked at once: to make boto3's clients takes longer than all their calls."""
     with pytest.MonkeyPatch.context() as patched:
         for name, value in started.environment().items():
@@ -47,7 +47,7 @@ def observed(started: EmbeddedCloud) -> Observed:
 
 
 @pytest.fixture(scope="module")
-def stack(observed: Observed) -> DeployedStack:
+def stack(observed: Observation) -> DeployedStack:
     return observed.stack
 
 
@@ -285,13 +285,13 @@ def test_a_paused_function_is_red(cloud: EmbeddedCloud, red: Red) -> None:
     assert "delete-function-concurrency" in wrong["the distributor is not paused"]
 
 
-def test_a_deployment_that_was_rolled_back_is_red(observed: Observed) -> None:
+def test_a_deployment_that_was_rolled_back_is_red(observed: Observation) -> None:
     rolled_back = replace(observed, stack=replace(observed.stack, status="UPDATE_ROLLBACK_COMPLETE"))
 
     assert failing(check_machinery(rolled_back)) == {f"{STACK} is deployed": "UPDATE_ROLLBACK_COMPLETE"}
 
 
-def test_a_function_that_is_gone_or_cannot_start_is_red(observed: Observed) -> None:
+def test_a_function_that_is_gone_or_cannot_start_is_red(observed: Observation) -> None:
     broken = FunctionState("a-sweeper", "Failed", "Failed", None, {})
     changed = observed.functions | {"fetcher": Unavailable("ResourceNotFoundException: gone"), "sweeper": broken}
 
@@ -301,7 +301,7 @@ def test_a_function_that_is_gone_or_cannot_start_is_red(observed: Observed) -> N
     }
 
 
-def test_a_queue_or_notification_that_is_not_shown_is_red(observed: Observed) -> None:
+def test_a_queue_or_notification_that_is_not_shown_is_red(observed: Observation) -> None:
     refused = Unavailable("AccessDenied: no")
     changed = replace(observed, notifications=refused, queues={"FetchFailures": refused})
 
@@ -311,7 +311,7 @@ def test_a_queue_or_notification_that_is_not_shown_is_red(observed: Observed) ->
     }
 
 
-def test_a_distributor_that_cannot_be_read_leaves_its_setting_unknown(observed: Observed) -> None:
+def test_a_distributor_that_cannot_be_read_leaves_its_setting_unknown(observed: Observation) -> None:
     changed = replace(observed, functions={"distributor": Unavailable("AccessDenied")})
 
     wrong = failing(check_website(changed, datetime.now(UTC)))
@@ -319,7 +319,7 @@ def test_a_distributor_that_cannot_be_read_leaves_its_setting_unknown(observed: 
     assert wrong.keys() == {f"{name}: Cache-Control" for name in FILES}
 
 
-def test_a_file_that_is_not_to_be_published_is_not_missed(observed: Observed) -> None:
+def test_a_file_that_is_not_to_be_published_is_not_missed(observed: Observation) -> None:
     distributor = observed.functions["distributor"]
     assert isinstance(distributor, FunctionState)
     chosen = replace(distributor, environment=distributor.environment | {"PUBLISH_PATTERNS": "regions.json, other"})
@@ -333,7 +333,7 @@ def test_a_file_that_is_not_to_be_published_is_not_missed(observed: Observed) ->
     assert failing(check_website(changed, datetime.now(UTC))) == {}
 
 
-def test_a_source_without_its_main_file_cannot_be_judged_fresh_but_the_rest_is_checked(observed: Observed) -> None:
+def test_a_source_without_its_main_file_cannot_be_judged_fresh_but_the_rest_is_checked(observed: Observation) -> None:
     changed = replace(observed, source=observed.source | {"complete-data.json": Unavailable("NoSuchKey")})
 
     wrong = failing(check_source(changed, datetime.now(UTC), FRESH))
@@ -376,7 +376,7 @@ def edge(originals: dict[str, bytes]) -> Iterator[EdgeServer]:
 
 
 @pytest.fixture
-def red_at_edge(observed: Observed, edge: EdgeServer) -> Red:
+def red_at_edge(observed: Observation, edge: EdgeServer) -> Red:
     """The checks of the edge that do not hold now, and what to do about each."""
     return lambda: {
         check.name: check.advice
@@ -463,7 +463,7 @@ def test_anything_but_200_is_red(
     assert advice in wrong["regions.json answers 200"]
 
 
-def test_no_answer_is_red(observed: Observed) -> None:
+def test_no_answer_is_red(observed: Observation) -> None:
     with EdgeServer({}) as stopped:
         pass
 
@@ -472,7 +472,7 @@ def test_no_answer_is_red(observed: Observed) -> None:
     assert wrong.keys() == {f"{name} answers" for name in FILES}
 
 
-def test_an_edge_may_be_behind_for_as_long_as_max_age(observed: Observed) -> None:
+def test_an_edge_may_be_behind_for_as_long_as_max_age(observed: Observation) -> None:
     website = observed.website["regions.json"]
     assert isinstance(website, StoredObject)
     headers = {"content-type": "application/json", "cache-control": "public, max-age=300"}

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cloud.environment import isolate
-from ops.commands import costs, distribution, fetch, invalidate, logs, status, verify
+from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, status, sweep, verify
 from ops.terminal import FAILED, LOCAL, console, examples
 
 app = typer.Typer(
@@ -25,6 +24,9 @@ def demo(
     output: Annotated[
         Path | None, typer.Option(help="Also write the published files (website/) and report.json to this folder.")
     ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Also draw the headings and checks to this file, as an SVG.")
+    ] = None,
     *,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Run the functions in this process instead of AWS's emulator.")
@@ -34,12 +36,13 @@ def demo(
 
     Exit code 0 if every check held, 1 otherwise.
     """
-    from ops.demo import run_demo  # noqa: PLC0415 - moto and SAM take a second to import; --help should not
-
-    isolate()
     if output and output.exists() and not output.is_dir():
         sys.exit(f"feed: {output} is not a folder")
-    sys.exit(0 if run_demo(console(), output, in_process=in_process) else FAILED)
+    from cloud.environment import isolate
+    from ops.demo import run_demo
+
+    isolate()
+    sys.exit(0 if run_demo(console(), output, picture, in_process=in_process) else FAILED)
 
 
 @app.command(
@@ -54,7 +57,8 @@ def cloud(
     seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds; by default at Ctrl-C.")] = None,
 ) -> None:
     """Keep the embedded cloud running, with the files fetched and published, for other commands to try."""
-    from cloud.embedded import EmbeddedCloud  # noqa: PLC0415 - as above
+    from cloud.embedded import EmbeddedCloud
+    from cloud.environment import isolate
 
     isolate()
     with EmbeddedCloud(in_process=in_process) as running:
@@ -74,5 +78,5 @@ def cloud(
             typer.echo("stopped", err=True)
 
 
-for commands in (status.app, verify.app, fetch.app, distribution.app, invalidate.app, logs.app, costs.app):
-    app.add_typer(commands)
+for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs):
+    app.add_typer(command.app)

@@ -67,6 +67,11 @@ class Line:
     unit: str
     dollars: Decimal
 
+    @property
+    def cents(self) -> Decimal:
+        """The dollars, rounded to cents."""
+        return to_cents(self.dollars)
+
 
 @dataclass(frozen=True, slots=True)
 class Bill:
@@ -79,6 +84,11 @@ class Bill:
     def dollars(self) -> Decimal:
         """The sum, not rounded; so it may differ by a cent from the sum of the lines as they are shown."""
         return sum((line.dollars for line in self.lines), Decimal(0))
+
+    @property
+    def cents(self) -> Decimal:
+        """The dollars, rounded to cents."""
+        return to_cents(self.dollars)
 
 
 def to_cents(dollars: Decimal) -> Decimal:

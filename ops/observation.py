@@ -53,7 +53,7 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class Observation:
     """What there is of a stack, by the names that the stack's outputs give. Without a website, `website` is empty."""
 
     stack: DeployedStack
@@ -65,11 +65,11 @@ class Observed:
     notifications: list[dict[str, Any]] | Unavailable
 
 
-def observe(stack: DeployedStack) -> Observed:
+def observe(stack: DeployedStack) -> Observation:
     """Ask for everything, one thing after the other; StackError if the stack lacks an output that is needed."""
     s3, lambda_, sqs, scheduler = (stack.client(service) for service in ("s3", "lambda", "sqs", "scheduler"))
     schedules = [f"{stack.name}-fetch", *[f"{stack.name}-sweep"] * stack.distributes]
-    return Observed(
+    return Observation(
         stack=stack,
         source=observe_source(stack),
         website=observe_website(stack),
@@ -110,13 +110,13 @@ def queue_urls(stack: DeployedStack) -> dict[str, str]:
     }
 
 
-def attempt(ask: Callable[..., T], *arguments: object) -> T | Unavailable:
-    """The answer, or AWS's refusal as data: what is missing is a finding, not the end of the command."""
+def attempt(call: Callable[..., T], *arguments: object) -> T | Unavailable:
+    """The call's result, or AWS's refusal as data: what is missing is a finding, not the end of the command."""
     try:
-        return ask(*arguments)
+        return call(*arguments)
     except ClientError as error:
-        said = error.response["Error"]
-        return Unavailable(f"{said['Code']}: {said['Message']}")
+        details = error.response["Error"]
+        return Unavailable(f"{details['Code']}: {details['Message']}")
 
 
 def _objects(
@@ -139,13 +139,13 @@ def _object(s3: Any, bucket: str, key: str) -> StoredObject:  # noqa: ANN401 - o
 
 
 def _function(lambda_: Any, name: str) -> FunctionState:  # noqa: ANN401
-    found = lambda_.get_function_configuration(FunctionName=name)
+    configuration = lambda_.get_function_configuration(FunctionName=name)
     return FunctionState(
         name=name,
-        state=found.get("State", "Active"),
-        last_update=found.get("LastUpdateStatus", "Successful"),
+        state=configuration.get("State", "Active"),
+        last_update=configuration.get("LastUpdateStatus", "Successful"),
         concurrency=lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions"),
-        environment=found.get("Environment", {}).get("Variables", {}),
+        environment=configuration.get("Environment", {}).get("Variables", {}),
     )
 
 
@@ -162,7 +162,6 @@ def _schedule(scheduler: Any, name: str) -> str:  # noqa: ANN401
 
 
 def _notifications(s3: Any, bucket: str) -> list[dict[str, Any]]:  # noqa: ANN401
-    found: list[dict[str, Any]] = s3.get_bucket_notification_configuration(Bucket=bucket).get(
-        "LambdaFunctionConfigurations", []
-    )
-    return found
+    answer = s3.get_bucket_notification_configuration(Bucket=bucket)
+    configurations: list[dict[str, Any]] = answer.get("LambdaFunctionConfigurations", [])
+    return configurations

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+if TYPE_CHECKING:
+    import boto3
 
 
 class StackError(Exception):
@@ -22,7 +21,7 @@ class InvocationError(Exception):
 class DeployedStack:
     """A deployed stack, on AWS or embedded: what AWS_ENDPOINT_URL and the usual configuration point to."""
 
-    session: boto3.Session
+    session: "boto3.Session"
     name: str
     status: str
     outputs: dict[str, str]
@@ -34,8 +33,10 @@ class DeployedStack:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - one type for each service
         """A client of the session; it waits as long as the longest function runs."""
-        connect: Any = self.session.client
-        return connect(service, config=Config(read_timeout=910, retries={"mode": "standard"}))
+        from botocore.config import Config
+
+        client: Any = self.session.client
+        return client(service, config=Config(read_timeout=910, retries={"mode": "standard"}))
 
     def output(self, name: str) -> str:
         """An output of the stack; StackError if it has none of that name."""
@@ -57,6 +58,14 @@ class DeployedStack:
             raise InvocationError(content.get("errorMessage", "") or content.get("errorType", "no reason given"))
         return content
 
+    def sweep(self, *, dry_run: bool) -> Iterator[dict[str, Any]]:
+        """Run the sweeper to its end; the answer of each of its invocations as it comes in."""
+        event: dict[str, Any] | None = {"dry_run": dry_run, "follow": False}
+        while event is not None:
+            answer = self.invoke(self.output("SweeperFunctionName"), event)
+            yield answer
+            event = answer["next"]
+
     def source(self, name: str) -> bytes:
         """The bytes of a file below the source prefix."""
         key = f"{self.output('SourceKeyPrefix')}/{name}"
@@ -73,11 +82,14 @@ class DeployedStack:
 
 def find_stack(name: str, profile: str | None, region: str | None) -> DeployedStack:
     """Look a stack up as the AWS CLI would, with its profiles, regions and endpoints."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         (stack,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except (BotoCoreError, ClientError) as error:
         msg = f"cannot look up the stack {name}: {error}"
         raise StackError(msg) from error
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     return DeployedStack(session, name, stack["StackStatus"], outputs)

@@ -2,17 +2,18 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ops.stack import DeployedStack, InvocationError, StackError, find_stack
+
+T = TypeVar("T")
 
 FAILED, UNUSABLE = 1, 2
 MOST_ROWS = 40
@@ -34,8 +35,10 @@ def console() -> Console:
 
 
 @contextmanager
-def opened(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
+def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
     """The stack; what AWS refuses in the block is said in one line, with the exit code 2."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
         yield find_stack(name, profile, region)
     except (StackError, InvocationError, ClientError, BotoCoreError) as error:
@@ -51,6 +54,13 @@ def refuse(error: object) -> NoReturn:
 def say(words: str, *, as_json: bool) -> None:
     """A line for the person; with --json beside the output, not in it."""
     typer.echo(words, err=as_json)
+
+
+def track(steps: Iterable[T], words: str, *, total: int) -> Iterable[T]:
+    """The steps, with a progress bar beside the output."""
+    from rich import progress
+
+    return progress.track(steps, words, total=total, console=Console(stderr=True))
 
 
 def print_json(data: object) -> None:

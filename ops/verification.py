@@ -4,14 +4,17 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
+import requests
+
 from ops.checks.check import Check
-from ops.checks.edge import check_edge
+from ops.checks.edge import READER_ORIGIN, EdgeResponse, Unreachable, check_edge
 from ops.checks.machinery import check_machinery
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
-from ops.edge import look
-from ops.observation import Observed, observe
+from ops.observation import Observation, observe
 from ops.stack import DeployedStack
+
+TIMEOUT_SECONDS = 10
 
 
 def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: timedelta) -> Iterator[Check]:
@@ -24,7 +27,26 @@ def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: t
         yield from check_readers(observed, base, now)
 
 
-def check_readers(observed: Observed, base: str, now: datetime) -> Iterator[Check]:
+def check_readers(observed: Observation, base: str, now: datetime) -> Iterator[Check]:
     """What readers get below a URL."""
-    for name, published in (observed.website or observed.source).items():
-        yield from check_edge(name, look(base + quote(name)), published, cache_control(name, observed), now)
+    for name, stored in (observed.website or observed.source).items():
+        yield from check_edge(name, request(base + quote(name)), stored, cache_control(name, observed), now)
+
+
+def request(url: str) -> EdgeResponse | Unreachable:
+    """Request a file as a browser does for a page of another origin. Redirects are not followed.
+
+    gzip is requested first, since Python cannot decode Brotli. Without gzip, Brotli is requested for its header alone.
+    """
+    try:
+        response = _get(url, "gzip")
+        encoding = response.headers.get("Content-Encoding", "") or _get(url, "br").headers.get("Content-Encoding", "")
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return EdgeResponse(url, response.status_code, headers, response.content, encoding)
+    except requests.RequestException as error:
+        return Unreachable(url, f"{type(error).__name__}: {error}")
+
+
+def _get(url: str, encoding: str) -> requests.Response:
+    headers = {"Accept-Encoding": encoding, "Origin": READER_ORIGIN}
+    return requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False)

@@ -13,18 +13,19 @@ import jmespath  # type: ignore[import-untyped]
 from botocore import xform_name
 
 
-def main(service: str, operation: str, *options: str) -> None:
-    """Make the one request."""
-    connect: Any = boto3.client
-    client = connect({"s3api": "s3"}.get(service, service))
-    name = operation.replace("-", "_")
-    shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[name]).input_shape
-    members = {f"--{xform_name(member, '-')}": (member, one) for member, one in shape.members.items()}
-    given = dict(zip(options[::2], options[1::2], strict=True))
-    query = given.pop("--query", "@")
-    if "--max-items" in given:
-        given["--max-keys"] = given.pop("--max-items")
-    answer = getattr(client, name)(**{members[key][0]: _value(members[key][1], text) for key, text in given.items()})
+def main(service: str, operation: str, *words: str) -> None:
+    """Make the request."""
+    make_client: Any = boto3.client
+    client = make_client({"s3api": "s3"}.get(service, service))
+    method = operation.replace("-", "_")
+    shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).input_shape
+    parameters = {f"--{xform_name(name, '-')}": (name, member) for name, member in shape.members.items()}
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    query = options.pop("--query", "@")
+    if "--max-items" in options:
+        options["--max-keys"] = options.pop("--max-items")
+    request = {parameters[name][0]: _value(parameters[name][1], text) for name, text in options.items()}
+    answer = getattr(client, method)(**request)
     answer.pop("ResponseMetadata")
     print(json.dumps(jmespath.search(query, answer), indent=2, default=str))  # noqa: T201 - a command's answer
 

@@ -7,26 +7,26 @@ from ops.observation import StoredObject, Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One sentence that should be true. `found` is what is there; `advice`, what to do if it does not hold."""
+    """One sentence that should be true. `actual` is the present state; `advice`, what to do if it does not hold."""
 
     group: str
     name: str
     holds: bool
-    found: str = ""
+    actual: str = ""
     advice: str = ""
 
 
-def is_there(group: str, name: str, stored: StoredObject | Unavailable, advice: str) -> Check:
+def exists(group: str, name: str, stored: StoredObject | Unavailable, advice: str) -> Check:
     """Whether an object is there."""
     if isinstance(stored, Unavailable):
-        return Check(group, f"{name} is there", holds=False, found=stored.reason, advice=advice)
-    found = f"{len(stored.body):,} bytes, {stored.last_modified:%Y-%m-%d %H:%M:%S} UTC"
-    return Check(group, f"{name} is there", holds=True, found=found)
+        return Check(group, f"{name} is there", holds=False, actual=stored.reason, advice=advice)
+    actual = f"{len(stored.body):,} bytes, {stored.last_modified:%Y-%m-%d %H:%M:%S} UTC"
+    return Check(group, f"{name} is there", holds=True, actual=actual)
 
 
-def equals(group: str, name: str, found: str, wanted: str | None, advice: str) -> Check:
+def equals(group: str, name: str, actual: str, wanted: str | None, advice: str) -> Check:
     """Whether a header is as it should be; None: nobody can tell how that is."""
     if wanted is None:
-        return Check(group, name, holds=False, found=found, advice="the distributor's configuration cannot be read")
-    holds = found == wanted
-    return Check(group, name, holds, found if holds else f"{found or 'missing'}, not {wanted}", advice)
+        return Check(group, name, holds=False, actual=actual, advice="the distributor's configuration cannot be read")
+    holds = actual == wanted
+    return Check(group, name, holds, actual if holds else f"{actual or 'missing'}, not {wanted}", advice)

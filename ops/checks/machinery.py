@@ -1,10 +1,11 @@
-"""What brings the files there in, checks out: the stack, its functions, schedules, notification and queues. Pure."""
+"""The stack, its functions, schedules, notification, queues and alarms in, checks out. Pure."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from ops.checks.check import Check
-from ops.observation import Observed, QueueState, Unavailable
+from ops.monitoring import AlarmState
+from ops.observation import Observation, QueueState, Unavailable
 from shared.contract import FILES
 
 DEPLOY_AGAIN = "deploy it again, under another name if CloudFormation does not see that it is gone"
@@ -18,7 +19,7 @@ AFTER_PAUSE = {
 DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 
 
-def check_machinery(observed: Observed) -> Iterator[Check]:
+def check_machinery(observed: Observation) -> Iterator[Check]:
     """That everything is there, can run and is called, and that nothing has failed."""
     yield _check_stack(observed)
     yield from _check_functions(observed)
@@ -26,7 +27,7 @@ def check_machinery(observed: Observed) -> Iterator[Check]:
     yield from _check_queues(observed)
 
 
-def _check_stack(observed: Observed) -> Check:
+def _check_stack(observed: Observation) -> Check:
     stack = observed.stack
     return Check(
         "Stack",
@@ -37,10 +38,10 @@ def _check_stack(observed: Observed) -> Check:
     )
 
 
-def _check_functions(observed: Observed) -> Iterator[Check]:
+def _check_functions(observed: Observation) -> Iterator[Check]:
     for role, function in observed.functions.items():
         if isinstance(function, Unavailable):
-            yield Check("Functions", f"the {role} is there", holds=False, found=function.reason, advice=DEPLOY_AGAIN)
+            yield Check("Functions", f"the {role} is there", holds=False, actual=function.reason, advice=DEPLOY_AGAIN)
             continue
         ready = function.state in {"Active", "Inactive"} and function.last_update == "Successful"
         yield Check(
@@ -60,11 +61,11 @@ def _check_functions(observed: Observed) -> Iterator[Check]:
         )
 
 
-def _check_events(observed: Observed) -> Iterator[Check]:
+def _check_events(observed: Observation) -> Iterator[Check]:
     for name, state in observed.schedules.items():
-        found = state.reason if isinstance(state, Unavailable) else state
+        shown = state.reason if isinstance(state, Unavailable) else state
         advice = "enable it in EventBridge Scheduler, or deploy with ScheduleState=ENABLED"
-        yield Check("Events", f"the schedule {name} is enabled", state == "ENABLED", found, advice)
+        yield Check("Events", f"the schedule {name} is enabled", state == "ENABLED", shown, advice)
     if observed.stack.distributes:
         wrong = _wrong_notification(observed)
         yield Check(
@@ -77,20 +78,20 @@ def _check_events(observed: Observed) -> Iterator[Check]:
         )
 
 
-def _wrong_notification(observed: Observed) -> str:
+def _wrong_notification(observed: Observation) -> str:
     stack, configurations = observed.stack, observed.notifications
     if isinstance(configurations, Unavailable):
         return configurations.reason
     function, prefix = stack.output("DistributorFunctionName"), f"{stack.output('SourceKeyPrefix')}/"
-    ours = [one for one in configurations if one["LambdaFunctionArn"].endswith(f":function:{function}")]
+    ours = [rule for rule in configurations if rule["LambdaFunctionArn"].endswith(f":function:{function}")]
     if not ours:
         return f"no notification names {function}"
-    if not any(_hears_all(one, prefix) for one in ours):
+    if not any(_covers_all(rule, prefix) for rule in ours):
         return f"no notification is for s3:ObjectCreated:* of all files below {prefix}"
     return ""
 
 
-def _hears_all(notification: dict[str, Any], prefix: str) -> bool:
+def _covers_all(notification: dict[str, Any], prefix: str) -> bool:
     rules = notification.get("Filter", {}).get("Key", {}).get("FilterRules", [])
     wanted = {rule["Name"].lower(): rule["Value"] for rule in rules}
     return (
@@ -100,7 +101,7 @@ def _hears_all(notification: dict[str, Any], prefix: str) -> bool:
     )
 
 
-def _check_queues(observed: Observed) -> Iterator[Check]:
+def _check_queues(observed: Observation) -> Iterator[Check]:
     for name, queue in observed.queues.items():
         if name.endswith("Failures"):
             yield check_failures(name, queue)
@@ -109,7 +110,7 @@ def _check_queues(observed: Observed) -> Iterator[Check]:
 def check_failures(name: str, queue: QueueState | Unavailable) -> Check:
     """Whether a queue that keeps what failed is empty."""
     if isinstance(queue, Unavailable):
-        return Check("Queues", f"{name} is there", holds=False, found=queue.reason, advice=DEPLOY_AGAIN)
+        return Check("Queues", f"{name} is there", holds=False, actual=queue.reason, advice=DEPLOY_AGAIN)
     held = queue.visible + queue.hidden
     advice = (
         "feed failures shows them, feed redrive --yes tries them again"
@@ -117,3 +118,14 @@ def check_failures(name: str, queue: QueueState | Unavailable) -> Check:
         else f"aws sqs receive-message --queue-url {queue.url} shows them; once mended, aws sqs purge-queue drops them"
     )
     return Check("Queues", f"{name} is empty", not held, f"{held} message(s)", advice)
+
+
+def check_alarms(alarms: list[AlarmState] | Unavailable) -> Iterator[Check]:
+    """A check for each alarm. One with too little data holds."""
+    if isinstance(alarms, Unavailable):
+        advice = "ask for the right cloudwatch:DescribeAlarms"
+        yield Check("Alarms", "the alarms can be read", holds=False, actual=alarms.reason, advice=advice)
+        return
+    for alarm in alarms:
+        advice = alarm.description or "feed logs has the queries that show why"
+        yield Check("Alarms", f"{alarm.name} is quiet", alarm.state != "ALARM", alarm.reason, advice)

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from ops.checks.check import Check, is_there
-from ops.observation import Observed, StoredObject
+from ops.checks.check import Check, exists
+from ops.observation import Observation, StoredObject
 from shared.contract import (
     COMPLETE_DATA_FILE,
     FILES,
@@ -22,10 +22,10 @@ from shared.text import first_error
 GROUP = "Source bucket"
 
 
-def check_source(observed: Observed, now: datetime, max_age: timedelta) -> Iterator[Check]:
+def check_source(observed: Observation, now: datetime, max_age: timedelta) -> Iterator[Check]:
     """That each file of the contract is there and keeps it, that they belong together, and are not too old."""
     for name, stored in observed.source.items():
-        yield is_there(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
+        yield exists(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
         if isinstance(stored, StoredObject):
             wrong = _breach(name, stored.body)
             advice = "feed fetch writes it anew, or bring back an old version (README: Roll a file back)"
@@ -37,7 +37,7 @@ def check_source(observed: Observed, now: datetime, max_age: timedelta) -> Itera
     yield from _check_together(documents)
 
 
-def parsed(observed: Observed) -> dict[str, Document]:
+def parsed(observed: Observation) -> dict[str, Document]:
     """The source's files that are there and keep the contract."""
     return {
         name: FILES[name].from_bytes(stored.body)
@@ -60,20 +60,20 @@ def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta) -
 
 def _check_together(documents: dict[str, Document]) -> Iterator[Check]:
     advice = "feed fetch writes all files in one run; one of them was uploaded by hand or its write failed"
-    stamps = {name: stamp for name, one in documents.items() if (stamp := getattr(one, "timestamp", None))}
+    stamps = {name: stamp for name, document in documents.items() if (stamp := getattr(document, "timestamp", None))}
     complete = documents.get(COMPLETE_DATA_FILE)
     if isinstance(complete, CompleteData):
         stamps[COMPLETE_DATA_FILE] = complete.metadata.timestamp
     if len(stamps) > 1:
-        found = ", ".join(f"{name} {stamp:%Y-%m-%d %H:%M:%S}" for name, stamp in sorted(stamps.items()))
+        actual = ", ".join(f"{name} {stamp:%Y-%m-%d %H:%M:%S}" for name, stamp in sorted(stamps.items()))
         same = len(set(stamps.values())) == 1
-        yield Check(GROUP, "the files are of one run", same, "one timestamp" if same else found, advice)
+        yield Check(GROUP, "the files are of one run", same, "one timestamp" if same else actual, advice)
     regions, services = documents.get(REGIONS_FILE), documents.get(SERVICES_FILE)
     if isinstance(complete, CompleteData) and isinstance(regions, Regions) and isinstance(services, Services):
         inside, beside = complete.metadata.counts, (regions.count, services.count)
         same = (
-            [one.code for one in complete.regions.regions] == [one.code for one in regions.regions]
-            and list(complete.services.services) == [one.code for one in services.services]
+            [region.code for region in complete.regions.regions] == [region.code for region in regions.regions]
+            and list(complete.services.services) == [service.code for service in services.services]
         )  # fmt: skip
         yield Check(
             GROUP,

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from distributor.plan import compile_glob, headers_for
 from distributor.settings import HeaderSettings
-from ops.checks.check import Check, equals, is_there
-from ops.observation import FunctionState, Observed, StoredObject, Unavailable
+from ops.checks.check import Check, equals, exists
+from ops.observation import FunctionState, Observation, StoredObject, Unavailable
 from shared.settings import ConfigurationError, read_settings
 
 GROUP = "Website bucket"
@@ -15,34 +15,38 @@ CONTENT_TYPE = "application/json"
 CLOCK_SKEW = timedelta(minutes=5)
 
 
-def check_website(observed: Observed, now: datetime) -> Iterator[Check]:
+def check_website(observed: Observation, now: datetime) -> Iterator[Check]:
     """That each file that is to be published is on the website, as the source has it and as readers need it."""
-    for name, there in observed.website.items():
+    for name, stored in observed.website.items():
         if not is_published(name, observed.functions.get("distributor")):
-            yield Check(GROUP, f"{name} is left out", holds=True, found="PublishPatterns does not name it")
+            yield Check(GROUP, f"{name} is left out", holds=True, actual="PublishPatterns does not name it")
             continue
         again = f"feed redistribute {name}; if that does not help, feed failures shows why"
-        yield is_there(GROUP, name, there, again)
-        if isinstance(there, StoredObject):
-            yield from _check_published(name, there, observed, now, again)
+        yield exists(GROUP, name, stored, again)
+        if isinstance(stored, StoredObject):
+            yield from _check_published(name, stored, observed, now, again)
 
 
-def _check_published(name: str, there: StoredObject, observed: Observed, now: datetime, again: str) -> Iterator[Check]:
+def _check_published(
+    name: str, stored: StoredObject, observed: Observation, now: datetime, again: str
+) -> Iterator[Check]:
     source = observed.source[name]
     if isinstance(source, StoredObject):
-        same = source.body == there.body
-        found = f"{len(there.body):,} bytes" if same else f"{len(there.body):,} bytes, the source {len(source.body):,}"
-        if not same and len(source.body) == len(there.body):
-            found += ", but others"
-        yield Check(GROUP, f"{name} has the source's bytes", same, found, again)
+        same = source.body == stored.body
+        actual = (
+            f"{len(stored.body):,} bytes" if same else f"{len(stored.body):,} bytes, the source {len(source.body):,}"
+        )
+        if not same and len(source.body) == len(stored.body):
+            actual += ", but others"
+        yield Check(GROUP, f"{name} has the source's bytes", same, actual, again)
     by_hand = f"feed redistribute {name} sets it; it was put there by hand, or before a setting was changed"
-    yield equals(GROUP, f"{name}: Content-Type", there.content_type, CONTENT_TYPE, by_hand)
-    yield equals(GROUP, f"{name}: Cache-Control", there.cache_control, cache_control(name, observed), by_hand)
-    wrong = _wrong_provenance(there, name, observed, now)
-    yield Check(GROUP, f"{name}: provenance", not wrong, wrong or _provenance(there), by_hand)
+    yield equals(GROUP, f"{name}: Content-Type", stored.content_type, CONTENT_TYPE, by_hand)
+    yield equals(GROUP, f"{name}: Cache-Control", stored.cache_control, cache_control(name, observed), by_hand)
+    wrong = _wrong_provenance(stored, name, observed, now)
+    yield Check(GROUP, f"{name}: provenance", not wrong, wrong or _provenance(stored), by_hand)
 
 
-def cache_control(name: str, observed: Observed) -> str | None:
+def cache_control(name: str, observed: Observation) -> str | None:
     """What the distributor puts on the file; None if its configuration cannot be read."""
     distributor = observed.functions.get("distributor")
     if not isinstance(distributor, FunctionState):
@@ -59,20 +63,20 @@ def is_published(name: str, distributor: FunctionState | Unavailable | None) -> 
     return any(compile_glob(pattern.strip()).fullmatch(name) for pattern in (text or "*.json").split(","))
 
 
-def _provenance(there: StoredObject) -> str:
-    return f"distributed at {there.metadata.get('distributed-at', 'no known time')}"
+def _provenance(stored: StoredObject) -> str:
+    return f"distributed at {stored.metadata.get('distributed-at', 'no known time')}"
 
 
-def _wrong_provenance(there: StoredObject, name: str, observed: Observed, now: datetime) -> str:
+def _wrong_provenance(stored: StoredObject, name: str, observed: Observation, now: datetime) -> str:
     stack = observed.stack
     wanted = {
         "source-bucket": stack.output("SourceBucketName"),
         "source-key": quote(f"{stack.output('SourceKeyPrefix')}/{name}"),
     }
     for field, value in wanted.items():
-        if there.metadata.get(field) != value:
-            return f"{field} is {there.metadata.get(field, 'missing')}, not {value}"
-    text = there.metadata.get("distributed-at", "")
+        if stored.metadata.get(field) != value:
+            return f"{field} is {stored.metadata.get(field, 'missing')}, not {value}"
+    text = stored.metadata.get("distributed-at", "")
     try:
         in_future = datetime.fromisoformat(text) > now + CLOCK_SKEW
     except (ValueError, TypeError):  # no time, or one without its zone

@@ -1,26 +1,13 @@
 """`feed costs`: what a month of readers costs, by the design's own figures and by today's prices."""
 
-import gzip
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from ops.costs import (
-    Bill,
-    Day,
-    Gigabyte,
-    Traffic,
-    compressed,
-    direct,
-    through_cloudfront,
-    to_cents,
-    upkeep,
-)
-from ops.prices import DESIGN, TODAY, UPKEEP
 from ops.stack import DeployedStack
 from ops.terminal import (
     DEFAULT_STACK,
@@ -31,10 +18,13 @@ from ops.terminal import (
     StackName,
     console,
     examples,
-    opened,
+    open_stack,
     print_json,
 )
-from shared.contract import COMPLETE_DATA_FILE, FILES
+
+if TYPE_CHECKING:
+    from ops.costs import Bill
+    from ops.scenarios import Scenario, Visit
 
 app = typer.Typer()
 
@@ -51,27 +41,6 @@ class Unit(StrEnum):
 
     DECIMAL = "decimal"
     BINARY = "binary"
-
-
-GIGABYTES = {Unit.DECIMAL: Gigabyte.DECIMAL, Unit.BINARY: Gigabyte.BINARY}
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """The files that a visit fetches, in bytes, and what compression leaves of them."""
-
-    sizes: tuple[int, ...]
-    percent: Decimal
-    origin: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One table: bills for each number of visitors, and what was assumed."""
-
-    title: str
-    assumptions: tuple[str, ...]
-    bills: dict[int, tuple[Bill, ...]]
 
 
 @app.command(
@@ -118,9 +87,13 @@ def costs(  # noqa: PLR0913 - one argument an option
     region: Region = None,
 ) -> None:
     """Show what a month of readers costs: S3 direct against CloudFront. Needs no network, unless --measure is given."""
-    visit = _given(file_bytes, compressed_percent)
+    from ops.costs import Day, Gigabyte, Traffic, upkeep
+    from ops.scenarios import by_design, by_today
+    from shared.contract import FILES
+
+    visit = _assumed(file_bytes, compressed_percent)
     if measure:
-        with opened(stack_name, profile, region) as stack:
+        with open_stack(stack_name, profile, region) as stack:
             visit = _measured(stack)
     traffic = Traffic(
         0,
@@ -134,23 +107,24 @@ def costs(  # noqa: PLR0913 - one argument an option
         bytes_per_visit=1000 * Decimal(str(visit_kb)),
         requests_per_visit=requests_per_visit or 1,
         invalidated_paths=0,
-        gigabyte=GIGABYTES[gb or Unit.DECIMAL],
+        gigabyte=Gigabyte[(gb or Unit.DECIMAL).name],
     )
     of_today = replace(
         traffic,
         bytes_per_visit=Decimal(sum(visit.sizes)),
         requests_per_visit=requests_per_visit or len(visit.sizes),
-        gigabyte=GIGABYTES[gb or Unit.BINARY],
+        gigabyte=Gigabyte[(gb or Unit.BINARY).name],
     )
     scenarios = [
-        _by_design(of_design, visitors or VISITORS),
-        _by_today(of_today, visitors or VISITORS, visit, free=free_tier),
+        by_design(of_design, visitors or VISITORS),
+        by_today(of_today, visitors or VISITORS, visit, free=free_tier),
     ]
-    bills = [_upkeep(traffic, alarm_metrics, free=free) for free in (True, False)]
+    amounts = {"days": days, "alarm_metrics": alarm_metrics, "invalidated_paths": traffic.invalidated_paths}
+    bills = [upkeep(Day(len(FILES)), **amounts, free=free) for free in (True, False)]
     if as_json:
         print_json(
             {
-                "scenarios": [_data(one) for one in scenarios],
+                "scenarios": [_data(scenario) for scenario in scenarios],
                 "upkeep": {"withFreeAmounts": _bill_data(bills[0]), "withoutFreeAmounts": _bill_data(bills[1])},
             }
         )
@@ -160,62 +134,26 @@ def costs(  # noqa: PLR0913 - one argument an option
     _print_upkeep(*bills)
 
 
-def _given(file_bytes: list[int] | None, percent: float) -> Visit:
+def _assumed(file_bytes: list[int] | None, percent: float) -> "Visit":
+    from ops.scenarios import Visit
+
     recorded = not file_bytes and percent == RECORDED_PERCENT
     origin = "recorded from feed demo: moto 5.2.5's catalogue, gzip -6" if recorded else "as given"
     return Visit(tuple(file_bytes or [RECORDED_BYTES]), Decimal(str(percent)), origin)
 
 
-def _measured(stack: DeployedStack) -> Visit:
+def _measured(stack: DeployedStack) -> "Visit":
+    import gzip
+
+    from ops.scenarios import Visit
+    from shared.contract import COMPLETE_DATA_FILE
+
     body = stack.source(COMPLETE_DATA_FILE)
     percent = Decimal(100 * len(gzip.compress(body, 6))) / max(len(body), 1)
     return Visit((len(body),), percent, f"measured on {COMPLETE_DATA_FILE} of the stack {stack.name}, gzip -6")
 
 
-def _upkeep(traffic: Traffic, alarm_metrics: int, *, free: bool) -> Bill:
-    paths = traffic.invalidated_paths
-    return upkeep(Day(len(FILES)), days=traffic.days, alarm_metrics=alarm_metrics, invalidated_paths=paths, free=free)
-
-
-def _by_design(traffic: Traffic, visitors: list[int]) -> Scenario:
-    bills: dict[int, tuple[Bill, ...]] = {}
-    for number in visitors:
-        of_visitors = replace(traffic, visitors_per_day=number)
-        bills[number] = (direct(of_visitors, DESIGN), through_cloudfront(of_visitors, DESIGN))
-    return Scenario("The design's figures", (*_assumptions(traffic), f"Prices: {DESIGN.source}."), bills)
-
-
-def _by_today(traffic: Traffic, visitors: list[int], visit: Visit, *, free: bool) -> Scenario:
-    small = compressed(visit.sizes, visit.percent)
-    bills: dict[int, tuple[Bill, ...]] = {}
-    for number in visitors:
-        of_visitors = replace(traffic, visitors_per_day=number)
-        smaller = replace(of_visitors, bytes_per_visit=small)
-        bills[number] = (
-            direct(of_visitors, TODAY, free=free),
-            through_cloudfront(of_visitors, TODAY, free=free),
-            through_cloudfront(smaller, TODAY, free=free, name="CloudFront, compressed"),
-        )
-    assumptions = (
-        *_assumptions(traffic),
-        f"A visit is {traffic.bytes_per_visit:,.0f} bytes, compressed {small:,.0f} ({visit.origin}).",
-        f"{traffic.invalidated_paths:,} paths are invalidated.",
-        "The account's free amounts are all left for this." if free else "The account's free amounts are used up.",
-        "Pay as you go, not one of CloudFront's flat-rate plans. Headers, TLS and storage are not counted.",
-        f"Prices: {TODAY.source}.",
-    )
-    return Scenario("Today's figures", assumptions, bills)
-
-
-def _assumptions(traffic: Traffic) -> tuple[str, ...]:
-    requests = f"{traffic.requests_per_visit} request{'s' * (traffic.requests_per_visit > 1)}"
-    return (
-        f"A month has {traffic.days} days; a visit makes {requests}, {traffic.bytes_per_visit / 1000:,.1f} KB in all.",
-        f"{float(traffic.miss_percent):g} % of the requests miss at the edge; a GB is {traffic.gigabyte.value:,} B.",
-    )
-
-
-def _print(scenario: Scenario) -> None:
+def _print(scenario: "Scenario") -> None:
     terminal = console()
     table = Table(title=f"{scenario.title}: US dollars a month", title_justify="left", title_style="bold")
     table.add_column("visitors a day")
@@ -225,8 +163,8 @@ def _print(scenario: Scenario) -> None:
         table.add_section()
         for lines in zip(*(bill.lines for bill in bills), strict=True):
             if any(line.quantity for line in lines):
-                table.add_row(f"  {lines[0].name}", *(f"{to_cents(line.dollars):,}" for line in lines), style="dim")
-        table.add_row(bills[0].name, *(f"{to_cents(bill.dollars):,}" for bill in bills), style="bold")
+                table.add_row(f"  {lines[0].name}", *(f"{line.cents:,}" for line in lines), style="dim")
+        table.add_row(bills[0].name, *(f"{bill.cents:,}" for bill in bills), style="bold")
     table.add_section()
     last = next(iter(scenario.bills.values()))[-1].name
     table.add_row(f"saved by {last}", *(_saved(bills) for bills in scenario.bills.values()))
@@ -236,22 +174,24 @@ def _print(scenario: Scenario) -> None:
     terminal.print()
 
 
-def _saved(bills: tuple[Bill, ...]) -> str:
+def _saved(bills: tuple["Bill", ...]) -> str:
+    from ops.costs import to_cents
+
     first, last = bills[0].dollars, bills[-1].dollars
     return f"{to_cents(first - last):,} ({100 * (first - last) / first:.1f} %)" if first else "-"
 
 
-def _print_upkeep(with_free: Bill, without: Bill) -> None:
+def _print_upkeep(with_free: "Bill", without: "Bill") -> None:
+    from ops.prices import UPKEEP
+
     table = Table("", title="The feed itself: US dollars a month", title_justify="left", title_style="bold")
     for heading in ("quantity", "free amounts left", "used up"):
         table.add_column(heading, justify="right")
     for line, paid in zip(with_free.lines, without.lines, strict=True):
         quantity = f"{line.quantity:,.0f} {line.unit}"
-        table.add_row(
-            f"  {line.name}", quantity, f"{to_cents(line.dollars):,}", f"{to_cents(paid.dollars):,}", style="dim"
-        )
+        table.add_row(f"  {line.name}", quantity, f"{line.cents:,}", f"{paid.cents:,}", style="dim")
     table.add_section()
-    table.add_row("in all", "", *(f"{to_cents(bill.dollars):,}" for bill in (with_free, without)), style="bold")
+    table.add_row("in all", "", *(f"{bill.cents:,}" for bill in (with_free, without)), style="bold")
     terminal = console()
     terminal.print(table)
     for words in (
@@ -262,7 +202,7 @@ def _print_upkeep(with_free: Bill, without: Bill) -> None:
         terminal.print(f"  {words}", soft_wrap=True, style="dim")
 
 
-def _data(scenario: Scenario) -> dict[str, Any]:
+def _data(scenario: "Scenario") -> dict[str, Any]:
     return {
         "title": scenario.title,
         "assumptions": scenario.assumptions,
@@ -272,16 +212,16 @@ def _data(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _bill_data(bill: Bill) -> dict[str, Any]:
+def _bill_data(bill: "Bill") -> dict[str, Any]:
     return {
         "name": bill.name,
-        "dollars": str(to_cents(bill.dollars)),
+        "dollars": str(bill.cents),
         "lines": [
             {
                 "name": line.name,
                 "quantity": f"{line.quantity:f}",
                 "unit": line.unit,
-                "dollars": str(to_cents(line.dollars)),
+                "dollars": str(line.cents),
             }
             for line in bill.lines
         ],

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ops.fetching import Arrival, arrivals, fetch, to_arrive
 from ops.stack import DeployedStack, InvocationError
 from ops.terminal import (
     ACT,
@@ -19,18 +17,20 @@ from ops.terminal import (
     Region,
     StackName,
     examples,
-    opened,
+    open_stack,
     print_json,
     print_rows,
     say,
 )
+
+if TYPE_CHECKING:
+    from ops.arrivals import Arrival
 
 app = typer.Typer()
 
 
 @app.command(
     rich_help_panel=ACT,
-    name="fetch",
     epilog=examples(
         "feed fetch",
         "feed fetch --no-wait --json",
@@ -38,7 +38,7 @@ app = typer.Typer()
         "feed fetch --accept-shrink",
     ),
 )
-def fetch_now(  # noqa: PLR0913 - one argument an option
+def fetch(  # noqa: PLR0913 - one argument an option
     *,
     region_code: Annotated[
         list[str] | None, typer.Option(help="Fetch only this region's services anew; repeatable. By default all.")
@@ -54,14 +54,17 @@ def fetch_now(  # noqa: PLR0913 - one argument an option
     region: Region = None,
 ) -> None:
     """Fetch the catalogue now. Exit code 1, with the fetcher's own message, if it fails or the website lags behind."""
-    with opened(stack_name, profile, region) as stack:
-        summary = _fetch(stack, region_code or [], accept_shrink=accept_shrink)
-        expected = to_arrive(stack, summary) if wait else []
+    from ops.arrivals import await_arrivals, expected_files
+
+    with open_stack(stack_name, profile, region) as stack:
+        summary = _run_fetcher(stack, region_code or [], accept_shrink=accept_shrink)
+        expected = expected_files(stack, summary) if wait else []
         with _spinner("waiting for the website"):
-            arrived = {one.name: one for one in arrivals(stack, expected, seconds)}
+            arrived = {arrival.name: arrival for arrival in await_arrivals(stack, expected, seconds)}
     late = [name for name in expected if name not in arrived]
     if as_json:
-        print_json({"summary": summary, "published": [_data(one) for one in arrived.values()], "late": late})
+        published = [{"name": arrival.name, "lagSeconds": arrival.lag_seconds} for arrival in arrived.values()]
+        print_json({"summary": summary, "published": published, "late": late})
     else:
         _print(summary, arrived)
     if late:
@@ -71,10 +74,15 @@ def fetch_now(  # noqa: PLR0913 - one argument an option
         say("nothing to wait for: the stack distributes none of these files", as_json=as_json)
 
 
-def _fetch(stack: DeployedStack, regions: list[str], *, accept_shrink: bool) -> dict[str, Any]:
+def _run_fetcher(stack: DeployedStack, regions: list[str], *, accept_shrink: bool) -> dict[str, Any]:
+    """Run the fetcher and wait for its summary. No `regions` means all of them."""
+    event: dict[str, Any] = {"regions": regions} if regions else {}
+    if accept_shrink:
+        event["accept_shrink"] = True
     try:
         with _spinner("fetching"):
-            return fetch(stack, regions, accept_shrink=accept_shrink)
+            summary: dict[str, Any] = stack.invoke(stack.output("FetcherFunctionName"), event)
+            return summary
     except InvocationError as error:
         typer.echo(f"feed: the fetcher failed: {error}\nfeed logs shows where to look further", err=True)
         raise typer.Exit(FAILED) from error
@@ -82,6 +90,8 @@ def _fetch(stack: DeployedStack, regions: list[str], *, accept_shrink: bool) -> 
 
 @contextmanager
 def _spinner(words: str) -> Iterator[None]:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -89,7 +99,7 @@ def _spinner(words: str) -> Iterator[None]:
         yield
 
 
-def _print(summary: dict[str, Any], arrived: dict[str, Arrival]) -> None:
+def _print(summary: dict[str, Any], arrived: dict[str, "Arrival"]) -> None:
     fields = ("regions", "services", "regionServices", "ssmCalls", "seconds")
     row = [f"{summary[field]:,}" for field in fields]
     columns = ["regions", "services", "pairs", "SSM calls", "seconds"]
@@ -101,11 +111,7 @@ def _print(summary: dict[str, Any], arrived: dict[str, Arrival]) -> None:
     print_rows("Written", ["key", "bytes", "on the website"], rows, data=None, as_json=False)
 
 
-def _words(arrival: Arrival | None) -> str:
+def _words(arrival: "Arrival | None") -> str:
     if arrival is None:
         return "-"
     return "unchanged" if arrival.lag_seconds is None else f"after {arrival.lag_seconds:.0f} s"
-
-
-def _data(arrival: Arrival) -> dict[str, Any]:
-    return {"name": arrival.name, "lagSeconds": arrival.lag_seconds}

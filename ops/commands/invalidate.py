@@ -1,11 +1,14 @@
-"""`feed invalidate`: let the edges fetch published files anew."""
+"""`feed invalidate`: put messages on the stack's invalidation queue, so that edges fetch published files anew."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from ops.invalidation import ask, correlation_id, keys_of
+from ops.stack import DeployedStack, StackError
 from ops.terminal import (
     ACT,
     DEFAULT_STACK,
@@ -15,13 +18,23 @@ from ops.terminal import (
     Region,
     StackName,
     examples,
-    opened,
+    open_stack,
     print_rows,
     refuse,
     say,
 )
 
 app = typer.Typer()
+
+BATCH = 10  # the most messages that one request to SQS takes
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidationRequest:
+    """A key of the website bucket, and why the queue refused its message; empty if it took it."""
+
+    key: str
+    refusal: str
 
 
 @app.command(
@@ -41,17 +54,50 @@ def invalidate(  # noqa: PLR0913 - one argument an option
     if bool(paths) is everything:
         refuse("name files, or use --all")
     now = datetime.now(UTC)
-    with opened(stack_name, profile, region) as stack:
-        asked = ask(stack, keys_of(stack, paths or [], everything=everything), now)
-    rows = [[one.key, one.reason or "queued"] for one in asked]
+    correlation_id = f"feed-invalidate-{now:%Y%m%dT%H%M%SZ}"  # every line of the logs about this request has it
+    with open_stack(stack_name, profile, region) as stack:
+        requests = _send(stack, _keys(stack, paths or [], everything=everything), now, correlation_id)
+    rows = [[request.key, request.refusal or "queued"] for request in requests]
     data = {
-        "correlationId": correlation_id(now),
-        "asked": [{"key": one.key, "queued": not one.reason, "reason": one.reason} for one in asked],
+        "correlationId": correlation_id,
+        "asked": [
+            {"key": request.key, "queued": not request.refusal, "reason": request.refusal} for request in requests
+        ],
     }
     print_rows("Invalidations asked for", ["key", "result"], rows, data=data, as_json=as_json)
-    if any(one.reason for one in asked):
+    if any(request.refusal for request in requests):
         raise typer.Exit(FAILED)
-    say(
-        f"CloudFront is asked within a minute and takes some more; the logs call it {correlation_id(now)}",
-        as_json=as_json,
-    )
+    say(f"CloudFront is asked within a minute and takes some more; the logs call it {correlation_id}", as_json=as_json)
+
+
+def _keys(stack: DeployedStack, names: Sequence[str], *, everything: bool) -> list[str]:
+    """The keys to invalidate, each once. A name may be given with or without the prefix, or as the path of a URL.
+
+    Everything below the prefix is one wildcard, which CloudFront counts as one path.
+    """
+    prefix = f"{stack.output('WebsiteKeyPrefix')}/"
+    relative = [name.removeprefix("/") for name in names]
+    keys = [name if name.startswith(prefix) else f"{prefix}{name}" for name in relative]
+    return [f"{prefix}*"] if everything else list(dict.fromkeys(keys))
+
+
+def _send(stack: DeployedStack, keys: Sequence[str], now: datetime, correlation_id: str) -> list[InvalidationRequest]:
+    """Put a message for each key on the queue, as the distributor writes it; StackError if the stack has no queue."""
+    from shared.text import utc_stamp
+
+    if "InvalidationsUrl" not in stack.outputs:
+        msg = (
+            f"the stack {stack.name} makes no invalidations (CloudFrontDistributionId is empty): "
+            "readers get a new file when max-age has passed"
+        )
+        raise StackError(msg)
+    sqs, url = stack.client("sqs"), stack.output("InvalidationsUrl")
+    message = {"etag": "", "correlation_id": correlation_id, "time": utc_stamp(now)}
+    requests: list[InvalidationRequest] = []
+    for start in range(0, len(keys), BATCH):
+        batch = dict(enumerate(keys[start : start + BATCH]))
+        entries = [{"Id": str(id_), "MessageBody": json.dumps({"key": key, **message})} for id_, key in batch.items()]
+        failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
+        refusals = {entry["Id"]: f"{entry['Code']}: {entry.get('Message', '')}" for entry in failed}
+        requests += [InvalidationRequest(key, refusals.get(str(id_), "")) for id_, key in batch.items()]
+    return requests

@@ -1,12 +1,24 @@
 """`feed logs`: where the logs are and what to ask them. Reads the stack's outputs and nothing else."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import typer
 
 from ops.stack import DeployedStack
-from ops.terminal import DEFAULT_STACK, LOOK, Json, Profile, Region, StackName, console, examples, opened, print_json
+from ops.terminal import (
+    DEFAULT_STACK,
+    LOOK,
+    Json,
+    Profile,
+    Region,
+    StackName,
+    console,
+    examples,
+    open_stack,
+    print_json,
+)
 
 app = typer.Typer()
 
@@ -51,20 +63,20 @@ def logs(
     region: Region = None,
 ) -> None:
     """Print where the logs are, commands that follow them, and queries for CloudWatch Logs Insights."""
-    with opened(stack_name, profile, region) as stack:
+    with open_stack(stack_name, profile, region) as stack:
         options = _options(stack, profile)
-        found = [_log(name, options) for key, name in stack.outputs.items() if key.endswith("FunctionName")]
-    query = f"aws logs start-query {_groups(found)} {LAST_DAY} --query-string {{}}{options}"
+        listed = [_log(name, options) for key, name in stack.outputs.items() if key.endswith("FunctionName")]
+    query = f"aws logs start-query {_groups(listed)} {LAST_DAY} --query-string {{}}{options}"
     queries = {name: query.format(shlex.quote(text)) for name, text in QUERIES.items()}
     if as_json:
         print_json(
             {
-                "logs": [{"function": one.function, "group": one.group, "follow": one.follow} for one in found],
+                "logs": [{"function": log.function, "group": log.group, "follow": log.follow} for log in listed],
                 "queries": [{"name": name, "query": text, "start": queries[name]} for name, text in QUERIES.items()],
             }
         )
         return
-    _print(found, options)
+    _print(listed, options)
 
 
 def _options(stack: DeployedStack, profile: str | None) -> str:
@@ -78,26 +90,26 @@ def _log(function: str, options: str) -> Log:
     return Log(function, group, f"aws logs tail {group} --follow --format short{options}")
 
 
-def _groups(found: list[Log]) -> str:
-    return "--log-group-names " + " ".join(one.group for one in found)
+def _groups(listed: Sequence[Log]) -> str:
+    return "--log-group-names " + " ".join(log.group for log in listed)
 
 
-def _print(found: list[Log], options: str) -> None:
+def _print(listed: Sequence[Log], options: str) -> None:
     terminal = console()
 
     def line(text: str, style: str = "") -> None:
         terminal.print(text, style=style, soft_wrap=True, markup=False)
 
     line("Follow", "bold")
-    for one in found:
-        line(f"  {one.follow}")
+    for log in listed:
+        line(f"  {log.follow}")
     line("\nAsk, in CloudWatch Logs Insights over these log groups", "bold")
-    for one in found:
-        line(f"  {one.group}", "dim")
+    for log in listed:
+        line(f"  {log.group}", "dim")
     for name, text in QUERIES.items():
         line(f"\n  # {name}", "dim")
         line("\n".join(f"  {part}" for part in text.splitlines()))
     line("\nOr at the terminal, over the last day", "bold")
-    line(f"  aws logs start-query {_groups(found)} \\")
+    line(f"  aws logs start-query {_groups(listed)} \\")
     line(f"    {LAST_DAY} --query-string 'QUERY'{options}")
     line(f"  aws logs get-query-results --query-id ID{options}")

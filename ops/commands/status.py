@@ -1,15 +1,13 @@
 """`feed status`: how the feed is doing, on one screen."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ops.observation import QueueState, StoredObject, Unavailable
-from ops.status import Status, look
 from ops.terminal import (
     DEFAULT_MAX_AGE_HOURS,
     DEFAULT_STACK,
@@ -22,10 +20,14 @@ from ops.terminal import (
     StackName,
     console,
     examples,
-    opened,
+    open_stack,
     print_json,
 )
-from ops.watch import Alarm
+
+if TYPE_CHECKING:
+    from ops.monitoring import AlarmState
+    from ops.observation import StoredObject, Unavailable
+    from ops.overview import Overview
 
 app = typer.Typer()
 
@@ -45,37 +47,39 @@ def status(  # noqa: PLR0913 - one argument an option
     region: Region = None,
 ) -> None:
     """Show the last run, the files, the queues and the alarms; changes nothing. Exit code 0 if all is well."""
-    with opened(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
-        found = look(stack, timedelta(hours=max_age_hours), with_drift=drift)
+    from ops.overview import take_overview
+
+    with open_stack(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
+        overview = take_overview(stack, timedelta(hours=max_age_hours), with_drift=drift)
     if as_json:
-        print_json(_data(found))
+        print_json(_data(overview))
     else:
-        _print(found)
-    if found.todo:
+        _print(overview)
+    if overview.todo:
         raise typer.Exit(FAILED)
 
 
-def _print(found: Status) -> None:
-    terminal, stack = console(), found.observed.stack
+def _print(overview: "Overview") -> None:
+    terminal, stack = console(), overview.observed.stack
     terminal.print(f"[bold]{escape(stack.name)}[/]  [dim]{stack.status}, {stack.session.region_name}[/]")
-    terminal.print(_run_words(found))
-    terminal.print(_files(found))
-    terminal.print(_queues(found))
-    terminal.print(_alarm_words(found.seen.alarms))
-    if found.drift:
-        terminal.print(f"[bold]Drift[/]      {found.drift.in_step} of {found.drift.compared} files are in step")
-    if not found.todo:
+    terminal.print(_run_words(overview))
+    terminal.print(_files(overview))
+    terminal.print(_queues(overview))
+    terminal.print(_alarm_words(overview.alarms))
+    if overview.drift:
+        terminal.print(f"[bold]Drift[/]      {overview.drift.in_step} of {overview.drift.compared} files are in step")
+    if not overview.todo:
         terminal.print("[bold green]All is well.[/]")
-    for check in found.todo:
-        terminal.print(f"[red]✗[/] {escape(check.name)}  [dim]{escape(check.found)}[/]", soft_wrap=True)
+    for check in overview.todo:
+        terminal.print(f"[red]✗[/] {escape(check.name)}  [dim]{escape(check.actual)}[/]", soft_wrap=True)
         terminal.print(f"    [yellow]{escape(check.advice)}[/]", soft_wrap=True)
 
 
-def _run_words(found: Status) -> str:
-    if found.last_run is None:
+def _run_words(overview: "Overview") -> str:
+    if overview.last_run is None:
         return "[bold]Last run[/]   [red]not known: there is no valid complete-data.json[/]"
-    metadata, counts = found.last_run.metadata, found.last_run.metadata.counts
-    age = age_words((found.now - metadata.timestamp).total_seconds())
+    metadata, counts = overview.last_run.metadata, overview.last_run.metadata.counts
+    age = age_words((overview.now - metadata.timestamp).total_seconds())
     return (
         f"[bold]Last run[/]   {metadata.timestamp:%Y-%m-%d %H:%M:%S} UTC, {age} ago\n"
         f"           {counts.regions:,} regions, {counts.services:,} services, {counts.region_services:,} pairs\n"
@@ -83,27 +87,25 @@ def _run_words(found: Status) -> str:
     )
 
 
-def _files(found: Status) -> Table:
-    table = Table(
-        "file", "bytes", "source (UTC)", "website (UTC)", "", title="Files", title_justify="left", title_style="bold"
-    )
-    for one in found.files:
-        size = f"{len(one.source.body):,}" if one.source else ""
-        table.add_row(one.name, size, _time(one.source), _time(one.website), one.state)
+def _files(overview: "Overview") -> Table:
+    table = Table("file", "bytes", "source (UTC)", "website (UTC)", "", title="Files", **TITLE)
+    for file in overview.files:
+        size = f"{len(file.source.body):,}" if file.source else ""
+        table.add_row(file.name, size, _time(file.source), _time(file.website), file.state)
     return table
 
 
-def _time(stored: StoredObject | None) -> str:
+def _time(stored: "StoredObject | None") -> str:
     return f"{stored.last_modified:%m-%d %H:%M:%S}" if stored else "-"
 
 
-def _queues(found: Status) -> Table:
-    table = Table(
-        "queue", "waiting", "taken or delayed", "oldest", title="Queues", title_justify="left", title_style="bold"
-    )
-    for name, queue in found.observed.queues.items():
+def _queues(overview: "Overview") -> Table:
+    from ops.observation import QueueState
+
+    table = Table("queue", "waiting", "taken or delayed", "oldest", title="Queues", **TITLE)
+    for name, queue in overview.observed.queues.items():
         if isinstance(queue, QueueState):
-            seconds = found.seen.oldest_seconds.get(name)
+            seconds = overview.oldest_seconds.get(name)
             oldest = age_words(seconds) if seconds and queue.visible + queue.hidden else "-"
             table.add_row(name, str(queue.visible), str(queue.hidden), oldest)
         else:
@@ -111,8 +113,8 @@ def _queues(found: Status) -> Table:
     return table
 
 
-def _alarm_words(alarms: list[Alarm] | Unavailable) -> str:
-    if isinstance(alarms, Unavailable):
+def _alarm_words(alarms: "list[AlarmState] | Unavailable") -> str:
+    if not isinstance(alarms, list):
         return "[bold]Alarms[/]     [red]not shown to you[/]"
     if not alarms:
         return "[bold]Alarms[/]     the stack has none"
@@ -129,34 +131,36 @@ def age_words(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _data(found: Status) -> dict[str, Any]:
-    complete, alarms = found.last_run, found.seen.alarms
+def _data(overview: "Overview") -> dict[str, Any]:
+    complete, alarms = overview.last_run, overview.alarms
     return {
-        "stack": found.observed.stack.name,
+        "stack": overview.observed.stack.name,
         "run": complete.metadata.model_dump(mode="json", by_alias=True) if complete else None,
-        "ageSeconds": round((found.now - complete.metadata.timestamp).total_seconds()) if complete else None,
+        "ageSeconds": round((overview.now - complete.metadata.timestamp).total_seconds()) if complete else None,
         "files": [
             {
-                "name": one.name,
-                "bytes": len(one.source.body) if one.source else None,
-                "sourceModified": one.source.last_modified.isoformat() if one.source else None,
-                "distributedAt": one.website.metadata.get("distributed-at") if one.website else None,
-                "state": one.state,
+                "name": file.name,
+                "bytes": len(file.source.body) if file.source else None,
+                "sourceModified": file.source.last_modified.isoformat() if file.source else None,
+                "distributedAt": file.website.metadata.get("distributed-at") if file.website else None,
+                "state": file.state,
             }
-            for one in found.files
+            for file in overview.files
         ],
-        "queues": [_queue_data(name, found) for name in found.observed.queues],
+        "queues": [_queue_data(name, overview) for name in overview.observed.queues],
         "alarms": [_alarm_data(alarm) for alarm in alarms] if isinstance(alarms, list) else None,
-        "drift": {"compared": found.drift.compared, "inStep": found.drift.in_step} if found.drift else None,
-        "todo": [{"name": check.name, "found": check.found, "advice": check.advice} for check in found.todo],
+        "drift": {"compared": overview.drift.compared, "inStep": overview.drift.in_step} if overview.drift else None,
+        "todo": [{"name": check.name, "found": check.actual, "advice": check.advice} for check in overview.todo],
     }
 
 
-def _queue_data(name: str, found: Status) -> dict[str, Any]:
-    queue = found.observed.queues[name]
+def _queue_data(name: str, overview: "Overview") -> dict[str, Any]:
+    from ops.observation import QueueState
+
+    queue = overview.observed.queues[name]
     counts = {"visible": queue.visible, "hidden": queue.hidden} if isinstance(queue, QueueState) else {}
-    return {"name": name, **counts, "oldestSeconds": found.seen.oldest_seconds.get(name)}
+    return {"name": name, **counts, "oldestSeconds": overview.oldest_seconds.get(name)}
 
 
-def _alarm_data(alarm: Alarm) -> dict[str, str]:
+def _alarm_data(alarm: "AlarmState") -> dict[str, str]:
     return {"name": alarm.name, "state": alarm.state, "reason": alarm.reason}

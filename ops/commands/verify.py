@@ -2,15 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ops import verification
-from ops.checks.check import Check
 from ops.terminal import (
     DEFAULT_MAX_AGE_HOURS,
     DEFAULT_STACK,
@@ -23,10 +21,13 @@ from ops.terminal import (
     StackName,
     console,
     examples,
-    opened,
+    open_stack,
     print_json,
     refuse,
 )
+
+if TYPE_CHECKING:
+    from ops.checks.check import Check
 
 app = typer.Typer()
 
@@ -34,6 +35,7 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @app.command(
+    name="verify",
     rich_help_panel=LOOK,
     epilog=examples(
         "feed verify",
@@ -41,7 +43,7 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
         "feed verify --max-age-hours 2 --json",
     ),
 )
-def verify(  # noqa: PLR0913 - one argument an option
+def verify_deployment(  # noqa: PLR0913 - one argument an option
     *,
     url: Annotated[
         list[str] | None,
@@ -54,9 +56,11 @@ def verify(  # noqa: PLR0913 - one argument an option
     region: Region = None,
 ) -> None:
     """Check a deployment from its stack to its readers; changes nothing. Exit code 0 only if every check holds."""
-    bases = [_base(one) for one in url or []]
-    with opened(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
-        checks = list(verification.verify(stack, bases, datetime.now(UTC), timedelta(hours=max_age_hours)))
+    from ops.verification import verify
+
+    bases = [_base(base) for base in url or []]
+    with open_stack(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
+        checks = list(verify(stack, bases, datetime.now(UTC), timedelta(hours=max_age_hours)))
     if as_json:
         print_json([_data(check) for check in checks])
     else:
@@ -73,13 +77,13 @@ def _base(url: str) -> str:
     return url.rstrip("/") + "/"
 
 
-def _print(checks: list[Check], *, distributes: bool) -> None:
+def _print(checks: list["Check"], *, distributes: bool) -> None:
     terminal = console()
     for group, members in groupby(checks, key=lambda check: check.group):
         terminal.print(f"[bold]{escape(group)}[/]")
         for check in members:
             mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
-            terminal.print(f"  {mark} {escape(check.name)}  [dim]{escape(check.found)}[/]", soft_wrap=True)
+            terminal.print(f"  {mark} {escape(check.name)}  [dim]{escape(check.actual)}[/]", soft_wrap=True)
             if not check.holds:
                 terminal.print(f"      [yellow]{escape(check.advice)}[/]", soft_wrap=True)
     if not distributes:
@@ -89,11 +93,11 @@ def _print(checks: list[Check], *, distributes: bool) -> None:
     terminal.print(f"{verdict}[/]: {holding} of {len(checks)}.")
 
 
-def _data(check: Check) -> dict[str, object]:
+def _data(check: "Check") -> dict[str, object]:
     return {
         "group": check.group,
         "name": check.name,
         "holds": check.holds,
-        "found": check.found,
+        "found": check.actual,
         "advice": "" if check.holds else check.advice,
     }

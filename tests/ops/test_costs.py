@@ -20,7 +20,7 @@ from ops.prices import DESIGN, TODAY, Price, Tier, flat
 
 
 def cents(bill: Bill) -> list[str]:
-    return [str(to_cents(line.dollars)) for line in bill.lines] + [str(to_cents(bill.dollars))]
+    return [str(line.cents) for line in bill.lines] + [str(bill.cents)]
 
 
 def by_design(visitors: int) -> Traffic:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 from copy import deepcopy
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ROOT, read_template
-from ops.demo import WANTED_FILES, run_demo
+from ops.demo import run_demo
+from ops.demo.scheduled_run import PUBLISHED_FILES
 from shared.contract import FILES
+from tests.fetcher.small_world import PARAMETERS
 
 FEED = ROOT / ".venv" / "bin" / "feed"
 
@@ -26,7 +30,7 @@ def feed(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    finished = feed("demo", "--output", folder)
+    finished = feed("demo", "--output", folder, "--picture", folder / "demo.svg")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "Every check held" in finished.stdout.splitlines()[-1]
     return folder
@@ -47,12 +51,12 @@ def test_everything_was_fetched_within_the_budget(report: Any) -> None:
 
 
 def test_the_files_were_published_with_their_headers(report: Any) -> None:
-    assert [one["destination_key"] for one in report["published"]] == [f"data/{name}" for name in WANTED_FILES]
-    for one in report["published"]:
-        assert one["source_key"] == one["metadata"]["source-key"]
-        assert (one["content_type"], one["cache_control"]) == ("application/json", "public, max-age=300")
-        assert set(one["metadata"]) == {"distributed-at", "source-bucket", "source-key"}
-        assert set(one) == {
+    assert [file["destination_key"] for file in report["published"]] == [f"data/{name}" for name in PUBLISHED_FILES]
+    for file in report["published"]:
+        assert file["source_key"] == file["metadata"]["source-key"]
+        assert (file["content_type"], file["cache_control"]) == ("application/json", "public, max-age=300")
+        assert set(file["metadata"]) == {"distributed-at", "source-bucket", "source-key"}
+        assert set(file) == {
             *("source_key", "destination_bucket", "destination_key", "bytes", "content_type", "cache_control"),
             *("metadata", "seconds"),
         }
@@ -68,25 +72,49 @@ def test_the_snapshot_was_skipped_with_its_reason(report: Any) -> None:
 def test_cloudfront_accepted_an_invalidation_of_every_publication(report: Any) -> None:
     invalidations = report["invalidations"]
 
-    assert {path for one in invalidations for path in one["paths"]} == {f"/data/{name}" for name in WANTED_FILES}
-    assert {(one["distribution"], one["status"]) for one in invalidations} == {("E1EXAMPLE", "Completed")}
-    assert len({one["caller_reference"] for one in invalidations}) == len(invalidations) >= 6
+    assert {path for invalidation in invalidations for path in invalidation["paths"]} == {
+        f"/data/{name}" for name in PUBLISHED_FILES
+    }
+    assert {(invalidation["distribution"], invalidation["status"]) for invalidation in invalidations} == {
+        ("E1EXAMPLE", "Completed")
+    }
+    assert len({invalidation["caller_reference"] for invalidation in invalidations}) == len(invalidations) >= 6
 
 
 def test_the_published_files_hold_the_contract(output: Path) -> None:
-    found = {path.name: path for path in (output / "website" / "data").iterdir()}
+    published = {path.name: path for path in (output / "website" / "data").iterdir()}
 
-    assert sorted(found) == sorted(WANTED_FILES)
+    assert sorted(published) == sorted(PUBLISHED_FILES)
     for name, model in FILES.items():
-        model.from_bytes(found[name].read_bytes())
-    complete = json.loads(found["complete-data.json"].read_bytes())
-    assert complete["regions"] == json.loads(found["regions.json"].read_bytes())
+        model.from_bytes(published[name].read_bytes())
+    complete = json.loads(published["complete-data.json"].read_bytes())
+    assert complete["regions"] == json.loads(published["regions.json"].read_bytes())
     assert "AmazonGameLiftStreams" in complete["services"]["services"]
 
 
 def test_the_alarms_told_of_what_went_wrong(report: Any) -> None:
     assert report["alarms"]["now"] == ["DistributionFailuresKept", "DriftFound", "FileRejected"]
     assert {"DataStale", "SweeperSilent"} <= set(report["alarms"]["tomorrow"])
+
+
+def words(svg: str) -> list[str]:
+    """What the picture says, but for its numbers."""
+    return [re.sub(r"\d+", "0", text) for text in re.findall(r">([^<>]*\S[^<>]*)</text>", svg)]
+
+
+def test_the_picture_refers_to_nothing_elsewhere(output: Path) -> None:
+    svg = (output / "demo.svg").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"https?://[^\s\"'<>)]+|@import|url\([^#][^)]*", svg)) == {"http://www.w3.org/2000/svg"}
+    assert len(svg.encode()) < 60_000
+    assert "NOT" not in svg
+
+
+def test_the_picture_in_the_documents_is_of_this_demo(output: Path) -> None:
+    committed, drawn = (path.read_text(encoding="utf-8") for path in (ROOT / "docs/demo.svg", output / "demo.svg"))
+
+    assert sum(text.startswith("✓") for text in words(drawn)) > 15
+    assert words(committed) == words(drawn)
 
 
 def test_help_says_what_the_command_does() -> None:
@@ -110,10 +138,12 @@ def test_an_output_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None
 def broken_demo(monkeypatch: pytest.MonkeyPatch, role: str, sid: str) -> tuple[bool, str]:
     template = deepcopy(read_template())
     document = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
-    document["Statement"] = [one for one in document["Statement"] if one.get("Sid") != sid]
+    document["Statement"] = [statement for statement in document["Statement"] if statement.get("Sid") != sid]
     monkeypatch.setattr("cloud.embedded.read_template", lambda: template)
-    said = io.StringIO()
-    return run_demo(Console(file=said, width=200), in_process=True), said.getvalue()
+    monkeypatch.setattr("cloud.embedded.ParameterServer", lambda: ParameterServer(PARAMETERS))
+    monkeypatch.setattr("ops.demo.scheduled_run.catalogue", lambda: PARAMETERS)
+    printed = io.StringIO()
+    return run_demo(Console(file=printed, width=200), in_process=True), printed.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -127,8 +157,8 @@ def broken_demo(monkeypatch: pytest.MonkeyPatch, role: str, sid: str) -> tuple[b
 def test_a_stack_that_does_not_work_ends_in_a_clear_no(
     monkeypatch: pytest.MonkeyPatch, role: str, sid: str, words: str
 ) -> None:
-    ok, said = broken_demo(monkeypatch, role, sid)
+    ok, printed = broken_demo(monkeypatch, role, sid)
 
     assert not ok
-    assert words in said
-    assert "NOT every check held" in said.splitlines()[-1]
+    assert words in printed
+    assert "NOT every check held" in printed.splitlines()[-1]

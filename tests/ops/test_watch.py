@@ -62,17 +62,17 @@ class Watched:
     def heard(self) -> list[dict[str, Any]]:
         """The messages since the last call, with their subjects."""
         envelopes = [json.loads(body) for body in self.receive(self.listener)]
-        return [json.loads(one["Message"]) | {"Subject": one["Subject"]} for one in envelopes]
+        return [json.loads(envelope["Message"]) | {"Subject": envelope["Subject"]} for envelope in envelopes]
 
     def receive(self, queue: str) -> list[str]:
         """Take every message off a queue."""
-        found: list[str] = []
+        bodies: list[str] = []
         sqs = self.cloud.client("sqs")
         while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-                found.append(message["Body"])
-        return found
+                bodies.append(message["Body"])
+        return bodies
 
     def named(self, message: dict[str, Any]) -> str:
         """The logical id of the alarm that a message is about."""
@@ -115,10 +115,10 @@ def shared() -> Iterator[Watched]:
 def here(shared: Watched) -> Watched:
     """The whole job has just been done, all is in step, and what the alarms said of it has been read."""
     shared.mend()
-    shared.run("FetchSchedule", "SweepSchedule")
-    shared.forget()
     shared.run("SweepSchedule")
-    shared.upload("complete-data.json", shared.source("complete-data.json"))
+    shared.mend()
+    shared.forget()
+    shared.run("FetchSchedule", "SweepSchedule")
     shared.look()
     shared.heard()
     return shared
@@ -131,7 +131,8 @@ def refuse_ssm(here: Watched) -> None:
 
 def lose_a_region(here: Watched) -> None:
     here.cloud.parameters.quirks = Quirks(failing=("regions/eusc-de-east-1/services",))
-    here.run("FetchSchedule")
+    with patch("fetcher.ssm.endpoint.LONGEST_PAUSE", 0):
+        here.run("FetchSchedule")
 
 
 def reject_a_file(here: Watched) -> None:
@@ -198,7 +199,7 @@ def forbid_to_ask_for_invalidations(here: Watched) -> None:
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
     }
     for name, document in policies.items():
-        rest = [one for one in document["Statement"] if one["Sid"] != "AskForInvalidations"]
+        rest = [statement for statement in document["Statement"] if statement["Sid"] != "AskForInvalidations"]
         if rest != document["Statement"]:
             less = json.dumps({**document, "Statement": rest or [{**document["Statement"][0], "Effect": "Deny"}]})
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=less)
@@ -309,15 +310,15 @@ def test_a_cause_sets_off_its_alarm_and_is_heard_of_until_it_is_cured(name: str,
 
     assert raised == case.others | {name}
     assert {here.named(message) for message in heard} == raised
-    assert all(one["Subject"] == f'ALARM: "{one["AlarmName"]}" in US East (N. Virginia)' for one in heard)
-    assert all(one["AlarmDescription"] for one in heard)
+    assert all(message["Subject"] == f'ALARM: "{message["AlarmName"]}" in US East (N. Virginia)' for message in heard)
+    assert all(message["AlarmDescription"] for message in heard)
 
     here.let_pass(timedelta(hours=1))
     assert (name in here.alarmed()) == (name in STAYS)
     here.let_pass(timedelta(hours=1))
     case.cure(here)
     assert name not in here.alarmed()
-    assert ("OK", name) in [(one["NewStateValue"], here.named(one)) for one in here.heard()]
+    assert ("OK", name) in [(message["NewStateValue"], here.named(message)) for message in here.heard()]
 
 
 @pytest.mark.parametrize("hours", [1, 25])

@@ -16,18 +16,11 @@ import pytest
 
 from cloud.embedded import EmbeddedCloud
 from shared.contract import FILES
+from tests.ops.commands.conftest import STACK, Deploy
 
 REWRITTEN = {"regions.json", "services.json", "service-regions.json", "complete-data.json"}  # by every run
 
-STACK = "aws-services-feed"
 Feed = Callable[..., CompletedProcess[str]]
-
-
-@pytest.fixture
-def cloud(operated: EmbeddedCloud) -> Iterator[EmbeddedCloud]:
-    """The cloud; what a test has set going is over before the next begins."""
-    yield operated
-    operated.settle()
 
 
 @pytest.fixture
@@ -74,7 +67,7 @@ def test_a_script_gets_the_summary_and_the_lag_of_each_file(cloud: EmbeddedCloud
     answer: Any = json.loads(feed("fetch", "--json").stdout)
 
     assert (answer["summary"]["regions"], answer["summary"]["regionServices"]) == (2, 4)
-    assert {one["name"] for one in answer["published"]} == REWRITTEN
+    assert {file["name"] for file in answer["published"]} == REWRITTEN
     assert answer["late"] == []
 
 
@@ -98,11 +91,9 @@ def test_only_what_is_to_be_published_is_waited_for(cloud: EmbeddedCloud, feed: 
     assert "nothing to wait for" in finished.stdout
 
 
-def test_a_stack_without_a_website_has_nothing_to_wait_for(cloud: EmbeddedCloud, feed: Feed) -> None:
+def test_a_stack_without_a_website_has_nothing_to_wait_for(cloud: EmbeddedCloud, deploy: Deploy, feed: Feed) -> None:
     wanted = ("SourceBucketName", "SourceKeyPrefix", "FetcherFunctionName")
-    outputs = {name: {"Value": cloud.stack.outputs[name]} for name in wanted}
-    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
-    cloud.client("cloudformation").create_stack(StackName="fetch-only", TemplateBody=json.dumps(template))
+    deploy("fetch-only", {name: cloud.stack.outputs[name] for name in wanted})
 
     finished = feed("fetch", "--stack-name", "fetch-only")
 
@@ -137,9 +128,13 @@ def test_a_fetch_that_fails_gives_the_fetcher_s_own_words(cloud: EmbeddedCloud, 
 def test_the_fetcher_is_told_what_was_asked_for(
     cloud: EmbeddedCloud, feed: Feed, arguments: list[str], event: dict[str, Any]
 ) -> None:
-    seen = len(cloud.lambdas.invocations)
+    earlier = len(cloud.lambdas.invocations)
 
     feed("fetch", "--no-wait", *arguments)
 
-    asked = [one.event for one in cloud.lambdas.invocations[seen:] if one.function == f"{STACK}-fetcher"]
-    assert asked == [event]
+    events = [
+        invocation.event
+        for invocation in cloud.lambdas.invocations[earlier:]
+        if invocation.function == f"{STACK}-fetcher"
+    ]
+    assert events == [event]

@@ -10,35 +10,23 @@ import pytest
 
 from cloud.embedded import EmbeddedCloud
 from ops.checks.check import Check
-from ops.checks.edge import check_edge
+from ops.checks.edge import EdgeResponse, check_edge
 from ops.checks.machinery import check_machinery
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
-from ops.edge import EdgeAnswer
-from ops.observation import FunctionState, Observed, StoredObject, Unavailable, observe
+from ops.observation import FunctionState, Observation, StoredObject, Unavailable, observe
 from ops.stack import DeployedStack, find_stack
 from ops.verification import check_readers, verify
 from shared.contract import FILES
-from tests.ops.conftest import Feed
-from tests.ops.edge import Edge
+from tests.ops.commands.conftest import STACK, Deploy, Feed, upload
+from tests.ops.commands.edge_server import EdgeServer
 
-STACK = "aws-services-feed"
 FRESH = timedelta(hours=26)
 
 
 @pytest.fixture(scope="module")
-def originals(operated: EmbeddedCloud) -> dict[str, bytes]:
-    return {name: read(operated, operated.source_bucket(), f"aws-data/{name}") for name in FILES}
-
-
-@pytest.fixture
-def cloud(operated: EmbeddedCloud, originals: dict[str, bytes], feed: Feed) -> Iterator[EmbeddedCloud]:
-    """The cloud; what a test did to its files and queues is undone."""
-    yield operated
-    for name, body in originals.items():
-        upload(operated, name, body)
-    for queue in ("FetchFailures", "DistributionFailures"):
-        drain(operated, queue)
+def originals(started: EmbeddedCloud) -> dict[str, bytes]:
+    return {name: read(started, started.source_bucket(), f"aws-data/{name}") for name in FILES}
 
 
 Red = Callable[[], dict[str, str]]
@@ -49,29 +37,17 @@ def read(cloud: EmbeddedCloud, bucket: str, key: str) -> bytes:
     return body
 
 
-def upload(cloud: EmbeddedCloud, name: str, body: bytes) -> None:
-    cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key=f"aws-data/{name}", Body=body)
-    cloud.settle()
-
-
-def drain(cloud: EmbeddedCloud, queue: str) -> None:
-    sqs, url = cloud.client("sqs"), cloud.queue_url(queue)
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-        for message in messages:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-
-
 @pytest.fixture(scope="module")
-def observed(operated: EmbeddedCloud) -> Observed:
+def observed(started: EmbeddedCloud) -> Observation:
     """The stack in order, looked at once: to make boto3's clients takes longer than all their calls."""
     with pytest.MonkeyPatch.context() as patched:
-        for name, value in operated.environment().items():
+        for name, value in started.environment().items():
             patched.setenv(name, value)
         return observe(find_stack(STACK, None, None))
 
 
 @pytest.fixture(scope="module")
-def stack(observed: Observed) -> DeployedStack:
+def stack(observed: Observation) -> DeployedStack:
     return observed.stack
 
 
@@ -84,7 +60,7 @@ def red(stack: DeployedStack, cloud: EmbeddedCloud) -> Red:
 
 
 def failing(checks: Iterator[Check]) -> dict[str, str]:
-    return {check.name: check.found for check in checks if not check.holds}
+    return {check.name: check.actual for check in checks if not check.holds}
 
 
 def test_a_deployment_in_order_is_green(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -105,10 +81,10 @@ def test_what_is_red_is_followed_by_what_to_do(cloud: EmbeddedCloud, feed: Feed)
 
     assert finished.exit_code == 1
     lines = finished.stdout.splitlines()
-    (found,) = (index for index, line in enumerate(lines) if "✗" in line)
-    assert "regions.json is there" in lines[found]
-    assert "NoSuchKey" in lines[found]
-    assert "feed redistribute regions.json" in lines[found + 1]
+    (number,) = (index for index, line in enumerate(lines) if "✗" in line)
+    assert "regions.json is there" in lines[number]
+    assert "NoSuchKey" in lines[number]
+    assert "feed redistribute regions.json" in lines[number + 1]
     assert "NOT every check holds" in lines[-1]
 
 
@@ -120,9 +96,9 @@ def put_by_hand(**changed: Any) -> Callable[[EmbeddedCloud], None]:
 
     def damage(cloud: EmbeddedCloud) -> None:
         s3 = cloud.client("s3")
-        there = s3.get_object(Bucket=cloud.website, Key="data/regions.json")
-        kept = {name: there[name] for name in ("ContentType", "CacheControl", "Metadata")}
-        body = {"Body": there["Body"].read()}
+        stored = s3.get_object(Bucket=cloud.website, Key="data/regions.json")
+        kept = {name: stored[name] for name in ("ContentType", "CacheControl", "Metadata")}
+        body = {"Body": stored["Body"].read()}
         s3.put_object(Bucket=cloud.website, Key="data/regions.json", **{**kept, **body, **changed})
 
     return damage
@@ -155,10 +131,10 @@ def test_a_file_that_was_put_on_the_website_by_hand_is_red(
 ) -> None:
     damage(cloud)
 
-    found = red()
+    wrong = red()
 
-    assert found.keys() == {name}
-    assert "feed redistribute regions.json" in found[name]
+    assert wrong.keys() == {name}
+    assert "feed redistribute regions.json" in wrong[name]
 
 
 def test_bytes_of_the_same_length_are_still_compared(
@@ -166,9 +142,9 @@ def test_bytes_of_the_same_length_are_still_compared(
 ) -> None:
     put_by_hand(Body=originals["regions.json"].replace(b"Virginia", b"Virginib"))(cloud)
 
-    found = failing(check_website(observe(stack), datetime.now(UTC)))
+    wrong = failing(check_website(observe(stack), datetime.now(UTC)))
 
-    assert found["regions.json has the source's bytes"].endswith("but others")
+    assert wrong["regions.json has the source's bytes"].endswith("but others")
 
 
 # ---- the source bucket
@@ -246,10 +222,10 @@ def fill(queue: str) -> Callable[[EmbeddedCloud], None]:
 def test_a_failure_queue_that_holds_something_is_red(cloud: EmbeddedCloud, red: Red, queue: str, advice: str) -> None:
     fill(queue)(cloud)
 
-    found = red()
+    wrong = red()
 
-    assert found.keys() == {f"{queue} is empty"}
-    assert advice in found[f"{queue} is empty"]
+    assert wrong.keys() == {f"{queue} is empty"}
+    assert advice in wrong[f"{queue} is empty"]
 
 
 @pytest.mark.parametrize("name", [f"{STACK}-fetch", f"{STACK}-sweep"])
@@ -289,33 +265,33 @@ def test_a_notification_that_is_gone_or_misses_files_is_red(
     changed = {"LambdaFunctionConfigurations": [{**whole, **change}]} if change else {}
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=changed)
 
-    found = red()
+    wrong = red()
     s3.put_bucket_notification_configuration(
         Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [whole]}
     )
 
-    assert found.keys() == {"the source bucket notifies the distributor"}
-    assert "feed sweep --yes" in found["the source bucket notifies the distributor"]
+    assert wrong.keys() == {"the source bucket notifies the distributor"}
+    assert "feed sweep --yes" in wrong["the source bucket notifies the distributor"]
 
 
 def test_a_paused_function_is_red(cloud: EmbeddedCloud, red: Red) -> None:
     function = {"FunctionName": f"{STACK}-distributor"}
     cloud.client("lambda").put_function_concurrency(**function, ReservedConcurrentExecutions=0)
 
-    found = red()
+    wrong = red()
     cloud.client("lambda").delete_function_concurrency(**function)
 
-    assert found.keys() == {"the distributor is not paused"}
-    assert "delete-function-concurrency" in found["the distributor is not paused"]
+    assert wrong.keys() == {"the distributor is not paused"}
+    assert "delete-function-concurrency" in wrong["the distributor is not paused"]
 
 
-def test_a_deployment_that_was_rolled_back_is_red(observed: Observed) -> None:
+def test_a_deployment_that_was_rolled_back_is_red(observed: Observation) -> None:
     rolled_back = replace(observed, stack=replace(observed.stack, status="UPDATE_ROLLBACK_COMPLETE"))
 
     assert failing(check_machinery(rolled_back)) == {f"{STACK} is deployed": "UPDATE_ROLLBACK_COMPLETE"}
 
 
-def test_a_function_that_is_gone_or_cannot_start_is_red(observed: Observed) -> None:
+def test_a_function_that_is_gone_or_cannot_start_is_red(observed: Observation) -> None:
     broken = FunctionState("a-sweeper", "Failed", "Failed", None, {})
     changed = observed.functions | {"fetcher": Unavailable("ResourceNotFoundException: gone"), "sweeper": broken}
 
@@ -325,7 +301,7 @@ def test_a_function_that_is_gone_or_cannot_start_is_red(observed: Observed) -> N
     }
 
 
-def test_a_queue_or_notification_that_is_not_shown_is_red(observed: Observed) -> None:
+def test_a_queue_or_notification_that_is_not_shown_is_red(observed: Observation) -> None:
     refused = Unavailable("AccessDenied: no")
     changed = replace(observed, notifications=refused, queues={"FetchFailures": refused})
 
@@ -335,29 +311,29 @@ def test_a_queue_or_notification_that_is_not_shown_is_red(observed: Observed) ->
     }
 
 
-def test_a_distributor_that_cannot_be_read_leaves_its_setting_unknown(observed: Observed) -> None:
+def test_a_distributor_that_cannot_be_read_leaves_its_setting_unknown(observed: Observation) -> None:
     changed = replace(observed, functions={"distributor": Unavailable("AccessDenied")})
 
-    found = failing(check_website(changed, datetime.now(UTC)))
+    wrong = failing(check_website(changed, datetime.now(UTC)))
 
-    assert found.keys() == {f"{name}: Cache-Control" for name in FILES}
+    assert wrong.keys() == {f"{name}: Cache-Control" for name in FILES}
 
 
 @pytest.mark.parametrize(
-    ("rules", "wanted"),
+    ("rules", "header"),
     [("regions.json=no-store;**=no-cache", "no-store"), ("history/**=no-store", "public, max-age=300"), ("odd", None)],
 )
-def test_the_header_that_is_wanted_is_what_the_distributors_rules_say_if_they_can_be_read(
-    observed: Observed, rules: str, wanted: str | None
+def test_the_header_to_expect_is_what_the_distributors_rules_say_if_they_can_be_read(
+    observed: Observation, rules: str, header: str | None
 ) -> None:
     distributor = observed.functions["distributor"]
     assert isinstance(distributor, FunctionState)
     ruled = replace(distributor, environment=distributor.environment | {"CACHE_CONTROL_RULES": rules})
 
-    assert cache_control("regions.json", replace(observed, functions={"distributor": ruled})) == wanted
+    assert cache_control("regions.json", replace(observed, functions={"distributor": ruled})) == header
 
 
-def test_a_file_that_is_not_to_be_published_is_not_missed(observed: Observed) -> None:
+def test_a_file_that_is_not_to_be_published_is_not_missed(observed: Observation) -> None:
     distributor = observed.functions["distributor"]
     assert isinstance(distributor, FunctionState)
     chosen = replace(distributor, environment=distributor.environment | {"PUBLISH_PATTERNS": "regions.json, other"})
@@ -365,25 +341,25 @@ def test_a_file_that_is_not_to_be_published_is_not_missed(observed: Observed) ->
     changed = replace(
         observed,
         functions={"distributor": chosen},
-        website={name: there if name == "regions.json" else gone for name, there in observed.website.items()},
+        website={name: stored if name == "regions.json" else gone for name, stored in observed.website.items()},
     )
 
     assert failing(check_website(changed, datetime.now(UTC))) == {}
 
 
-def test_a_source_without_its_main_file_cannot_be_judged_fresh_but_the_rest_is_checked(observed: Observed) -> None:
+def test_a_source_without_its_main_file_cannot_be_judged_fresh_but_the_rest_is_checked(observed: Observation) -> None:
     changed = replace(observed, source=observed.source | {"complete-data.json": Unavailable("NoSuchKey")})
 
-    found = failing(check_source(changed, datetime.now(UTC), FRESH))
+    wrong = failing(check_source(changed, datetime.now(UTC), FRESH))
 
-    assert found == {"complete-data.json is there": "NoSuchKey"}
+    assert wrong == {"complete-data.json is there": "NoSuchKey"}
 
 
-def test_a_stack_that_only_fetches_is_verified_without_a_website(cloud: EmbeddedCloud, feed: Feed) -> None:
+def test_a_stack_that_only_fetches_is_verified_without_a_website(
+    cloud: EmbeddedCloud, deploy: Deploy, feed: Feed
+) -> None:
     wanted = ("SourceBucketName", "SourceKeyPrefix", "FetcherFunctionName", "FetchFailuresUrl")
-    outputs = {name: {"Value": cloud.stack.outputs[name]} for name in wanted}
-    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
-    cloud.client("cloudformation").create_stack(StackName="fetch-only", TemplateBody=json.dumps(template))
+    deploy("fetch-only", {name: cloud.stack.outputs[name] for name in wanted})
 
     finished = feed("verify", "--stack-name", "fetch-only")
 
@@ -392,10 +368,11 @@ def test_a_stack_that_only_fetches_is_verified_without_a_website(cloud: Embedded
     assert "sweep" not in finished.stdout
 
 
-def test_an_older_deployment_is_asked_to_be_brought_up_to_date(cloud: EmbeddedCloud, feed: Feed) -> None:
-    outputs = {name: {"Value": value} for name, value in cloud.stack.outputs.items() if name != "WebsiteBucketName"}
-    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
-    cloud.client("cloudformation").create_stack(StackName="older", TemplateBody=json.dumps(template))
+def test_an_older_deployment_is_asked_to_be_brought_up_to_date(
+    cloud: EmbeddedCloud, deploy: Deploy, feed: Feed
+) -> None:
+    outputs = cloud.stack.outputs
+    deploy("older", {name: value for name, value in outputs.items() if name != "WebsiteBucketName"})
 
     finished = feed("verify", "--stack-name", "older")
 
@@ -407,13 +384,13 @@ def test_an_older_deployment_is_asked_to_be_brought_up_to_date(cloud: EmbeddedCl
 
 
 @pytest.fixture
-def edge(originals: dict[str, bytes]) -> Iterator[Edge]:
-    with Edge(originals) as running:
+def edge(originals: dict[str, bytes]) -> Iterator[EdgeServer]:
+    with EdgeServer(originals) as running:
         yield running
 
 
 @pytest.fixture
-def seen(observed: Observed, edge: Edge) -> Red:
+def red_at_edge(observed: Observation, edge: EdgeServer) -> Red:
     """The checks of the edge that do not hold now, and what to do about each."""
     return lambda: {
         check.name: check.advice
@@ -422,7 +399,7 @@ def seen(observed: Observed, edge: Edge) -> Red:
     }
 
 
-def test_readers_get_what_is_on_the_website(cloud: EmbeddedCloud, feed: Feed, edge: Edge) -> None:
+def test_readers_get_what_is_on_the_website(cloud: EmbeddedCloud, feed: Feed, edge: EdgeServer) -> None:
     finished = feed("verify", "--url", edge.url)
 
     assert finished.exit_code == 0, finished.output
@@ -445,72 +422,76 @@ def test_readers_get_what_is_on_the_website(cloud: EmbeddedCloud, feed: Feed, ed
     ],
 )
 def test_each_header_that_readers_need_is_red_when_it_is_wrong(  # noqa: PLR0913, PLR0917 - a row of the table
-    edge: Edge, seen: Red, header: str, value: str | None, sentence: str, advice: str
+    edge: EdgeServer, red_at_edge: Red, header: str, value: str | None, sentence: str, advice: str
 ) -> None:
     edge.headers[header] = value
 
-    found = seen()
+    wrong = red_at_edge()
 
-    assert found.keys() == {f"{name}: {sentence}" for name in FILES}
-    assert advice in found[f"regions.json: {sentence}"]
+    assert wrong.keys() == {f"{name}: {sentence}" for name in FILES}
+    assert advice in wrong[f"regions.json: {sentence}"]
 
 
 @pytest.mark.parametrize("header", [{"Age": None}, {"Access-Control-Allow-Origin": "https://reader.example"}])
-def test_a_miss_has_no_age_and_one_origin_may_be_named(edge: Edge, seen: Red, header: dict[str, str | None]) -> None:
+def test_a_miss_has_no_age_and_one_origin_may_be_named(
+    edge: EdgeServer, red_at_edge: Red, header: dict[str, str | None]
+) -> None:
     edge.headers |= header
 
-    assert seen() == {}
+    assert red_at_edge() == {}
 
 
 @pytest.mark.parametrize(("known", "holds"), [({"gzip"}, True), ({"br"}, True), (set(), False)])
 def test_either_compression_will_do_for_what_is_large_enough(
-    edge: Edge, seen: Red, known: set[str], *, holds: bool
+    edge: EdgeServer, red_at_edge: Red, known: set[str], *, holds: bool
 ) -> None:
     edge.compresses = known
 
-    found = seen()
+    wrong = red_at_edge()
 
-    assert (found == {}) is holds
-    assert all("automatic compression" in advice for advice in found.values())
+    assert (wrong == {}) is holds
+    assert all("automatic compression" in advice for advice in wrong.values())
 
 
-def test_a_page_instead_of_a_file_is_red_though_it_comes_with_200(edge: Edge, seen: Red) -> None:
+def test_a_page_instead_of_a_file_is_red_though_it_comes_with_200(edge: EdgeServer, red_at_edge: Red) -> None:
     edge.files["regions.json"] = b"<!doctype html><title>Oops</title>"
 
-    found = seen()
+    wrong = red_at_edge()
 
-    assert found.keys() == {"regions.json is JSON and no page"}
-    assert "custom error responses" in found["regions.json is JSON and no page"]
+    assert wrong.keys() == {"regions.json is JSON and no page"}
+    assert "custom error responses" in wrong["regions.json is JSON and no page"]
 
 
 @pytest.mark.parametrize(
     ("status", "location", "advice"),
     [(403, None, "bucket's policy"), (301, "https://www.your.site/data/regions.json", "what it leads to")],
 )
-def test_anything_but_200_is_red(edge: Edge, seen: Red, status: int, location: str | None, advice: str) -> None:
+def test_anything_but_200_is_red(
+    edge: EdgeServer, red_at_edge: Red, status: int, location: str | None, advice: str
+) -> None:
     edge.status, edge.headers["Location"] = status, location
 
-    found = seen()
+    wrong = red_at_edge()
 
-    assert found.keys() == {f"{name} answers 200" for name in FILES}
-    assert advice in found["regions.json answers 200"]
+    assert wrong.keys() == {f"{name} answers 200" for name in FILES}
+    assert advice in wrong["regions.json answers 200"]
 
 
-def test_no_answer_is_red(observed: Observed) -> None:
-    with Edge({}) as stopped:
+def test_no_answer_is_red(observed: Observation) -> None:
+    with EdgeServer({}) as stopped:
         pass
 
-    found = failing(check_readers(observed, f"{stopped.url}/", datetime.now(UTC)))
+    wrong = failing(check_readers(observed, f"{stopped.url}/", datetime.now(UTC)))
 
-    assert found.keys() == {f"{name} answers" for name in FILES}
+    assert wrong.keys() == {f"{name} answers" for name in FILES}
 
 
-def test_an_edge_may_be_behind_for_as_long_as_max_age(observed: Observed) -> None:
+def test_an_edge_may_be_behind_for_as_long_as_max_age(observed: Observation) -> None:
     website = observed.website["regions.json"]
     assert isinstance(website, StoredObject)
     headers = {"content-type": "application/json", "cache-control": "public, max-age=300"}
     headers["access-control-allow-origin"] = "*"
-    behind = EdgeAnswer("https://your.site/data/regions.json", 200, headers, b"[]", "gzip")
+    behind = EdgeResponse("https://your.site/data/regions.json", 200, headers, b"[]", "gzip")
 
     def at_second(second: int) -> dict[str, Check]:
         now = website.last_modified + timedelta(seconds=second)
@@ -519,7 +500,7 @@ def test_an_edge_may_be_behind_for_as_long_as_max_age(observed: Observed) -> Non
 
     sentence = "regions.json has the website bucket's bytes"
     assert at_second(300)[sentence].holds
-    assert "older copy for 100 s more" in at_second(200)[sentence].found
+    assert "older copy for 100 s more" in at_second(200)[sentence].actual
     assert not at_second(301)[sentence].holds
     assert "feed invalidate regions.json" in at_second(301)[sentence].advice
 

@@ -14,7 +14,7 @@ GOOD_HEADERS = {
 }
 
 
-class Edge:
+class EdgeServer:
     """Serves files below /data/. A header set to None is left out; `compresses` names the encodings it knows."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -48,9 +48,9 @@ class Edge:
         name = request.path.removeprefix("/data/")
         known = name in self.files
         body, encoding = self.files.get(name, b"<html>"), ""
-        asked = request.headers.get("Accept-Encoding", "")
-        if asked in self.compresses:
-            body, encoding = gzip.compress(body, mtime=0) if asked == "gzip" else b"Brotli", asked
+        accepted = request.headers.get("Accept-Encoding", "")
+        if accepted in self.compresses:
+            body, encoding = gzip.compress(body, mtime=0) if accepted == "gzip" else b"Brotli", accepted
         request.send_response(self.status if known else 404)
         for header, value in {**self.headers, "Content-Length": str(len(body))}.items():
             if value is not None:

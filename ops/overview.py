@@ -4,28 +4,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ops import distribution
 from ops.checks.check import Check
-from ops.checks.machinery import check_machinery
+from ops.checks.machinery import check_alarms, check_machinery
 from ops.checks.source import check_source, parsed
 from ops.checks.website import check_website
-from ops.observation import Observed, StoredObject, observe
+from ops.monitoring import AlarmState, observe_alarms, observe_oldest_messages
+from ops.observation import Observation, StoredObject, Unavailable, observe
 from ops.stack import DeployedStack
-from ops.watch import Watch, check_alarms, watch
 from shared.contract import COMPLETE_DATA_FILE, CompleteData
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What a dry run of the sweeper found."""
+    """How many files a dry run of the sweeper compared, and how many of them are the same in both buckets."""
 
     compared: int
     in_step: int
 
 
 @dataclass(frozen=True, slots=True)
-class FileStatus:
-    """A file of the contract on both sides, None where it is not, and how the two compare."""
+class FileOverview:
+    """A file of the contract in both buckets, None where it is missing, and how the two compare."""
 
     name: str
     source: StoredObject | None
@@ -34,35 +33,37 @@ class FileStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """All there is to show; `todo` are the checks that do not hold."""
+class Overview:
+    """All there is to show; `todo` are the checks that do not hold. `oldest_seconds` is by queue."""
 
     now: datetime
-    observed: Observed
-    seen: Watch
+    observed: Observation
+    alarms: list[AlarmState] | Unavailable
+    oldest_seconds: dict[str, float]
     last_run: CompleteData | None
-    files: tuple[FileStatus, ...]
+    files: tuple[FileOverview, ...]
     drift: Drift | None
     todo: tuple[Check, ...]
 
 
-def look(stack: DeployedStack, max_age: timedelta, *, with_drift: bool) -> Status:
+def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool) -> Overview:
     """Ask for everything; `with_drift` runs the sweeper dry, which compares every file of both buckets."""
-    observed, seen = observe(stack), watch(stack)
-    drift = _sweep(stack) if with_drift else None
+    observed, alarms, oldest_seconds = observe(stack), observe_alarms(stack), observe_oldest_messages(stack)
+    drift = _drift(stack) if with_drift else None
     now = datetime.now(UTC)
     checks = [
         *check_machinery(observed),
         *check_source(observed, now, max_age),
         *check_website(observed, now),
-        *check_alarms(seen.alarms),
+        *check_alarms(alarms),
         *_check_drift(drift),
     ]
     complete = parsed(observed).get(COMPLETE_DATA_FILE)
-    return Status(
+    return Overview(
         now=now,
         observed=observed,
-        seen=seen,
+        alarms=alarms,
+        oldest_seconds=oldest_seconds,
         last_run=complete if isinstance(complete, CompleteData) else None,
         files=tuple(_files(observed)),
         drift=drift,
@@ -70,9 +71,9 @@ def look(stack: DeployedStack, max_age: timedelta, *, with_drift: bool) -> Statu
     )
 
 
-def _sweep(stack: DeployedStack) -> Drift:
-    answers = list(distribution.sweep(stack, dry_run=True))
-    return Drift(sum(one["compared"] for one in answers), sum(one["inStep"] for one in answers))
+def _drift(stack: DeployedStack) -> Drift:
+    answers = list(stack.sweep(dry_run=True))
+    return Drift(sum(answer["compared"] for answer in answers), sum(answer["inStep"] for answer in answers))
 
 
 def _check_drift(drift: Drift | None) -> Iterator[Check]:
@@ -81,12 +82,14 @@ def _check_drift(drift: Drift | None) -> Iterator[Check]:
         yield Check("Drift", "source and website are in step", not drifted, f"{drifted} differ", "feed sweep --yes")
 
 
-def _files(observed: Observed) -> Iterator[FileStatus]:
+def _files(observed: Observation) -> Iterator[FileOverview]:
     for name, stored in observed.source.items():
-        source = stored if isinstance(stored, StoredObject) else None
-        there = observed.website.get(name)
-        website = there if isinstance(there, StoredObject) else None
-        yield FileStatus(name, source, website, _state(source, website) if observed.website else "not distributed")
+        source, website = _present(stored), _present(observed.website.get(name))
+        yield FileOverview(name, source, website, _state(source, website) if observed.website else "not distributed")
+
+
+def _present(stored: StoredObject | Unavailable | None) -> StoredObject | None:
+    return stored if isinstance(stored, StoredObject) else None
 
 
 def _state(source: StoredObject | None, website: StoredObject | None) -> str:

@@ -33,11 +33,11 @@ def test_three_sizes_stand_side_by_side_with_what_is_assumed() -> None:
 
 
 def test_other_numbers_of_visitors_can_be_asked_for() -> None:
-    found = bills("--visitors", "20000")
+    totals = bills("--visitors", "20000")
 
     # Twice the design's 10,000: 2 x 6.411.
-    assert found["The design's figures", "S3 direct", 20_000] == "12.82"
-    assert {visitors for _, _, visitors in found} == {20_000}
+    assert totals["The design's figures", "S3 direct", 20_000] == "12.82"
+    assert {visitors for _, _, visitors in totals} == {20_000}
 
 
 @pytest.mark.parametrize(

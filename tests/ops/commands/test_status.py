@@ -1,7 +1,6 @@
 """`feed status` against the embedded cloud: one screen, and what to do when something on it is not well."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,27 +9,9 @@ import pytest
 from cloud.embedded import EmbeddedCloud
 from ops.commands.status import age_words
 from shared.contract import FILES, schemas
-from tests.ops.conftest import Feed
+from tests.ops.commands.conftest import STACK, Feed
 
-STACK = "aws-services-feed"
 PUBLISHED = len(FILES) + len(schemas())
-
-
-@pytest.fixture
-def cloud(operated: EmbeddedCloud, feed: Feed) -> Iterator[EmbeddedCloud]:
-    """The cloud without alarms; what a test took from the website is published again."""
-    delete_alarms(operated)
-    yield operated
-    delete_alarms(operated)
-    operated.fire("SweepSchedule")
-    operated.settle()
-
-
-def delete_alarms(cloud: EmbeddedCloud) -> None:
-    cloudwatch = cloud.client("cloudwatch")
-    names = [one["AlarmName"] for one in cloudwatch.describe_alarms()["MetricAlarms"]]
-    if names:
-        cloudwatch.delete_alarms(AlarmNames=names)
 
 
 def shown(feed: Feed, *arguments: str) -> Any:
@@ -61,13 +42,13 @@ def test_a_feed_that_is_well_says_so_on_one_screen(cloud: EmbeddedCloud, feed: F
 
 
 def test_a_script_gets_the_run_the_files_and_the_queues(cloud: EmbeddedCloud, feed: Feed) -> None:
-    found = shown(feed)
+    status = shown(feed)
 
-    assert found["run"]["counts"] == {"regions": 2, "services": 4, "regionServices": 4}
-    assert 0 <= found["ageSeconds"] < 600
-    assert {one["name"]: one["state"] for one in found["files"]} == dict.fromkeys(FILES, "in step")
-    assert [one["name"] for one in found["queues"]] == ["FetchFailures", "DistributionFailures"]
-    assert (found["alarms"], found["drift"], found["todo"]) == ([], None, [])
+    assert status["run"]["counts"] == {"regions": 2, "services": 4, "regionServices": 4}
+    assert 0 <= status["ageSeconds"] < 600
+    assert {entry["name"]: entry["state"] for entry in status["files"]} == dict.fromkeys(FILES, "in step")
+    assert [entry["name"] for entry in status["queues"]] == ["FetchFailures", "DistributionFailures"]
+    assert (status["alarms"], status["drift"], status["todo"]) == ([], None, [])
 
 
 def test_a_file_that_is_not_on_the_website_comes_with_what_to_do(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -87,11 +68,11 @@ def test_drift_of_any_file_is_found_only_when_it_is_asked_for(cloud: EmbeddedClo
     cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/other.json")
 
     assert feed("status").exit_code == 0
-    found = shown(feed, "--drift")
+    status = shown(feed, "--drift")
     cloud.client("s3").delete_object(Bucket=cloud.source_bucket(), Key="aws-data/other.json")
 
-    assert found["drift"] == {"compared": PUBLISHED + 1, "inStep": PUBLISHED}
-    assert [one["advice"] for one in found["todo"]] == ["feed sweep --yes"]
+    assert status["drift"] == {"compared": PUBLISHED + 1, "inStep": PUBLISHED}
+    assert [entry["advice"] for entry in status["todo"]] == ["feed sweep --yes"]
 
 
 def test_an_alarm_that_has_gone_off_is_no_good_news(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -99,11 +80,11 @@ def test_an_alarm_that_has_gone_off_is_no_good_news(cloud: EmbeddedCloud, feed: 
     alarm(cloud, f"{STACK}-quiet", "OK")
     alarm(cloud, f"{STACK}-new", "INSUFFICIENT_DATA")
 
-    finished, found = feed("status"), shown(feed)
+    finished, status = feed("status"), shown(feed)
 
     assert finished.exit_code == 1
     assert "1 OK, 1 in alarm, 1 without enough data" in finished.stdout
-    assert [(one["name"], one["advice"]) for one in found["todo"]] == [
+    assert [(entry["name"], entry["advice"]) for entry in status["todo"]] == [
         (f"{STACK}-file-rejected is quiet", "See what was rejected.")
     ]
 
@@ -116,7 +97,7 @@ def test_only_the_stack_s_own_alarms_count(cloud: EmbeddedCloud, feed: Feed) -> 
     alarm(cloud, f"{STACK}-staging-file-rejected", "ALARM", Namespace=f"AwsServicesFeed/{STACK}-staging")
     alarm(cloud, "another-application", "ALARM")
 
-    assert [one["name"] for one in shown(feed)["alarms"]] == [f"{STACK}-fetch-failures"]
+    assert [entry["name"] for entry in shown(feed)["alarms"]] == [f"{STACK}-fetch-failures"]
     assert feed("status").exit_code == 0
 
 
@@ -135,12 +116,12 @@ def test_a_queue_shows_how_long_its_oldest_message_has_waited(cloud: EmbeddedClo
         ],
     )
 
-    finished, found = feed("status"), shown(feed)
+    finished, status = feed("status"), shown(feed)
     cloud.client("sqs").purge_queue(QueueUrl=url)
 
     assert finished.exit_code == 1
     assert "2 h" in finished.stdout
-    assert found["queues"][0] == {"name": "FetchFailures", "visible": 1, "hidden": 0, "oldestSeconds": 7200}
+    assert status["queues"][0] == {"name": "FetchFailures", "visible": 1, "hidden": 0, "oldestSeconds": 7200}
 
 
 def test_a_source_without_a_valid_main_file_has_no_last_run(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -148,14 +129,14 @@ def test_a_source_without_a_valid_main_file_has_no_last_run(cloud: EmbeddedCloud
     whole = cloud.client("s3").get_object(**source)["Body"].read()
     cloud.client("s3").delete_object(**source)
 
-    finished, found = feed("status"), shown(feed)
+    finished, status = feed("status"), shown(feed)
     cloud.client("s3").put_object(**source, Body=whole)
     cloud.settle()
 
     assert finished.exit_code == 1
     assert "there is no valid complete-data.json" in finished.stdout
-    assert found["run"] is None
-    assert {one["name"]: one["state"] for one in found["files"]}["complete-data.json"] == "gone from the source"
+    assert status["run"] is None
+    assert {entry["name"]: entry["state"] for entry in status["files"]}["complete-data.json"] == "gone from the source"
 
 
 def test_someone_who_may_not_read_alarms_is_told_so(cloud: EmbeddedCloud, feed: Feed) -> None:

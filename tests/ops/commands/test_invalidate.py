@@ -10,30 +10,25 @@ import pytest
 
 from cloud.embedded import EmbeddedCloud
 from ops.stack import DeployedStack
-from tests.ops.conftest import Feed
+from tests.ops.commands.conftest import Deploy, Feed
 
 INVALIDATING = "invalidating"
 
 
 @pytest.fixture
-def queue(operated: EmbeddedCloud, feed: Feed) -> Iterator[str]:
+def queue(cloud: EmbeddedCloud, deploy: Deploy) -> Iterator[str]:
     """The queue's URL; a stack that has it is deployed beside the usual one."""
-    url: str = operated.client("sqs").create_queue(QueueName="invalidations")["QueueUrl"]
-    outputs = {name: {"Value": value} for name, value in operated.stack.outputs.items()}
-    outputs["InvalidationsUrl"] = {"Value": url}
-    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
-    cloudformation = operated.client("cloudformation")
-    cloudformation.create_stack(StackName=INVALIDATING, TemplateBody=json.dumps(template))
+    url: str = cloud.client("sqs").create_queue(QueueName="invalidations")["QueueUrl"]
+    deploy(INVALIDATING, cloud.stack.outputs | {"InvalidationsUrl": url})
     yield url
-    cloudformation.delete_stack(StackName=INVALIDATING)
-    operated.client("sqs").delete_queue(QueueUrl=url)
+    cloud.client("sqs").delete_queue(QueueUrl=url)
 
 
 def received(cloud: EmbeddedCloud, url: str) -> list[dict[str, Any]]:
-    found = []
+    bodies = []
     while messages := cloud.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-        found += [json.loads(message["Body"]) for message in messages]
-    return found
+        bodies += [json.loads(message["Body"]) for message in messages]
+    return bodies
 
 
 @pytest.mark.parametrize(
@@ -47,18 +42,18 @@ def received(cloud: EmbeddedCloud, url: str) -> list[dict[str, Any]]:
     ],
 )
 def test_each_file_is_one_message_and_everything_is_one_too(
-    operated: EmbeddedCloud, feed: Feed, queue: str, arguments: list[str], keys: list[str]
+    cloud: EmbeddedCloud, feed: Feed, queue: str, arguments: list[str], keys: list[str]
 ) -> None:
     finished = feed("invalidate", *arguments, "--stack-name", INVALIDATING)
 
     assert finished.exit_code == 0, finished.output
-    assert sorted(one["key"] for one in received(operated, queue)) == keys
+    assert sorted(message["key"] for message in received(cloud, queue)) == keys
 
 
-def test_a_message_is_as_the_distributor_writes_it(operated: EmbeddedCloud, feed: Feed, queue: str) -> None:
+def test_a_message_is_as_the_distributor_writes_it(cloud: EmbeddedCloud, feed: Feed, queue: str) -> None:
     answer = json.loads(feed("invalidate", "regions.json", "--stack-name", INVALIDATING, "--json").stdout)
 
-    (message,) = received(operated, queue)
+    (message,) = received(cloud, queue)
     assert set(message) == {"key", "etag", "correlation_id", "time"}
     assert re.fullmatch(r"feed-invalidate-\d{8}T\d{6}Z", message["correlation_id"])
     assert datetime.fromisoformat(message["time"]).tzinfo
@@ -81,13 +76,13 @@ def test_a_message_that_the_queue_does_not_take_is_no_success(
     finished = feed("invalidate", "regions.json", "services.json", "--stack-name", INVALIDATING, "--json")
 
     assert finished.exit_code == 1
-    assert {one["key"]: one["reason"] for one in json.loads(finished.stdout)["asked"]} == {
+    assert {entry["key"]: entry["reason"] for entry in json.loads(finished.stdout)["asked"]} == {
         "data/regions.json": "",
         "data/services.json": "InternalError: try later",
     }
 
 
-def test_a_stack_without_invalidations_says_so(operated: EmbeddedCloud, feed: Feed) -> None:
+def test_a_stack_without_invalidations_says_so(cloud: EmbeddedCloud, feed: Feed) -> None:
     finished = feed("invalidate", "--all")
 
     assert finished.exit_code == 2

@@ -5,13 +5,13 @@ import shlex
 
 from cloud.embedded import EmbeddedCloud
 from ops.commands.logs import QUERIES
-from tests.ops.conftest import Feed
+from tests.ops.commands.conftest import Feed
 
 
-def test_each_function_s_log_can_be_followed(operated: EmbeddedCloud, feed: Feed) -> None:
+def test_each_function_s_log_can_be_followed(cloud: EmbeddedCloud, feed: Feed) -> None:
     finished = feed("logs")
 
-    groups = {one.name for one in operated.stack.of_type("AWS::Logs::LogGroup")}
+    groups = {group.name for group in cloud.stack.of_type("AWS::Logs::LogGroup")}
     followed = [shlex.split(line) for line in finished.stdout.splitlines() if "aws logs tail" in line]
     assert finished.exit_code == 0
     assert {words[3] for words in followed} == groups
@@ -25,10 +25,10 @@ def test_every_query_stands_as_it_is_to_be_pasted(feed: Feed) -> None:
         assert "\n".join(f"  {line}" for line in query.splitlines()) in finished.stdout
 
 
-def test_a_script_gets_commands_that_a_shell_reads_right(operated: EmbeddedCloud, feed: Feed) -> None:
+def test_a_script_gets_commands_that_a_shell_reads_right(cloud: EmbeddedCloud, feed: Feed) -> None:
     answer = json.loads(feed("logs", "--json").stdout)
 
-    for one in answer["queries"]:
-        words = shlex.split(one["start"])
-        assert words[words.index("--query-string") + 1] == one["query"] == QUERIES[one["name"]]
+    for entry in answer["queries"]:
+        words = shlex.split(entry["start"])
+        assert words[words.index("--query-string") + 1] == entry["query"] == QUERIES[entry["name"]]
         assert all(log["group"] in words for log in answer["logs"])

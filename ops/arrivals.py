@@ -1,4 +1,4 @@
-"""A run of the fetcher asked for in, what it wrote and when the website had it out."""
+"""What a run of the fetcher wrote in, when the website had each file out."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,46 +16,35 @@ PAUSE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A file that the website has as the source has it; `lag_seconds` from one to the other, None: it was there before.
+    """A file that the website has as the source has it.
 
-    S3 gives times in whole seconds, so the lag is good to a second.
+    `lag_seconds` is the time from source to website, None if the website had the same bytes before. S3 gives times in
+    whole seconds, so the lag is good to a second.
     """
 
     name: str
     lag_seconds: float | None
 
 
-def fetch(stack: DeployedStack, regions: Sequence[str], *, accept_shrink: bool) -> dict[str, Any]:
-    """Invoke the fetcher and wait for its summary; InvocationError with its own message if it failed.
-
-    `regions` limits the run, empty: all. `accept_shrink` lets the fetcher write less than there was.
-    """
-    event: dict[str, Any] = {"regions": list(regions)} if regions else {}
-    if accept_shrink:
-        event["accept_shrink"] = True
-    summary: dict[str, Any] = stack.invoke(stack.output("FetcherFunctionName"), event)
-    return summary
-
-
-def to_arrive(stack: DeployedStack, summary: dict[str, Any]) -> list[str]:
+def expected_files(stack: DeployedStack, summary: dict[str, Any]) -> list[str]:
     """The files of the contract that the run wrote and that are to be published; none if nothing is distributed."""
     if not stack.distributes:
         return []
     distributor, prefix = observe_distributor(stack), f"{stack.output('SourceKeyPrefix')}/"
-    written = {one["key"].removeprefix(prefix) for one in summary["written"]}
+    written = {file["key"].removeprefix(prefix) for file in summary["written"]}
     return [name for name in FILES if name in written and is_published(name, distributor)]
 
 
-def arrivals(stack: DeployedStack, names: Sequence[str], seconds: float) -> Iterator[Arrival]:
+def await_arrivals(stack: DeployedStack, names: Sequence[str], seconds: float) -> Iterator[Arrival]:
     """Each file as the website gets it; ends when all have arrived or the time is over."""
     waiting, give_up = set(names), time.monotonic() + seconds
     while waiting:
-        source, website = observe_source(stack, waiting), observe_website(stack, waiting)
+        sources, websites = observe_source(stack, waiting), observe_website(stack, waiting)
         for name in sorted(waiting):
-            ours, theirs = source[name], website[name]
-            if isinstance(ours, StoredObject) and isinstance(theirs, StoredObject) and ours.body == theirs.body:
+            source, website = sources[name], websites[name]
+            if isinstance(source, StoredObject) and isinstance(website, StoredObject) and source.body == website.body:
                 waiting.remove(name)
-                yield Arrival(name, _lag(ours, theirs))
+                yield Arrival(name, _lag(source, website))
         if time.monotonic() > give_up:
             return
         if waiting:

@@ -1,0 +1,94 @@
+"""`feed redistribute`: publish files again through the distributor."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from ops.stack import DeployedStack, InvocationError
+from ops.terminal import (
+    ACT,
+    DEFAULT_STACK,
+    FAILED,
+    UNUSABLE,
+    Json,
+    Profile,
+    Region,
+    StackName,
+    Yes,
+    examples,
+    open_stack,
+    print_rows,
+    say,
+    track,
+)
+
+app = typer.Typer()
+
+BATCH = 50
+
+
+@app.command(
+    rich_help_panel=ACT,
+    epilog=examples("feed redistribute regions.json services.json", "feed redistribute --all --yes"),
+)
+def redistribute(  # noqa: PLR0913 - one argument an option
+    keys: Annotated[list[str] | None, typer.Argument(help="Keys, with or without the source prefix.")] = None,
+    glob: Annotated[list[str] | None, typer.Option(help="Also what matches; ** crosses folders.")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Everything below the source prefix.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+    stack_name: StackName = DEFAULT_STACK,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Publish files again. Keys that are named are published at once, a selection only with --yes."""
+    if not (keys or glob or everything):
+        typer.echo("feed: name keys, or use --glob or --all", err=True)
+        raise typer.Exit(UNUSABLE)
+    with open_stack(stack_name, profile, region) as stack:
+        selected = _select(stack, keys or [], glob or [], everything=everything)
+        if (glob or everything) and not yes:
+            print_rows("Would be published again", ["key"], [[key] for key in selected], data=selected, as_json=as_json)
+            say(f"{len(selected)} file(s); --yes publishes them", as_json=as_json)
+            return
+        outcomes = list(track(_redistribute(stack, selected), "publishing", total=len(selected)))
+    rows = [
+        [outcome["source"], outcome["outcome"], outcome.get("destination") or outcome.get("reason", "")]
+        for outcome in outcomes
+    ]
+    print_rows(
+        "Published again", ["key", "outcome", "destination, or the reason"], rows, data=outcomes, as_json=as_json
+    )
+    if any(outcome["outcome"] not in {"copied", "skipped"} for outcome in outcomes):
+        raise typer.Exit(FAILED)
+
+
+def _select(stack: DeployedStack, keys: Sequence[str], globs: Sequence[str], *, everything: bool) -> list[str]:
+    """The keys that are named, and those below the prefix that match a glob; a name is taken with or without prefix."""
+    prefix = f"{stack.output('SourceKeyPrefix')}/"
+    named = [key if key.startswith(prefix) else f"{prefix}{key}" for key in keys]
+    if everything:
+        return list(dict.fromkeys([*named, *stack.source_keys()]))
+    return list(dict.fromkeys([*named, *_matching(stack, prefix, globs)])) if globs else named
+
+
+def _matching(stack: DeployedStack, prefix: str, globs: Sequence[str]) -> Iterator[str]:
+    from distributor.plan import compile_glob
+
+    patterns = [compile_glob(glob) for glob in globs]
+    for key in stack.source_keys():
+        if any(pattern.fullmatch(key.removeprefix(prefix)) for pattern in patterns):
+            yield key
+
+
+def _redistribute(stack: DeployedStack, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Publish the keys through the distributor, a batch at a time; an outcome for each as it comes in."""
+    remaining = iter(keys)
+    while batch := list(islice(remaining, BATCH)):
+        try:
+            yield from stack.invoke(stack.output("DistributorFunctionName"), {"keys": batch})["objects"]
+        except InvocationError as error:
+            yield from ({"outcome": "failed", "source": key, "reason": str(error)} for key in batch)

@@ -1,0 +1,126 @@
+"""The messages of the distributor's failure queue in, what became of each out: shown, put back, or tried again."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from distributor.events import Changed, EnvelopeError, decode
+from ops.stack import DeployedStack, InvocationError
+
+WELL = {"copied", "skipped", "gone"}
+LISTING_SECONDS = 60  # how long a message that is only shown stays hidden from others
+REDRIVE_SECONDS = 900
+WAIT_SECONDS = 1  # any wait makes SQS look on all its servers, so that no message is missed
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A message of the failure queue. `keys` are decoded keys, empty if the record itself cannot be understood."""
+
+    receipt: str
+    kind: str
+    keys: tuple[str, ...]
+    reason: str
+    sent: datetime
+    function: str
+    event: Any
+
+
+def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS) -> list[Failure]:
+    """Every visible message of the queue, oldest first. Each stays in the queue, hidden for that long."""
+    sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
+    failures: dict[str, Failure] = {}
+    while messages := sqs.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=hidden_seconds,
+        WaitTimeSeconds=WAIT_SECONDS,
+        MessageSystemAttributeNames=["SentTimestamp"],
+    ).get("Messages", []):
+        failures |= {message["MessageId"]: _failure(stack, message) for message in messages}
+    return sorted(failures.values(), key=lambda failure: failure.sent)
+
+
+def put_back(stack: DeployedStack, failures: Iterable[Failure]) -> None:
+    """Make messages visible again at once."""
+    sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
+    for failure in failures:
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=failure.receipt, VisibilityTimeout=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What became of a failure that was tried again. If it is `done`, it has left the queue."""
+
+    failure: Failure
+    done: bool
+    reason: str
+
+
+def redrive(stack: DeployedStack, failures: Iterable[Failure]) -> Iterator[Redriven]:
+    """Try each failure again through its function; only what went well leaves the queue."""
+    sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
+    for failure in failures:
+        redriven = _redrive(stack, failure)
+        if redriven.done:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=failure.receipt)
+        else:
+            put_back(stack, [failure])
+        yield redriven
+
+
+def _redrive(stack: DeployedStack, failure: Failure) -> Redriven:
+    if failure.event is None:
+        return Redriven(
+            failure, done=False, reason="cannot be tried again: it names no key; purge the queue to drop it"
+        )
+    try:
+        answer = stack.invoke(failure.function, failure.event)
+    except InvocationError as error:
+        return Redriven(failure, done=False, reason=str(error))
+    if "compared" in answer:  # a sweep, which reports an object that cannot be published in its own way
+        return Redriven(failure, done=True, reason=f"swept: {answer['outcomes']}")
+    outcomes = answer.get("objects", [])
+    bad = [outcome for outcome in outcomes if outcome.get("outcome") not in WELL | {None}]
+    reasons = "; ".join(f"{outcome['outcome']}: {outcome.get('reason', '')}" for outcome in bad)
+    went_well = ", ".join(str(outcome.get("outcome")) for outcome in outcomes)
+    return Redriven(failure, done=not bad, reason=reasons or went_well or "done")
+
+
+def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:
+    distributor = stack.output("DistributorFunctionName")
+    sent = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+    receipt = message["ReceiptHandle"]
+    body: Any = None
+    with suppress(ValueError):
+        body = json.loads(message["Body"])
+    match body:
+        case {"requestPayload": event, "requestContext": {"functionArn": str(arn)} as context}:
+            # arn:aws:lambda:<region>:<account>:function:<name>[:<version>]
+            function = arn.split(":")[6] if arn.count(":") > 5 else arn  # noqa: PLR2004
+            # Without an answer Lambda never ran the function, and its condition says why.
+            reason = str((body.get("responsePayload") or context).get("errorMessage", context.get("condition", "?")))
+            keys = _keys(event)
+            again = {"keys": list(keys)} if keys else event
+            return Failure(receipt, "failed event", keys, reason, sent, function, again)
+        case {"outcome": "rejected" | "not invalidated" as kind, "keys": list(keys), "reason": reason}:
+            event = {"keys": keys} if keys else None
+            return Failure(receipt, kind, tuple(keys), str(reason), sent, distributor, event)
+        case dict() if not body:
+            sweeper = stack.output("SweeperFunctionName")
+            return Failure(receipt, "schedule", (), "the schedule could not invoke the sweeper", sent, sweeper, {})
+        case _:
+            return Failure(receipt, "unknown", (), message["Body"][:200], sent, distributor, None)
+
+
+def _keys(event: object) -> tuple[str, ...]:
+    """The keys of an event if each of its records names one; else none, and it is tried again as it is."""
+    try:
+        notices = decode(event).notices
+    except EnvelopeError:
+        return ()
+    changed = [notice for notice in notices if isinstance(notice, Changed)]
+    return tuple(dict.fromkeys(notice.key for notice in changed)) if len(changed) == len(notices) else ()

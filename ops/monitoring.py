@@ -1,0 +1,76 @@
+"""A stack in, what CloudWatch says of it out: its alarms, and how long the oldest message of a queue has waited."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ops.observation import Unavailable, attempt, queue_urls
+from ops.stack import DeployedStack
+
+LOOK_BACK = timedelta(minutes=15)  # SQS reports every five minutes, of queues that were used in the last six hours
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmState:
+    """An alarm of the stack; `state` is OK, ALARM or INSUFFICIENT_DATA, `reason` CloudWatch's own."""
+
+    name: str
+    state: str
+    reason: str
+    description: str
+
+
+def observe_alarms(stack: DeployedStack) -> list[AlarmState] | Unavailable:
+    """Every alarm of the stack."""
+    return attempt(_alarms, stack.client("cloudwatch"), stack)
+
+
+def observe_oldest_messages(stack: DeployedStack) -> dict[str, float]:
+    """The seconds that each queue's oldest message has waited; a queue is left out if CloudWatch does not tell."""
+    ages = attempt(_oldest_messages, stack.client("cloudwatch"), queue_urls(stack))
+    return {} if isinstance(ages, Unavailable) else ages
+
+
+def _alarms(cloudwatch: Any, stack: DeployedStack) -> list[AlarmState]:  # noqa: ANN401 - one type for each service
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack.name}-")
+    alarms = [alarm for page in pages for kind in ("MetricAlarms", "CompositeAlarms") for alarm in page.get(kind, [])]
+    return [
+        AlarmState(
+            alarm["AlarmName"], alarm["StateValue"], alarm.get("StateReason", ""), alarm.get("AlarmDescription", "")
+        )
+        for alarm in alarms
+        if not _of_another_stack(alarm, stack)
+    ]
+
+
+def _of_another_stack(alarm: dict[str, Any], stack: DeployedStack) -> bool:
+    """Whether only its name begins like ours: aws-services-feed-staging-… is no alarm of aws-services-feed.
+
+    Our alarms watch this stack's namespace, or have one of its functions, queues or buckets as a dimension. A composite
+    alarm has no metric, so its name has to do.
+    """
+    metrics = [alarm, *(query.get("MetricStat", {}).get("Metric", {}) for query in alarm.get("Metrics", []))]
+    namespaces = {metric["Namespace"] for metric in metrics if "Namespace" in metric}
+    values = {dimension["Value"] for metric in metrics for dimension in metric.get("Dimensions", [])}
+    ours = {value.rpartition("/")[2] for value in stack.outputs.values()}  # a queue's URL ends with its name
+    return bool(namespaces) and f"AwsServicesFeed/{stack.name}" not in namespaces and values.isdisjoint(ours)
+
+
+def _oldest_messages(cloudwatch: Any, queues: dict[str, str]) -> dict[str, float]:  # noqa: ANN401
+    now = datetime.now(UTC)
+    answer = cloudwatch.get_metric_data(
+        MetricDataQueries=list(_queries(queues.values())), StartTime=now - LOOK_BACK, EndTime=now
+    )
+    values = {result["Id"]: result["Values"] for result in answer["MetricDataResults"]}
+    return {name: max(values[f"q{index}"]) for index, name in enumerate(queues) if values.get(f"q{index}")}
+
+
+def _queries(urls: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for index, url in enumerate(urls):
+        metric = {
+            "Namespace": "AWS/SQS",
+            "MetricName": "ApproximateAgeOfOldestMessage",
+            "Dimensions": [{"Name": "QueueName", "Value": url.rpartition("/")[2]}],
+        }
+        yield {"Id": f"q{index}", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Maximum"}}

@@ -1,0 +1,52 @@
+"""`feed redistribute` against the embedded cloud, as it would run against a stack on AWS."""
+
+import json
+
+from cloud.embedded import EmbeddedCloud
+from tests.ops.commands.conftest import Feed, distributed_at, take_from_website
+
+
+def test_named_files_are_published_again(cloud: EmbeddedCloud, feed: Feed) -> None:
+    before = distributed_at(cloud, "regions.json")
+
+    finished = feed("redistribute", "regions.json", "aws-data/services.json")
+
+    assert finished.exit_code == 0, finished.output
+    assert finished.output.count("copied") == 2
+    assert distributed_at(cloud, "regions.json") > before
+
+
+def test_a_file_that_is_not_there_is_no_success(feed: Feed) -> None:
+    finished = feed("redistribute", "none.json")
+
+    assert finished.exit_code == 1
+    assert "no longer exists" in finished.output
+
+
+def test_a_selection_is_only_shown_until_it_is_confirmed(cloud: EmbeddedCloud, feed: Feed) -> None:
+    take_from_website(cloud, "services.json")
+
+    shown = feed("redistribute", "--glob", "services.js*")
+    missing = cloud.objects(cloud.website)
+    done = feed("redistribute", "--glob", "services.js*", "--yes", "--json")
+
+    assert (shown.exit_code, done.exit_code) == (0, 0)
+    assert "aws-data/services.json" in shown.output
+    assert "data/services.json" not in missing
+    assert [outcome["outcome"] for outcome in json.loads(done.stdout)] == ["copied"]
+
+
+def test_everything_is_everything_below_the_prefix(feed: Feed) -> None:
+    finished = feed("redistribute", "--all", "--yes", "--json")
+
+    outcomes = {outcome["source"]: outcome["outcome"] for outcome in json.loads(finished.stdout)}
+    assert finished.exit_code == 0
+    assert outcomes["aws-data/complete-data.json"] == "copied"
+    assert sum(outcome == "skipped" for outcome in outcomes.values()) == 1
+
+
+def test_naming_nothing_is_refused(feed: Feed) -> None:
+    finished = feed("redistribute")
+
+    assert finished.exit_code == 2
+    assert "name keys" in finished.output

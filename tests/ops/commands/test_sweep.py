@@ -1,0 +1,35 @@
+"""`feed sweep` against the embedded cloud, and what every command says when there is no stack."""
+
+import json
+
+from cloud.embedded import EmbeddedCloud
+from shared import contract
+from tests.ops.commands.conftest import Feed, take_from_website
+
+
+def test_a_sweep_looks_and_only_mends_when_told_to(cloud: EmbeddedCloud, feed: Feed) -> None:
+    assert feed("sweep").exit_code == 0
+    take_from_website(cloud, "regions.json")
+
+    looked = feed("sweep")
+    mended = feed("sweep", "--yes")
+    again = feed("sweep", "--json")
+
+    assert (looked.exit_code, mended.exit_code, again.exit_code) == (1, 0, 0)
+    assert "missing" in looked.output
+    assert "copied" in mended.output
+    assert json.loads(again.stdout)[0]["inStep"] == len(contract.FILES) + len(contract.schemas())
+
+
+def test_a_stack_that_is_not_there_is_said_in_one_line(feed: Feed) -> None:
+    finished = feed("sweep", "--stack-name", "nowhere")
+
+    assert finished.exit_code == 2
+    assert finished.stderr.startswith("feed: cannot look up the stack nowhere")
+
+
+def test_a_profile_that_does_not_exist_is_said_in_one_line(feed: Feed) -> None:
+    finished = feed("sweep", "--profile", "nobody")
+
+    assert finished.exit_code == 2
+    assert "nobody" in finished.stderr

@@ -367,7 +367,7 @@ DOCUMENT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 def table(heading: str) -> list[list[str]]:
     """The rows of the first table below a heading, without the table's own head; names without their backquotes."""
-    below = DOCUMENT.split(f"\n### {heading}\n", 1)[1].split("\n### ", 1)[0]
+    below = re.split(r"\n##+ ", DOCUMENT.split(f"\n### {heading}\n", 1)[1])[0]
     rows = [line.strip("|").split("|") for line in below.splitlines() if line.startswith("|")]
     return [[cell.strip().strip("`") for cell in row] for row in rows[2:]]
 

@@ -99,7 +99,7 @@ def _check_headers(group: str, name: str, response: EdgeResponse, cache_control:
         f"{name}: CORS",
         allowed in {"*", READER_ORIGIN},
         f"Access-Control-Allow-Origin {allowed or 'is missing'}",
-        "give the behaviour the managed response headers policy SimpleCORS (README: The website bucket)",
+        "give the behaviour the managed response headers policy SimpleCORS (docs/configuration.md, The website bucket)",
     )
 
 

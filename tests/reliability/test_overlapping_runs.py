@@ -103,7 +103,7 @@ class Races:
             try:
                 self.run(name, turn_of(name))
                 self.ended[name] = None
-            except (DeadError, OvertakenError) as error:
+            except Exception as error:  # noqa: BLE001 - raised by `require_expected_ends`, in the test's own thread
                 self.ended[name] = error
             finally:
                 moved.release()
@@ -123,6 +123,11 @@ class Races:
             moved.acquire()
         for thread in threads:
             thread.join()
+
+    def require_expected_ends(self) -> None:
+        for error in self.ended.values():
+            if error and not isinstance(error, DeadError | OvertakenError):
+                raise error
 
     def _next(self, waiting: Sequence[str]) -> str:
         """Often the same run goes on for a while, as it does in life."""
@@ -176,6 +181,7 @@ def test_whatever_overlaps_and_dies_files_belong_together_and_news_is_said_once(
 
         races.race(names, faults)
 
+        races.require_expected_ends()
         if not any(races.ended.values()):
             require_together(races)
         races.run("9 new")

@@ -1,1 +1,4 @@
-"""The `feed` command and the embedded cloud. The Lambdas never import this package."""
+"""The `feed` command. The Lambdas never import this package.
+
+`commands` holds each command's options and output, the other modules its work; `cli` puts the commands together.
+"""

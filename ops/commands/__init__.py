@@ -1,1 +1,1 @@
-"""The commands on a stack, a module for each concern; `ops.cli` puts them together."""
+"""The commands on a stack: options in, output and exit code out. Each imports its work when it runs."""

@@ -28,7 +28,7 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
         yield exists(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
         if isinstance(stored, StoredObject):
             wrong = _breach(name, stored.body)
-            advice = "feed fetch writes it anew, or bring back an old version (docs/operations.md, Restore an earlier version)"
+            advice = "feed fetch writes it anew, or restore an earlier version (docs/operations.md)"
             yield Check(GROUP, f"{name} keeps the contract", not wrong, wrong or "valid", advice)
     documents = parsed(observed)
     complete = documents.get(COMPLETE_DATA_FILE)

@@ -4,6 +4,9 @@ This is the one statement in code of what readers rely on. The models do no I/O.
 camelCase in the JSON. Unknown keys are ignored, so that a file of a later minor version is still accepted.
 """
 
+from collections.abc import Mapping
+from functools import cache
+
 from shared.contract.catalogue import (
     SCHEMA_VERSION,
     SOURCE,
@@ -103,6 +106,7 @@ FILES: dict[str, type[Document]] = {
 """The files that have a model, by name below the prefix."""
 
 
-def schemas() -> dict[str, bytes]:
+@cache
+def schemas() -> Mapping[str, bytes]:
     """The JSON Schema of every file of the contract, by the schema's own name below the prefix."""
     return build_schemas(FILES)

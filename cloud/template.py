@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,7 @@ class Stack:
 
 def read_template(path: Path = TEMPLATE) -> dict[str, Json]:
     """The template as it is written, with intrinsic functions in their long form."""
-    template: dict[str, Json] = yaml_parse(path.read_text(encoding="utf-8"))  # type: ignore[no-untyped-call]
-    return template
+    return copy.deepcopy(_parse(path.read_text(encoding="utf-8")))
 
 
 def translate(template: Mapping[str, Json]) -> dict[str, Json]:
@@ -81,6 +81,12 @@ def translate(template: Mapping[str, Json]) -> dict[str, Json]:
         msg = f"SAM does not accept the template: {getattr(error, 'causes', None) or error}"
         raise TemplateError(msg) from error
     return translated
+
+
+@cache
+def _parse(text: str) -> dict[str, Json]:
+    template: dict[str, Json] = yaml_parse(text)  # type: ignore[no-untyped-call]
+    return template
 
 
 def resolve(translated: Mapping[str, Json], stack_name: str, parameters: Mapping[str, str]) -> Stack:

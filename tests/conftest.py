@@ -7,15 +7,21 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.loaders import JSONFileLoader
 
 from cloud.environment import isolate
 
 # Before any test module is imported: Powertools reads these when it is imported.
 os.environ["POWERTOOLS_TRACE_DISABLED"] = "1"
+
+# Every session parses botocore's data files anew, which is most of what a client costs; here all share what was parsed.
+parse = cache(JSONFileLoader().load_file)
+JSONFileLoader.load_file = lambda _, path: parse(path)  # type: ignore[method-assign, assignment]
 
 ROOT, PARENT = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
 

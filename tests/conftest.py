@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.loaders import JSONFileLoader
+from hypothesis import settings
 
 from cloud.environment import isolate
 
@@ -22,6 +23,10 @@ os.environ["POWERTOOLS_TRACE_DISABLED"] = "1"
 # Every session parses botocore's data files anew, which is most of what a client costs; here all share what was parsed.
 parse = cache(JSONFileLoader().load_file)
 JSONFileLoader.load_file = lambda _, path: parse(path)  # type: ignore[method-assign, assignment]
+
+settings.register_profile("test", max_examples=30, derandomize=True, deadline=None)
+settings.register_profile("prove", max_examples=500, deadline=None, print_blob=True)
+settings.load_profile("test")
 
 ROOT, PARENT = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
 

@@ -40,7 +40,7 @@ from cloud.deploy import (
     mapping_configuration,
 )
 from cloud.iam import is_permitted
-from cloud.lambdas import Function, LambdaService, PausedError
+from cloud.lambdas import CONCURRENCY, Function, LambdaService, PausedError
 from cloud.mappings import SCALE
 from cloud.mappings import Mapping as QueueMapping
 from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRuntime, Runtime, emulator
@@ -259,6 +259,7 @@ class EmbeddedCloud:
             asynchronous_configuration(function, self.stack),
             self._start_runtime,
             lambda queue_arn, body: self._send(role, queue_arn, body),
+            1 if self.runs_in_process else CONCURRENCY,
         )
 
     def _start_mapping(self, resource: Resource, stack: ExitStack) -> None:
@@ -293,6 +294,8 @@ class EmbeddedCloud:
 def _moto(work: Work) -> Iterator[str]:
     """Run moto's server and give its URL; each request is work until it is answered."""
     application = DomainDispatcherApplication(create_backend_app)
+    # moto lists its own folder for each request.
+    application.get_backend_for_host = cache(application.get_backend_for_host)  # type: ignore[method-assign]
 
     def answer(environ: Any, start_response: Any) -> Any:  # noqa: ANN401
         with work.of("requests"):

@@ -51,7 +51,7 @@ class Invocation:
 
 
 class Function:
-    """One function with up to `CONCURRENCY` execution environments, made when needed and kept warm."""
+    """One function with some execution environments, made when needed and kept warm."""
 
     def __init__(
         self,
@@ -59,13 +59,14 @@ class Function:
         asynchronous: AsyncConfiguration,
         start: StartRuntime,
         send_failure: SendFailure,
+        concurrency: int = CONCURRENCY,
     ) -> None:
         """`send_failure` sends a message to a queue's ARN with the function's own role, as Lambda does."""
         self.configuration = configuration
         self.asynchronous = asynchronous
         self.send_failure = send_failure
         self._start = start
-        self._slots = threading.Semaphore(CONCURRENCY)
+        self._slots = threading.Semaphore(concurrency)
         self._idle: list[Runtime] = []
         self._all: list[Runtime] = []
 

@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
@@ -150,7 +150,7 @@ class InProcessRuntime:
     """The handler in this process, for machines where the emulator can't run; one function at a time, no time-out."""
 
     _lock = threading.RLock()
-    _last: "InProcessRuntime | None" = None
+    _users: ClassVar[dict[object, "InProcessRuntime"]] = {}  # by what caches: the environment that it caches for
     _output = io.StringIO()  # loggers keep the stream that they were made with, so there is one for all
 
     def __init__(self, configuration: FunctionConfiguration) -> None:
@@ -196,11 +196,9 @@ class InProcessRuntime:
 
         Logger and metrics may be older than this environment, so they are given what a new process would find.
         """
-        if InProcessRuntime._last is self:
-            return
-        InProcessRuntime._last = self
         for value in vars(self._module).values():
-            if hasattr(value, "cache_clear"):
+            if hasattr(value, "cache_clear") and self._users.get(value) is not self:
+                self._users[value] = self
                 value.cache_clear()
             if isinstance(value, Metrics):
                 value.namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", value.namespace)

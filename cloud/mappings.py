@@ -72,7 +72,8 @@ class Mapping:
         batch: list[dict[str, Any]] = []
         size, ends = 0, time.monotonic() + self.configuration.window * SCALE
         while len(batch) < self.configuration.batch_size and size < LARGEST_EVENT and not self._stopped.is_set():
-            received = self._receive(min(_RECEIVED_AT_ONCE, self.configuration.batch_size - len(batch)))
+            most = min(_RECEIVED_AT_ONCE, self.configuration.batch_size - len(batch))
+            received = self._receive(most) if self.waiting() else []
             batch += received
             size += len(json.dumps(received))
             if not received:

@@ -9,7 +9,12 @@ SAM := SAM_CLI_TELEMETRY=0 $(BIN)/sam
 LAMBDA_PLATFORM ?= aarch64-manylinux2014
 LAMBDA_PYTHON ?= 3.13
 
-.PHONY: help setup demo test check build bench format clean
+PYTEST := $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+
+# Bytecode is kept even where the environment forbids it: without it each process compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup demo test prove check build bench format clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -20,10 +25,13 @@ setup: .venv/.synced ## Install everything into .venv, from the lock file.
 demo: setup ## Run the main job on this machine, no AWS account needed.
 	@$(BIN)/feed demo
 
-test: setup ## Run every test; branch coverage of the Lambdas must be 100%.
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
+test: setup ## Show every promise; branch coverage of the Lambdas must be 100%.
+	$(PYTEST) -m "not prove" --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-check: setup ## Lint, types, boundaries, template. CI runs this and `make test`.
+prove: setup ## Show how deep the promises go: mutants, searches, storms, load, fuzz, the cause of every alarm.
+	$(PYTEST) -m "prove or hypothesis" --hypothesis-profile=prove
+
+check: setup ## Lint, types, boundaries, template.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -44,6 +52,7 @@ format: setup ## Rewrite the code in the project's format.
 
 clean: ## Remove all that was made here.
 	rm -rf .venv .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The lock file also pins uv, which installs the rest; pip checks its hashes.
 .venv/.synced: uv.lock pyproject.toml
@@ -54,7 +63,7 @@ clean: ## Remove all that was made here.
 	  print("uv==" + uv["version"], *("--hash=" + w["hash"] for w in uv["wheels"]))' > .venv/uv.txt
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	@echo "installing what uv.lock names"
-	@$(UV) sync --locked --quiet --python $(BIN)/python
+	@$(UV) sync --locked --quiet --compile-bytecode --python $(BIN)/python
 	@touch $@
 
 # `sam build` calls these, one for each function of template.yaml (BuildMethod: makefile).

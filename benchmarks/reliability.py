@@ -8,7 +8,7 @@ from rich.table import Table
 from benchmarks.load import Load, load
 from tests.reliability.search import search
 from tests.reliability.storm import Damage, storm
-from tests.reliability.test_search import HISTORIES, LARGER_HISTORIES
+from tests.reliability.test_search import ALL
 
 DELIVERIES = 100_000
 OBJECTS = 10_000
@@ -42,7 +42,7 @@ def _counts(counts: Counter[str]) -> list[tuple[str, int]]:
 def search_table() -> Table:
     """Every interleaving of small histories of one key."""
     table = Table("history of one key", "states", "ways to end", "violations", "seconds", title="Exhaustive search")
-    for name, history in (HISTORIES | LARGER_HISTORIES).items():
+    for name, history in ALL.items():
         started = time.monotonic()
         result = search(history)
         seconds = f"{time.monotonic() - started:.1f}"

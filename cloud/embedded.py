@@ -10,8 +10,7 @@ Everything listens on 127.0.0.1 only. moto keeps one global state, so one cloud 
 import json
 import logging
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,8 +27,9 @@ from botocore.exceptions import ClientError
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import lambda_backends
 from moto.iam.access_control import IAMRequestBase
-from moto.server import ThreadedMotoServer
-from moto.sqs.models import SQSBackend, sqs_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.sqs.models import Queue, SQSBackend, sqs_backends
+from werkzeug.serving import make_server
 
 from cloud.cloudwatch import CloudWatch
 from cloud.deploy import (
@@ -40,7 +40,7 @@ from cloud.deploy import (
     mapping_configuration,
 )
 from cloud.iam import is_permitted
-from cloud.lambdas import Function, LambdaService, PausedError
+from cloud.lambdas import CONCURRENCY, Function, LambdaService, PausedError
 from cloud.mappings import SCALE
 from cloud.mappings import Mapping as QueueMapping
 from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRuntime, Runtime, emulator
@@ -48,6 +48,7 @@ from cloud.stand_ins.cloudfront import CloudFront, CloudFrontServer
 from cloud.stand_ins.launch_feed import LaunchFeed
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ACCOUNT, PARTITION, REGION, Resource, Stack, read_template, resolve, translate
+from cloud.work import Work
 
 WEBSITE = "example-website"
 DISTRIBUTION = "E1EXAMPLE"
@@ -103,7 +104,8 @@ class EmbeddedCloud:
         self.launches = LaunchFeed()
         distributions = {given["CloudFrontDistributionId"], given.get("SecondCloudFrontDistributionId", "")} - {""}
         self.edge = CloudFrontServer(CloudFront(distributions), is_permitted)
-        self.mappings: list[QueueMapping] = []
+        self._work = Work()
+        self._mapped: list[Queue] = []
         self._emulator = None if in_process else emulator()
         self._session = boto3.Session(region_name=REGION)
         self._exit = ExitStack()
@@ -142,11 +144,9 @@ class EmbeddedCloud:
             self._send(role, target["DeadLetterConfig"]["Arn"], target["Input"])
 
     def settle(self, timeout: float = 120) -> None:
-        """Return when no event is under way and no mapped queue holds a message; TimeoutError otherwise."""
-        give_up = time.monotonic() + timeout
-        self.lambdas.settle(timeout)
-        for mapping in self.mappings:
-            mapping.drain(give_up)
+        """Return when nothing is under way and no mapped queue holds a message; TimeoutError otherwise."""
+        # A message counts until it is deleted, received or not.
+        self._work.wait(timeout, messages=lambda: sum(len(queue._messages) for queue in self._mapped))  # noqa: SLF001
 
     def evaluate_alarms(self, now: datetime | None = None) -> dict[str, str]:
         """The state of every alarm at this time (the present by default), by its logical id; changes are published."""
@@ -179,17 +179,14 @@ class EmbeddedCloud:
 
     def _start(self, stack: ExitStack) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
-        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-        server.start()
-        stack.callback(_stop, server)
-        self.url = "http://{}:{}".format(*server.get_host_and_port())
+        self.url = stack.enter_context(_moto(self._work))
         requests.post(f"{self.url}/moto-api/reset", timeout=10)
         stack.enter_context(self.parameters)
         stack.enter_context(self.launches)
         stack.enter_context(self.edge)
-        stack.enter_context(_hurried_redelivery())
+        stack.enter_context(_moto_keeps_messages())
         self.cloudwatch = CloudWatch(self.stack, self.client)
-        self.lambdas = LambdaService(record=self.cloudwatch.record, is_paused=_is_paused)
+        self.lambdas = LambdaService(record=self.cloudwatch.record, is_paused=_is_paused, work=self._work)
         stack.callback(self.lambdas.close)
         stack.enter_context(_moto_invokes(self.lambdas))
         stack.enter_context(_moto_checks_empty_bodies())
@@ -262,6 +259,7 @@ class EmbeddedCloud:
             asynchronous_configuration(function, self.stack),
             self._start_runtime,
             lambda queue_arn, body: self._send(role, queue_arn, body),
+            1 if self.runs_in_process else CONCURRENCY,
         )
 
     def _start_mapping(self, resource: Resource, stack: ExitStack) -> None:
@@ -269,14 +267,14 @@ class EmbeddedCloud:
         (function,) = (one for one in self.stack.of_type("AWS::Lambda::Function") if one.name == configuration.function)
         queue = sqs_backends[ACCOUNT][REGION].queues[configuration.queue_arn.rpartition(":")[2]]
         sqs = self._connect("sqs", self._roles[function.properties["Role"]])
-        mapping = QueueMapping(configuration, sqs, self.lambdas.invoke, lambda: len(queue.messages))
+        mapping = QueueMapping(configuration, sqs, self.lambdas.invoke, lambda: len(queue.messages), self._work)
         try:
             mapping.start()
         except ClientError as error:
             msg = f"AWS refuses {resource.logical_id}: {error}"
             raise DeployError(msg) from error
         stack.callback(mapping.close)
-        self.mappings.append(mapping)
+        self._mapped.append(queue)
 
     def _start_runtime(self, configuration: FunctionConfiguration) -> Runtime:
         if self._emulator:
@@ -292,21 +290,48 @@ class EmbeddedCloud:
         stack.callback(requests.post, f"{self.url}/moto-api/reset-auth", data=b"inf", timeout=10)
 
 
-def _stop(server: ThreadedMotoServer) -> None:
-    server.stop()
-    if server._server:  # noqa: SLF001 - moto leaves the socket open
-        server._server.server_close()  # noqa: SLF001
+@contextmanager
+def _moto(work: Work) -> Iterator[str]:
+    """Run moto's server and give its URL; each request is work until it is answered."""
+    application = DomainDispatcherApplication(create_backend_app)
+    # moto lists its own folder for each request.
+    application.get_backend_for_host = cache(application.get_backend_for_host)  # type: ignore[method-assign]
+
+    def answer(environ: Any, start_response: Any) -> Any:  # noqa: ANN401
+        with work.of("requests"):
+            return application(environ, start_response)
+
+    with make_server("127.0.0.1", 0, answer, threaded=True, request_handler=MotoRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 @contextmanager
-def _hurried_redelivery() -> Iterator[None]:
-    """Let a message that a function puts off come again a hundred times as fast."""
+def _moto_keeps_messages() -> Iterator[None]:
+    """Let one at a time change a queue, and a message that a function puts off come again a hundred times as fast.
+
+    moto deletes a message by building a new list of the others, and would lose what is sent meanwhile.
+    """
+
+    def in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(backend: SQSBackend, queue_name: str, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+            with backend.get_queue(queue_name)._messages_lock:  # noqa: SLF001 - released while a receiver waits
+                return method(backend, queue_name, *arguments, **named)
+
+        return call
 
     def change(backend: SQSBackend, queue_name: str, receipt_handle: str, visibility_timeout: float) -> None:
         changed(backend, queue_name, receipt_handle, round(int(visibility_timeout) * SCALE))
 
     changed = SQSBackend.change_message_visibility
-    with patch.object(SQSBackend, "change_message_visibility", change):
+    with (
+        patch.object(SQSBackend, "change_message_visibility", in_turn(change)),
+        patch.object(SQSBackend, "receive_message", in_turn(SQSBackend.receive_message)),
+        patch.object(SQSBackend, "delete_message", in_turn(SQSBackend.delete_message)),
+    ):
         yield
 
 

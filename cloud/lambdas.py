@@ -4,13 +4,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from cloud.runtimes import Answer, FunctionConfiguration, Runtime
+from cloud.work import Work
 
 CONCURRENCY = 2  # execution environments of one function side by side; the machine has few cores
 
@@ -50,7 +51,7 @@ class Invocation:
 
 
 class Function:
-    """One function with up to `CONCURRENCY` execution environments, made when needed and kept warm."""
+    """One function with some execution environments, made when needed and kept warm."""
 
     def __init__(
         self,
@@ -58,13 +59,14 @@ class Function:
         asynchronous: AsyncConfiguration,
         start: StartRuntime,
         send_failure: SendFailure,
+        concurrency: int = CONCURRENCY,
     ) -> None:
         """`send_failure` sends a message to a queue's ARN with the function's own role, as Lambda does."""
         self.configuration = configuration
         self.asynchronous = asynchronous
         self.send_failure = send_failure
         self._start = start
-        self._slots = threading.Semaphore(CONCURRENCY)
+        self._slots = threading.Semaphore(concurrency)
         self._idle: list[Runtime] = []
         self._all: list[Runtime] = []
 
@@ -108,8 +110,10 @@ class LambdaService:
         retry_delay: float = 0.2,
         record: Record = lambda *_: None,
         is_paused: IsPaused = lambda _: False,
+        work: Work | None = None,
     ) -> None:
         """An empty service."""
+        self._work = work or Work()
         self.throttled: set[str] = set()
         self._record = record
         self._is_paused = is_paused
@@ -119,7 +123,6 @@ class LambdaService:
         self.count = 0
         self._retry_delay = retry_delay
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="lambda")
-        self._pending: set[Future[None]] = set()
 
     def invoke(self, name: str, payload: str, attempt: int = 1) -> Answer:
         """Invoke and wait for the answer; KeyError if there is no such function. ARNs are names too."""
@@ -139,26 +142,21 @@ class LambdaService:
 
     def invoke_async(self, name: str, payload: str) -> None:
         """Queue the event: it is tried, tried again, and at last handed to the on-failure destination."""
-        future = self._pool.submit(self._try_until_done, name, payload)
-        self._pending.add(future)
-        future.add_done_callback(self._pending.discard)
+        self._work.begin("events")
+        self._pool.submit(self._try_until_done, name, payload).add_done_callback(self._end)
 
     def settle(self, timeout: float = 60) -> None:
-        """Return when no event is queued or being tried; TimeoutError otherwise."""
-        give_up = time.monotonic() + timeout
-        while pending := set(self._pending):
-            done, _ = wait(pending, timeout=max(0, give_up - time.monotonic()))
-            for future in done:
-                future.result()
-            if time.monotonic() > give_up:
-                msg = f"{len(self._pending)} event(s) are still being tried after {timeout} s"
-                raise TimeoutError(msg)
+        """Return when no event is queued or being tried; TimeoutError otherwise, or what broke one."""
+        self._work.wait(timeout, ("events",))
 
     def close(self) -> None:
         """Drop what is queued and stop every environment."""
         self._pool.shutdown(cancel_futures=True)
         for function in self.functions.values():
             function.close()
+
+    def _end(self, event: Future[None]) -> None:
+        self._work.end("events", None if event.cancelled() else event.exception())
 
     def _try_until_done(self, name: str, payload: str) -> None:
         function = self.functions[name.rpartition(":")[2]]

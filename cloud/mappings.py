@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloud.runtimes import Answer
+from cloud.work import Work
 
 SCALE = 0.01  # of the window, and of the time after which a message that failed comes again
 LARGEST_EVENT = 6_000_000  # bytes; https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -40,8 +41,8 @@ class Mapping:
     sqs: Any
     invoke: Callable[[str, str], Answer]
     waiting: Callable[[], int]
+    work: Work
     _stopped: threading.Event = field(default_factory=threading.Event)
-    _error: BaseException | None = None
 
     def start(self) -> None:
         """Poll from now on. botocore's error at once if the function's role may not receive, as AWS refuses then."""
@@ -55,35 +56,24 @@ class Mapping:
         self._stopped.set()
         self._thread.join()
 
-    def drain(self, give_up: float) -> None:
-        """Return when the queue is empty, or raise what broke the poller; TimeoutError at this monotonic time."""
-        while self._message_count():
-            if self._error:
-                raise self._error
-            if time.monotonic() > give_up:
-                msg = f"{self._message_count()} message(s) are still in {self.configuration.queue_arn}"
-                raise TimeoutError(msg)
-            time.sleep(_IDLE_SECONDS)
-
-    def _message_count(self) -> int:
-        names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.configuration.queue_url, AttributeNames=names)
-        return sum(map(int, answer["Attributes"].values()))
-
     def _poll(self) -> None:
-        try:
-            while not self._stopped.wait(_IDLE_SECONDS):
-                if self.waiting() and (batch := self._collect()):
-                    self._handle(batch)
-        except Exception as error:  # noqa: BLE001 - told by drain
-            self._error = error
+        while not self._stopped.wait(_IDLE_SECONDS):
+            if self.waiting():
+                self.work.begin("batches")
+                try:
+                    self._handle(self._collect())
+                except Exception as error:  # noqa: BLE001 - raised by whoever waits
+                    self.work.end("batches", error)
+                    return
+                self.work.end("batches")
 
     def _collect(self) -> list[dict[str, Any]]:
         """What comes within the window, up to the batch's size and that of an event."""
         batch: list[dict[str, Any]] = []
         size, ends = 0, time.monotonic() + self.configuration.window * SCALE
         while len(batch) < self.configuration.batch_size and size < LARGEST_EVENT and not self._stopped.is_set():
-            received = self._receive(min(_RECEIVED_AT_ONCE, self.configuration.batch_size - len(batch)))
+            most = min(_RECEIVED_AT_ONCE, self.configuration.batch_size - len(batch))
+            received = self._receive(most) if self.waiting() else []
             batch += received
             size += len(json.dumps(received))
             if not received:
@@ -102,6 +92,8 @@ class Mapping:
         return received
 
     def _handle(self, batch: list[dict[str, Any]]) -> None:
+        if not batch:
+            return
         answer = self.invoke(self.configuration.function, json.dumps({"Records": [self._record(one) for one in batch]}))
         again = self._again(answer, {one["MessageId"] for one in batch})
         for one in batch:

@@ -8,19 +8,19 @@ import json
 import logging
 import os
 import platform
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
@@ -29,7 +29,11 @@ from cloud.template import ROOT
 
 _STARTING_SECONDS = 20
 _LAST_LINE = "REPORT RequestId: "  # the emulator ends each invocation with it, a moment after it has answered
-_LAST_LINE_SECONDS = 2
+_LAST_LINE_OF_A_DEATH = "Waiting for runtime domain processes termination"
+_LAST_LINE_SECONDS = 20
+# Ends the whole process group with its first process, or when the pipe to this process breaks, however that ends.
+_WATCHED = '{ "$@"; kill -KILL 0; } & read -r _; kill -KILL 0'
+_PORTS = range(15_000, 32_000)  # below those that the system gives to clients, which might take one in the meantime
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class EmulatedRuntime:
         self._log = _Log()
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and AWS's emulator
             [
-                str(_executable(rie)),
+                *("/bin/sh", "-c", _WATCHED, "sh", str(_executable(rie))),
                 # By default it listens on every address.
                 *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
                 *("--runtime-api-address", f"127.0.0.1:{api_port}"),
@@ -104,7 +108,7 @@ class EmulatedRuntime:
             ],
             cwd=cwd,
             env={**_base_environment(configuration), **configuration.environment},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -117,16 +121,18 @@ class EmulatedRuntime:
         request = urllib.request.Request(self._url, data=payload.encode(), method="POST")  # noqa: S310 - loopback
         try:
             with urllib.request.urlopen(request, timeout=self._timeout + 30) as response:  # noqa: S310
-                body = response.read().decode()
-        except (OSError, urllib.error.HTTPError) as error:
+                return _answer(response.read().decode(), self._log.take(_LAST_LINE))
+        except OSError as error:
             body = json.dumps({"errorType": "Runtime.ExitError", "errorMessage": str(error)})
-        return _answer(body, self._log.take(_LAST_LINE))
+            return _answer(body, self._log.take(_LAST_LINE_OF_A_DEATH))
 
     def close(self) -> None:
         """Stop the emulator and the handler's process with it."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
         self._log.close()
 
     def _wait_until_it_listens(self, port: int) -> None:
@@ -144,7 +150,7 @@ class InProcessRuntime:
     """The handler in this process, for machines where the emulator can't run; one function at a time, no time-out."""
 
     _lock = threading.RLock()
-    _last: "InProcessRuntime | None" = None
+    _users: ClassVar[dict[object, "InProcessRuntime"]] = {}  # by what caches: the environment that it caches for
     _output = io.StringIO()  # loggers keep the stream that they were made with, so there is one for all
 
     def __init__(self, configuration: FunctionConfiguration) -> None:
@@ -190,11 +196,9 @@ class InProcessRuntime:
 
         Logger and metrics may be older than this environment, so they are given what a new process would find.
         """
-        if InProcessRuntime._last is self:
-            return
-        InProcessRuntime._last = self
         for value in vars(self._module).values():
-            if hasattr(value, "cache_clear"):
+            if hasattr(value, "cache_clear") and self._users.get(value) is not self:
+                self._users[value] = self
                 value.cache_clear()
             if isinstance(value, Metrics):
                 value.namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", value.namespace)
@@ -226,15 +230,16 @@ class _Log:
         self._lines: list[str] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._ended = False
 
     def follow(self, process: subprocess.Popen[bytes]) -> None:
         self._thread = threading.Thread(target=self._read, args=(process,), daemon=True)
         self._thread.start()
 
     def take(self, last: str = "") -> str:
-        """What was written since; waits a little for a line that begins so, which a process that died never writes."""
+        """What was written since; waits for a line with this text, unless the process has ended."""
         with self._changed:
-            self._changed.wait_for(lambda: not last or self._has(last), _LAST_LINE_SECONDS)
+            self._changed.wait_for(lambda: self._ended or any(last in line for line in self._lines), _LAST_LINE_SECONDS)
             lines, self._lines = self._lines, []
         return "".join(lines)
 
@@ -248,9 +253,9 @@ class _Log:
                 with self._changed:
                     self._lines.append(line.decode(errors="replace"))
                     self._changed.notify_all()
-
-    def _has(self, last: str) -> bool:
-        return any(line.startswith(last) for line in self._lines)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
 
 def _answer(body: str, log: str) -> Answer:
@@ -282,7 +287,10 @@ def _executable(rie: Path) -> Path:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on which nobody listens."""
+    for port in random.sample(_PORTS, 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    msg = "no port is free"
+    raise RuntimeError(msg)

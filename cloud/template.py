@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def read_template(path: Path = TEMPLATE) -> dict[str, Json]:
 
     Aliases are replaced by copies, as `sam build` does: what is changed in one place stays the same in the others.
     """
-    template: dict[str, Json] = json.loads(json.dumps(yaml_parse(path.read_text(encoding="utf-8"))))  # type: ignore[no-untyped-call]
+    template: dict[str, Json] = json.loads(_to_json(path.read_text(encoding="utf-8")))
     return template
 
 
@@ -84,6 +85,11 @@ def translate(template: Mapping[str, Json]) -> dict[str, Json]:
         msg = f"SAM does not accept the template: {getattr(error, 'causes', None) or error}"
         raise TemplateError(msg) from error
     return translated
+
+
+@cache
+def _to_json(template: str) -> str:
+    return json.dumps(yaml_parse(template))  # type: ignore[no-untyped-call]
 
 
 def resolve(translated: Mapping[str, Json], stack_name: str, parameters: Mapping[str, str]) -> Stack:

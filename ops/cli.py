@@ -1,5 +1,6 @@
 """The `feed` command: all commands put together, and those that need no stack."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -61,6 +62,7 @@ def cloud(
     from cloud.environment import isolate
 
     isolate()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with EmbeddedCloud(in_process=in_process) as running:
         running.fire("FetchSchedule")
         running.settle()

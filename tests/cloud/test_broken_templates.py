@@ -89,8 +89,11 @@ def test_the_template_as_it_is_publishes_and_fails_nowhere() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [drop_notification, change_filter(0, "data/"), change_filter(1, ".jsonl")],
-    ids=["no notification", "wrong prefix", "wrong suffix"],
+    [
+        pytest.param(drop_notification, id="no notification", marks=pytest.mark.prove),
+        pytest.param(change_filter(0, "data/"), id="wrong prefix"),
+        pytest.param(change_filter(1, ".jsonl"), id="wrong suffix", marks=pytest.mark.prove),
+    ],
 )
 def test_a_template_that_hears_of_no_upload_publishes_nothing(change: Callable[[Template], None]) -> None:
     assert run(change)[0] == []
@@ -99,11 +102,10 @@ def test_a_template_that_hears_of_no_upload_publishes_nothing(change: Callable[[
 @pytest.mark.parametrize(
     "change",
     [
-        without_statement("DistributorRole", "ReadSource"),
-        without_statement("DistributorRole", "CopyToWebsite"),
-        drop_variable,
+        pytest.param(without_statement("DistributorRole", "ReadSource"), id="may not read", marks=pytest.mark.prove),
+        pytest.param(without_statement("DistributorRole", "CopyToWebsite"), id="may not copy"),
+        pytest.param(drop_variable, id="not told where to", marks=pytest.mark.prove),
     ],
-    ids=["may not read", "may not copy", "not told where to"],
 )
 def test_a_distributor_that_cannot_work_publishes_nothing_and_keeps_every_event(
     change: Callable[[Template], None],
@@ -117,12 +119,13 @@ def test_a_distributor_that_cannot_work_publishes_nothing_and_keeps_every_event(
 @pytest.mark.parametrize(
     "change",
     [
-        narrow_listing,
-        without_statement("FetcherRole", "ReadPublicCatalogue"),
-        without_statement("FetcherRole", "WriteSource"),
-        without_statement("FetchScheduleRole", "InvokeFetcher"),
+        pytest.param(narrow_listing, id="may not list", marks=pytest.mark.prove),
+        pytest.param(
+            without_statement("FetcherRole", "ReadPublicCatalogue"), id="may not read", marks=pytest.mark.prove
+        ),
+        pytest.param(without_statement("FetcherRole", "WriteSource"), id="may not write"),
+        pytest.param(without_statement("FetchScheduleRole", "InvokeFetcher"), id="may not be invoked"),
     ],
-    ids=["may not list", "may not read", "may not write", "may not be invoked"],
 )
 def test_a_fetcher_that_cannot_work_writes_nothing_and_the_run_is_kept(change: Callable[[Template], None]) -> None:
     published, kept, _ = run(change)

@@ -102,7 +102,10 @@ def shared() -> Iterator[Watched]:
     """A cloud with a queue that listens to the topic."""
     # One region of two is more than the template lets last good readings stand in for.
     parameters = {"MaxStalePercent": "50"}
-    with EmbeddedCloud(parameters, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+    with (
+        patch("fetcher.ssm.endpoint.LONGEST_PAUSE", 0),
+        EmbeddedCloud(parameters, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud,
+    ):
         cloud.lambdas._retry_delay = 0
         listener = cloud.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
         (topic,) = cloud.stack.of_type("AWS::SNS::Topic")
@@ -284,6 +287,9 @@ STAYS |= {"SweeperFailed", "DriftFound", "SweeperSilent"}
 STAYS |= {"InvalidationsStuck", "InvalidationFailuresKept", "InvalidatorFailed"}
 
 
+FEW = ("RegionsStale", "FileRejected", "InvalidationsStuck")
+
+
 def test_there_is_a_cause_for_every_alarm_of_the_template() -> None:
     resources = read_template()["Resources"]
 
@@ -300,7 +306,9 @@ def test_all_is_quiet_after_the_job_was_done(here: Watched) -> None:
     assert here.heard() == []
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [*FEW, *(pytest.param(name, marks=pytest.mark.prove) for name in CASES if name not in FEW)]
+)
 def test_a_cause_sets_off_its_alarm_and_is_heard_of_until_it_is_cured(name: str, here: Watched) -> None:
     case = CASES[name]
 

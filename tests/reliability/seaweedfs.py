@@ -1,14 +1,14 @@
-"""SeaweedFS, a second and real S3 server, started on loopback ports that the system chooses."""
+"""SeaweedFS, a second and real S3 server, on loopback ports that are free."""
 
 import contextlib
 import json
-import shutil
-import signal
+import random
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,24 @@ import boto3
 from botocore.config import Config
 
 STARTING_SECONDS = 30
-HIGHEST_PORT = 55_000  # gRPC is the port plus 10,000
+PORTS = range(11_000, 22_000)
+GRPC = 10_000  # the distance of each port to its gRPC port; both are below those that the system gives to clients
+SOCKETS = Path("/tmp")  # noqa: S108 - SeaweedFS makes them there, whatever it is told, and leaves them
 
 WEED = Path(sys.executable).parent / "weed"
 
 
+@dataclass(frozen=True)
 class SeaweedFS:
-    """A running server; `client` is for one of the identities that it was started with."""
+    """A running server and its numbers; `client` is for one of the identities that it was started with."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    process: subprocess.Popen[bytes]
+    ports: tuple[int, ...]
 
     def client(self, identity: str) -> Any:
         return boto3.client(
             "s3",
-            endpoint_url=self.url,
+            endpoint_url=f"http://127.0.0.1:{self.ports[0]}",
             aws_access_key_id=identity,
             aws_secret_access_key="secret",
             region_name="us-east-1",
@@ -40,66 +43,58 @@ class SeaweedFS:
 
 @contextlib.contextmanager
 def seaweedfs(folder: Path, identities: dict[str, list[str]]) -> Iterator[SeaweedFS]:
-    """Run a server with its data in `folder`; each identity has its list of actions. Stopped at the end."""
-    config = folder / "s3.json"
+    """Run a server with its data in `folder`; each identity has its list of actions. Nothing is left at the end."""
+    config, log = folder / "s3.json", folder / "log"
     config.write_text(json.dumps({"identities": [_identity(*one) for one in identities.items()]}), encoding="utf-8")
-    s3, master, filer, volume, admin = _free_ports(5)
-    with (folder / "log").open("wb") as log:
+    ports = _free_ports(5)
+    s3, master, filer, volume, admin = ports
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [
-                WEED,
-                "mini",
-                f"-dir={folder / 'data'}",
+                *(WEED, "-logtostderr", "mini", f"-dir={folder / 'data'}"),
                 *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),  # by default it binds every address
                 "-master.telemetry=false",
                 *(f"-s3.port={s3}", f"-master.port={master}", f"-filer.port={filer}", f"-volume.port={volume}"),
                 *(f"-admin.port={admin}", "-s3.port.iceberg=0", "-s3.port.lance=0", "-admin.ui=false", "-webdav=false"),
                 *(f"-s3.config={config}", "-s3.iam=false", "-volume.max=200"),
             ],
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
-        try:
-            _wait(process, s3, folder / "log")
-            yield SeaweedFS(f"http://127.0.0.1:{s3}")
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            shutil.rmtree(folder / "data", ignore_errors=True)
+    server = SeaweedFS(process, ports)
+    try:
+        _wait(server, log)
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+        for port in (*ports, *(port + GRPC for port in ports)):
+            for path in SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
+                path.unlink()
 
 
 def _identity(name: str, actions: list[str]) -> dict[str, Any]:
     return {"name": name, "credentials": [{"accessKey": name, "secretKey": "secret"}], "actions": actions}
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        ports: list[int] = []
-        while len(ports) < count:
-            probe = stack.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-            if port < HIGHEST_PORT:
-                ports.append(port)
-        return ports
+def _free_ports(count: int) -> tuple[int, ...]:
+    candidates = (port for port in random.sample(PORTS, len(PORTS)) if _is_free(port) and _is_free(port + GRPC))
+    return tuple(next(candidates) for _ in range(count))
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
+def _wait(server: SeaweedFS, log: Path) -> None:
+    client = server.client("admin")
     give_up = time.monotonic() + STARTING_SECONDS
-    while time.monotonic() < give_up and process.poll() is None:
+    while time.monotonic() < give_up and server.process.poll() is None:
         with contextlib.suppress(Exception):
-            boto3.client(
-                "s3",
-                endpoint_url=f"http://127.0.0.1:{port}",
-                aws_access_key_id="admin",
-                aws_secret_access_key="secret",
-                region_name="us-east-1",
-                config=Config(retries={"total_max_attempts": 1}),
-            ).list_buckets()
+            client.list_buckets()
             return
         time.sleep(0.05)
     msg = f"SeaweedFS did not start: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}"

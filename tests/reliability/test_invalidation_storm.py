@@ -39,7 +39,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=[1, 2, 3])
+@pytest.fixture(params=[1, *(pytest.param(seed, marks=pytest.mark.prove) for seed in range(2, 11))])
 def edge(request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
     chance = random.Random(request.param)  # noqa: S311 - repeatable on purpose
     monkeypatch.setattr(random, "random", chance.random)

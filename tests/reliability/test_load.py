@@ -1,9 +1,12 @@
+import pytest
+
 from benchmarks.load import load
 
 
-def test_re_uploads_under_faults_are_all_published_in_the_end() -> None:
-    figures = load(150, seed=3)
+@pytest.mark.parametrize("uploads", [20, pytest.param(500, marks=pytest.mark.prove)])
+def test_re_uploads_under_faults_are_all_published_in_the_end(uploads: int) -> None:
+    figures = load(uploads, seed=3)
 
     assert figures.lost == 0
     assert sum(figures.faults.values()) > 0
-    assert figures.invocations > 150 + 3  # one for each upload and sweep, and then some retries
+    assert figures.invocations > uploads + 3  # one for each upload and sweep, and then some retries

@@ -1,14 +1,13 @@
 """Small breakages of the distributor, each of which must turn a test red: that is the test of the tests."""
 
-import os
-import shutil
-import subprocess
-import sys
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 
 from cloud.template import ROOT
+from tests.reliability.mutant import run_tests
 
 EVENTS, PLAN, CONTENT, STORE = "events.py", "plan.py", "content.py", "store.py"
 PUBLISH, QUEUES, HANDLER = "publish.py", "queues.py", "handler.py"
@@ -103,44 +102,41 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("mutants")
-    for name in ("cloud", "distributor", "fetcher", "ops", "shared", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "template.yaml"):
-        shutil.copy(ROOT / name, folder / name)
-    return folder
+def warm() -> ForkServerContext:
+    """A process that has imported what is slow to import, and forks one for each mutant."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["tests.reliability.mutant"])
+    return context
 
 
-def run_tests(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
-    path = (folder / "tests" / "distributor" / f"{test}.py").resolve()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", path],
-        cwd=folder,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+def run(warm: ForkServerContext, output: Path, test: str, file: str = "", mutated: str = "") -> int | None:
+    """The exit code of pytest for a test of the distributor, with one of its files changed; its words are in `output`."""
+    path = (ROOT / "tests" / "distributor" / f"{test}.py").resolve()
+    process = warm.Process(target=run_tests, args=(output, path, ROOT / "distributor" / file, mutated))
+    process.start()
+    process.join()
+    return process.exitcode
 
 
-def test_the_tests_are_green_without_a_mutation(copy: Path) -> None:
-    assert run_tests(copy, "test_events").returncode == 0
+def test_every_mutation_is_one_of_the_code_as_it_is() -> None:
+    gone = [row for row in MUTATIONS if row[1] not in (ROOT / "distributor" / row[0]).read_text(encoding="utf-8")]
+
+    assert gone == []
 
 
-@pytest.mark.parametrize(("file", "old", "new", "test"), MUTATIONS)
-def test_a_mutant_is_killed(copy: Path, file: str, old: str, new: str, test: str) -> None:
-    path = copy / "distributor" / file
-    source = path.read_text(encoding="utf-8")
-    assert old in source, "the code has changed: change the mutation with it"
+@pytest.mark.prove
+def test_the_tests_are_green_without_a_mutation(warm: ForkServerContext, tmp_path: Path) -> None:
+    assert run(warm, tmp_path / "output", "test_events") == 0
 
-    path.write_text(source.replace(old, new), encoding="utf-8")
-    try:
-        finished = run_tests(copy, test)
-    finally:
-        path.write_text(source, encoding="utf-8")
 
-    assert finished.returncode == 1, f"no test failed:\n{finished.stdout[-2000:]}"
-    assert "failed" in finished.stdout, finished.stdout[-2000:]
+@pytest.mark.prove
+@pytest.mark.parametrize("mutation", MUTATIONS, ids="|".join)
+def test_a_mutant_is_killed(warm: ForkServerContext, tmp_path: Path, mutation: tuple[str, str, str, str]) -> None:
+    file, old, new, test = mutation
+    mutated = (ROOT / "distributor" / file).read_text(encoding="utf-8").replace(old, new)
+
+    exit_code = run(warm, tmp_path / "output", test, file, mutated)
+
+    words = (tmp_path / "output").read_text(encoding="utf-8")
+    assert exit_code == 1, f"no test failed:\n{words[-2000:]}"
+    assert "failed" in words, words[-2000:]

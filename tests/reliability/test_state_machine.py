@@ -83,4 +83,4 @@ class Distribution(RuleBasedStateMachine):
 
 
 TestDistribution = Distribution.TestCase
-TestDistribution.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestDistribution.settings = settings(stateful_step_count=30)

@@ -3,12 +3,12 @@ import pytest
 from tests.reliability.storm import Damage, storm
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_storm_leaves_nothing_lost_stale_or_malformed(seed: int) -> None:
-    damage, counts = storm(seed, deliveries=3000)
+@pytest.mark.parametrize(("seed", "deliveries"), [(1, 1500), pytest.param(2, 30_000, marks=pytest.mark.prove)])
+def test_a_storm_leaves_nothing_lost_stale_or_malformed(seed: int, deliveries: int) -> None:
+    damage, counts = storm(seed, deliveries)
 
     assert damage == Damage()
-    assert counts["deliveries"] >= 3000
+    assert counts["deliveries"] >= deliveries
     assert all(counts[what] for what in ("duplicates", "events lost", "landed late", "delivered again"))
 
 

@@ -35,12 +35,13 @@ def sync_table() -> Table:
     """Seconds that each tool takes to publish what changed, and what becomes of half a file."""
     with tempfile.TemporaryDirectory() as folder, seaweedfs(Path(folder), {"admin": ["Admin"]}) as server:
         tools, s3 = _installed(Path(folder) / "tools"), server.client("admin")
+        url = s3.meta.endpoint_url
         source, website = f"s3://{SOURCE}/aws-data", f"s3://{WEBSITE}/data"
         for bucket in (SOURCE, WEBSITE):
             s3.create_bucket(Bucket=bucket)
         _write(s3, [f"{number:04}.json" for number in range(OBJECTS)], 0)
         access = {"AWS_ACCESS_KEY_ID": "admin", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-        environment = {**access, "AWS_ENDPOINT_URL": server.url, "S3_ENDPOINT_URL": server.url}
+        environment = {**access, "AWS_ENDPOINT_URL": url, "S3_ENDPOINT_URL": url}
         with patch.dict(os.environ, environment), _distributor() as distribute:
             publishers: dict[str, Publish] = {
                 "the distributor, warm": distribute,

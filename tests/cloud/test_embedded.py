@@ -3,14 +3,17 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Thread
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.sqs.models import Message, SQSBackend
 
-from cloud.embedded import EmbeddedCloud
+from cloud.embedded import EmbeddedCloud, _moto_keeps_messages
 from cloud.runtimes import emulator
 from cloud.stand_ins.cloudfront import EdgeQuirks
 from cloud.stand_ins.ssm import ParameterServer
+from cloud.template import ACCOUNT
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS
 
@@ -168,3 +171,32 @@ def test_events_of_a_paused_function_go_to_the_failure_queue_at_once_and_callers
     kept = cloud.messages("DistributionFailures")[-1]
     assert kept["requestContext"]["condition"] == "ZeroReservedConcurrency"
     assert "data/paused.json" not in cloud.objects(cloud.website)
+
+
+class OvertakenList(list[Message]):
+    """Whoever has gone through it is overtaken by a sender, unless the sender has to wait for its turn."""
+
+    def __init__(self, messages: list[Message], sender: Thread) -> None:
+        super().__init__(messages)
+        self.sender = sender
+
+    def __iter__(self) -> Iterator[Message]:
+        yield from super().__iter__()
+        if not self.sender.ident:
+            self.sender.start()
+            self.sender.join(0.2)
+
+
+def test_what_is_sent_while_a_message_is_deleted_is_kept() -> None:
+    backend = SQSBackend("us-east-1", ACCOUNT)
+    with _moto_keeps_messages():
+        queue = backend.create_queue("queue", {})
+        backend.send_message("queue", "first")
+        (message,) = backend.receive_message("queue", 1, 0, 60)
+        sender = Thread(target=backend.send_message, args=("queue", "second"))
+        queue._messages = OvertakenList(queue._messages, sender)
+
+        backend.delete_message("queue", str(message.receipt_handle))
+        sender.join()
+
+        assert [left.body for left in queue._messages] == ["second"]

@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from cloud.runtimes import emulator
+from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, emulator
 from cloud.template import ROOT
+
+pytestmark = pytest.mark.skipif(emulator() is None, reason="AWS's Runtime Interface Emulator runs on Linux only")
 
 FEED_CLOUD = """
 from functools import partial
@@ -33,22 +35,37 @@ def descendants(process: int) -> Iterator[int]:
             yield from descendants(child)
 
 
-@pytest.mark.skipif(emulator() is None, reason="AWS's Runtime Interface Emulator runs on Linux only")
+@contextmanager
+def all_end(process: int) -> Iterator[None]:
+    """Whatever the process has started ends within, or soon after."""
+    with ExitStack() as stack:
+        descriptors = {child: os.pidfd_open(child) for child in descendants(process)}
+        for descriptor in descriptors.values():
+            stack.callback(os.close, descriptor)
+        assert descriptors
+        yield
+        # A descriptor of a process becomes readable when it ends.
+        assert [child for child, fd in descriptors.items() if not select.select([fd], [], [], END_SECONDS)[0]] == []
+
+
+def test_closing_a_runtime_ends_its_processes() -> None:
+    rie = emulator()
+    assert rie is not None
+    environment = {"AWS_REGION": "us-east-1"}
+    runtime = EmulatedRuntime(FunctionConfiguration("any", "json.dumps", 20, 128, environment), rie)
+    runtime.invoke("{}")
+
+    with all_end(runtime._process.pid):
+        runtime.close()
+        runtime.close()
+
+
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=lambda end: end.name)
 def test_no_process_outlives_the_cloud(end: signal.Signals) -> None:
-    with (
-        subprocess.Popen([sys.executable, "-c", FEED_CLOUD], cwd=ROOT, stdout=subprocess.PIPE, text=True) as feed,
-        ExitStack() as stack,
-    ):
+    with subprocess.Popen([sys.executable, "-c", FEED_CLOUD], cwd=ROOT, stdout=subprocess.PIPE, text=True) as feed:
         assert feed.stdout
         assert any("Ctrl-C stops it" in line for line in feed.stdout)
-        processes = {child: os.pidfd_open(child) for child in descendants(feed.pid)}
-        for descriptor in processes.values():
-            stack.callback(os.close, descriptor)
-        assert len(processes) >= 4  # an emulator and a handler for two functions at least
 
-        feed.send_signal(end)
-        feed.wait(END_SECONDS)
-
-        # A descriptor of a process becomes readable when it ends.
-        assert [child for child, fd in processes.items() if not select.select([fd], [], [], END_SECONDS)[0]] == []
+        with all_end(feed.pid):
+            feed.send_signal(end)
+            feed.wait(END_SECONDS)

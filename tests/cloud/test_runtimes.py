@@ -2,7 +2,6 @@ import json
 import os
 import platform
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -77,25 +76,6 @@ def test_a_function_that_takes_too_long_or_dies_is_an_error(tmp_path: Path, name
         runtime.close()
 
     assert answer.is_error
-
-
-@needs_emulator
-def test_closing_leaves_no_process_behind(tmp_path: Path) -> None:
-    runtime = emulated(configuration(tmp_path, "greet"))
-    runtime.invoke("{}")
-    group = runtime._process.pid
-
-    runtime.close()
-    runtime.close()
-
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    pytest.fail("a process of the runtime is still running")
 
 
 @needs_emulator

@@ -39,7 +39,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=[1, *(pytest.param(seed, marks=pytest.mark.prove) for seed in range(2, 11))])
+@pytest.fixture(params=[1, *(pytest.param(seed, marks=pytest.mark.prove) for seed in (2, 3))])
 def edge(request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
     chance = random.Random(request.param)  # noqa: S311 - repeatable on purpose
     monkeypatch.setattr(random, "random", chance.random)
@@ -59,6 +59,31 @@ def publish(sqs: FakeSqs, first: int) -> dict[str, float]:
 
 def covers(invalidation: Accepted, path: str) -> bool:
     return any(path == one or (one.endswith("*") and path.startswith(one[:-1])) for one in invalidation.paths)
+
+
+def test_a_cloudfront_that_refuses_for_hours_delays_and_loses_nothing(
+    clock: Clock, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqs: Any = FakeSqs(clock)
+    with CloudFrontServer(CloudFront({"E1"}, EdgeQuirks(throttle_next=30), clock)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", server.url)
+        settings = read_settings(InvalidatorSettings, ENVIRONMENT)
+        made = Connections(settings, connect("cloudfront", INVALIDATING), Redelivery(sqs, QUEUE, FAILURES))
+        monkeypatch.setattr(invalidator, "connections", lambda: made)
+        publish(sqs, 0)
+        tries: list[float] = []
+
+        while sqs.queues[QUEUE]:
+            tries.append(clock.now)
+            sqs.poll(QUEUE, lambda event: invalidator.lambda_handler(event, lambda_context), 10_000, 1)
+            clock.now = min((message.visible_at for message in sqs.queues[QUEUE].values()), default=clock.now)
+
+    assert len(tries) == 31
+    gaps = [later - earlier for earlier, later in pairwise(tries)]
+    assert all(10 <= gap <= 900 for gap in gaps)
+    assert min(gaps[7:]) >= 450
+    assert [one.paths for one in server.cloudfront.accepted] == [("/data/*",)]
+    assert server.cloudfront.traffic.answers == {"Throttling": 30, "Created": 1}
 
 
 def test_a_storm_of_keys_is_covered_by_few_invalidations_and_none_is_lost_or_stuck(
@@ -99,28 +124,3 @@ def test_a_storm_of_keys_is_covered_by_few_invalidations_and_none_is_lost_or_stu
     assert edge.traffic.requests <= 20
     assert len(sqs.sizes) == KEYS / 10
     assert sum(edge.traffic.answers.get(code, 0) for code in ("ServiceUnavailable", "Throttling")) > 0
-
-
-def test_a_cloudfront_that_refuses_for_hours_delays_and_loses_nothing(
-    clock: Clock, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sqs: Any = FakeSqs(clock)
-    with CloudFrontServer(CloudFront({"E1"}, EdgeQuirks(throttle_next=30), clock)) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", server.url)
-        settings = read_settings(InvalidatorSettings, ENVIRONMENT)
-        made = Connections(settings, connect("cloudfront", INVALIDATING), Redelivery(sqs, QUEUE, FAILURES))
-        monkeypatch.setattr(invalidator, "connections", lambda: made)
-        publish(sqs, 0)
-        tries: list[float] = []
-
-        while sqs.queues[QUEUE]:
-            tries.append(clock.now)
-            sqs.poll(QUEUE, lambda event: invalidator.lambda_handler(event, lambda_context), 10_000, 1)
-            clock.now = min((message.visible_at for message in sqs.queues[QUEUE].values()), default=clock.now)
-
-    assert len(tries) == 31
-    gaps = [later - earlier for earlier, later in pairwise(tries)]
-    assert all(10 <= gap <= 900 for gap in gaps)
-    assert min(gaps[7:]) >= 450
-    assert [one.paths for one in server.cloudfront.accepted] == [("/data/*",)]
-    assert server.cloudfront.traffic.answers == {"Throttling": 30, "Created": 1}

@@ -1,8 +1,7 @@
-"""SeaweedFS, a second and real S3 server, on loopback ports that are free."""
+"""SeaweedFS, a second and real S3 server, on loopback ports that the system chooses."""
 
 import contextlib
 import json
-import random
 import socket
 import subprocess
 import sys
@@ -15,9 +14,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-STARTING_SECONDS = 30
-PORTS = range(11_000, 22_000)
-GRPC = 10_000  # the distance of each port to its gRPC port; both are below those that the system gives to clients
+STARTING_SECONDS, STARTS = 30, 3
+SERVICES = ("s3", "master", "filer", "volume", "admin")
 SOCKETS = Path("/tmp")  # noqa: S108 - SeaweedFS makes them there, whatever it is told, and leaves them
 
 WEED = Path(sys.executable).parent / "weed"
@@ -44,33 +42,47 @@ class SeaweedFS:
 @contextlib.contextmanager
 def seaweedfs(folder: Path, identities: dict[str, list[str]]) -> Iterator[SeaweedFS]:
     """Run a server with its data in `folder`; each identity has its list of actions. Nothing is left at the end."""
-    config, log = folder / "s3.json", folder / "log"
-    config.write_text(json.dumps({"identities": [_identity(*one) for one in identities.items()]}), encoding="utf-8")
-    ports = _free_ports(5)
-    s3, master, filer, volume, admin = ports
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(WEED, "-logtostderr", "mini", f"-dir={folder / 'data'}"),
-                *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),  # by default it binds every address
-                "-master.telemetry=false",
-                *(f"-s3.port={s3}", f"-master.port={master}", f"-filer.port={filer}", f"-volume.port={volume}"),
-                *(f"-admin.port={admin}", "-s3.port.iceberg=0", "-s3.port.lance=0", "-admin.ui=false", "-webdav=false"),
-                *(f"-s3.config={config}", "-s3.iam=false", "-volume.max=200"),
-            ],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    server = SeaweedFS(process, ports)
+    config = folder / "s3.json"
+    config.write_text(json.dumps({"identities": [_identity(*item) for item in identities.items()]}), encoding="utf-8")
+    server = _start(folder, config)
     try:
-        _wait(server, log)
         yield server
     finally:
-        process.kill()
-        process.wait()
-        for port in (*ports, *(port + GRPC for port in ports)):
-            for path in SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
-                path.unlink()
+        _stop(server)
+
+
+def _start(folder: Path, config: Path) -> SeaweedFS:
+    """Another process may take a port before the server does: then it is started again, on others."""
+    for _ in range(STARTS):
+        with (folder / "log").open("wb") as output:
+            ports = _free_ports(2 * len(SERVICES))
+            named = zip((f"{name}.port{kind}" for kind in ("", ".grpc") for name in SERVICES), ports, strict=True)
+            process = subprocess.Popen(
+                [
+                    *(WEED, "-logtostderr", "mini", f"-dir={folder / 'data'}"),
+                    *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),  # by default it binds every address
+                    *("-master.telemetry=false", "-admin.ui=false", "-webdav=false"),
+                    *(f"-{name}={port}" for name, port in named),
+                    *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+                    *(f"-s3.config={config}", "-s3.iam=false", "-volume.max=200"),
+                ],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        server = SeaweedFS(process, ports)
+        if _answers(server):
+            return server
+        _stop(server)
+    msg = f"SeaweedFS did not start: {(folder / 'log').read_text(encoding='utf-8', errors='replace')[-2000:]}"
+    raise RuntimeError(msg)
+
+
+def _stop(server: SeaweedFS) -> None:
+    server.process.kill()
+    server.process.wait()
+    for port in server.ports:
+        for path in SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
+            path.unlink()
 
 
 def _identity(name: str, actions: list[str]) -> dict[str, Any]:
@@ -78,24 +90,19 @@ def _identity(name: str, actions: list[str]) -> dict[str, Any]:
 
 
 def _free_ports(count: int) -> tuple[int, ...]:
-    candidates = (port for port in random.sample(PORTS, len(PORTS)) if _is_free(port) and _is_free(port + GRPC))
-    return tuple(next(candidates) for _ in range(count))
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return tuple(probe.getsockname()[1] for probe in probes)
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe, contextlib.suppress(OSError):
-        probe.bind(("127.0.0.1", port))
-        return True
-    return False
-
-
-def _wait(server: SeaweedFS, log: Path) -> None:
+def _answers(server: SeaweedFS) -> bool:
     client = server.client("admin")
     give_up = time.monotonic() + STARTING_SECONDS
     while time.monotonic() < give_up and server.process.poll() is None:
         with contextlib.suppress(Exception):
             client.list_buckets()
-            return
+            return True
         time.sleep(0.05)
-    msg = f"SeaweedFS did not start: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
-    raise RuntimeError(msg)
+    return False

@@ -17,8 +17,8 @@ from rich.table import Table
 from benchmarks.crawl import client_table, crawl_table
 from benchmarks.reliability import load_table, search_table, storm_table
 from benchmarks.sync import sync_table
+from cloud import isolate
 from cloud.embedded import EmbeddedCloud
-from cloud.environment import isolate
 from cloud.template import ROOT
 
 if TYPE_CHECKING:

@@ -77,7 +77,7 @@ def read_alarm(properties: Mapping[str, Any]) -> Alarm:
         threshold=float(properties["Threshold"]),
         missing=properties.get("TreatMissingData", "missing"),
     )
-    unknown = {one.name for one in statistics.values()} - set(STATISTICS)
+    unknown = {statistic.name for statistic in statistics.values()} - set(STATISTICS)
     unknown |= {alarm.comparison} - set(COMPARISONS) | {alarm.missing} - MISSING
     if unknown or len(lengths) != 1:
         msg = f"alarms with {sorted(unknown)} or with periods of {sorted(lengths)} s are not known here"
@@ -89,11 +89,13 @@ def _read_metrics(properties: Mapping[str, Any]) -> tuple[dict[str, Statistic], 
     if "Metrics" not in properties:
         return {"metric": _read_statistic(properties, properties["Statistic"], properties["Period"])}, "metric"
     statistics = {
-        one["Id"]: _read_statistic(one["MetricStat"]["Metric"], one["MetricStat"]["Stat"], one["MetricStat"]["Period"])
-        for one in properties["Metrics"]
-        if "MetricStat" in one and one.get("ReturnData") is False
+        query["Id"]: _read_statistic(
+            query["MetricStat"]["Metric"], query["MetricStat"]["Stat"], query["MetricStat"]["Period"]
+        )
+        for query in properties["Metrics"]
+        if "MetricStat" in query and query.get("ReturnData") is False
     }
-    expressions = [one["Expression"] for one in properties["Metrics"] if "Expression" in one]
+    expressions = [query["Expression"] for query in properties["Metrics"] if "Expression" in query]
     if len(expressions) != 1 or len(statistics) != len(properties["Metrics"]) - 1:
         msg = f"an alarm has one expression, and all else ReturnData: false, not {properties['Metrics']}"
         raise UnknownAlarmError(msg)
@@ -101,7 +103,7 @@ def _read_metrics(properties: Mapping[str, Any]) -> tuple[dict[str, Statistic], 
 
 
 def _read_statistic(metric: Mapping[str, Any], statistic: str, period: object) -> Statistic:
-    dimensions = frozenset((one["Name"], one["Value"]) for one in metric.get("Dimensions", []))
+    dimensions = frozenset((dimension["Name"], dimension["Value"]) for dimension in metric.get("Dimensions", []))
     return Statistic(MetricName(metric["Namespace"], metric["MetricName"], dimensions), statistic, int(str(period)))
 
 
@@ -110,7 +112,7 @@ def evaluate(alarm: Alarm, datapoints: Iterable[Datapoint], now: datetime, state
     points = list(datapoints)
     length = alarm.periods + FURTHER_PERIODS
     end = _window_end(alarm, now)
-    series = {id_: _series(one, points, end, length) for id_, one in alarm.statistics.items()}
+    series = {id_: _series(statistic, points, end, length) for id_, statistic in alarm.statistics.items()}
     return _decide(alarm, _calculate(alarm.expression, series), state)
 
 

@@ -34,7 +34,8 @@ class CloudWatch:
         self._client = cache(client)
         self._queues = [queue.name for queue in stack.of_type("AWS::SQS::Queue")]
         self._alarms: dict[str, tuple[Resource, Alarm]] = {
-            one.logical_id: (one, read_alarm(one.properties)) for one in stack.of_type("AWS::CloudWatch::Alarm")
+            resource.logical_id: (resource, read_alarm(resource.properties))
+            for resource in stack.of_type("AWS::CloudWatch::Alarm")
         }
         self._pending: list[Datapoint] = []
         self._lock = threading.Lock()
@@ -49,13 +50,17 @@ class CloudWatch:
         """Everything that was ever measured, from whomever."""
         self._flush()
         return [
-            Datapoint(MetricName(one.namespace, one.name, _dimensions(one)), one.timestamp.astimezone(UTC), one.value)
-            for one in cloudwatch_backends[ACCOUNT][REGION].metric_data
-            if isinstance(one, MetricDatum)
+            Datapoint(
+                MetricName(datum.namespace, datum.name, _dimensions(datum)),
+                datum.timestamp.astimezone(UTC),
+                datum.value,
+            )
+            for datum in cloudwatch_backends[ACCOUNT][REGION].metric_data
+            if isinstance(datum, MetricDatum)
         ]
 
     def evaluate(self, now: datetime) -> dict[str, str]:
-        """Every alarm's state at this time, by its logical id; what has changed is told to its topic."""
+        """Every alarm's state at this time, by its logical id; a change is published to its topic."""
         self._measure_queues(now)
         points, states = self.datapoints(), self._states()
         after = {
@@ -149,4 +154,4 @@ def _listed(value: str | Iterable[str]) -> list[str]:
 
 
 def _dimensions(datum: MetricDatum) -> frozenset[tuple[str, str]]:
-    return frozenset((str(one.name), str(one.value)) for one in datum.dimensions)
+    return frozenset((str(dimension.name), str(dimension.value)) for dimension in datum.dimensions)

@@ -122,8 +122,12 @@ def asynchronous_configuration(function: Resource, stack: Stack) -> AsyncConfigu
 def mapping_configuration(mapping: Resource, stack: Stack, endpoint: str) -> MappingConfiguration:
     """What an AWS::Lambda::EventSourceMapping of a queue says; DeployError where AWS would refuse it."""
     properties = mapping.properties
-    (queue,) = (one for one in stack.of_type("AWS::SQS::Queue") if one.arn == properties["EventSourceArn"])
-    (function,) = (one for one in stack.of_type("AWS::Lambda::Function") if one.arn == properties["FunctionName"])
+    (queue,) = (
+        resource for resource in stack.of_type("AWS::SQS::Queue") if resource.arn == properties["EventSourceArn"]
+    )
+    (function,) = (
+        resource for resource in stack.of_type("AWS::Lambda::Function") if resource.arn == properties["FunctionName"]
+    )
     visibility = int(queue.properties.get("VisibilityTimeout", 30))
     if visibility < int(function.properties["Timeout"]):
         msg = f"{mapping.logical_id}: the queue's visibility time-out is less than the function's time-out"
@@ -257,7 +261,9 @@ def _lifecycle(rule: Mapping[str, Any]) -> dict[str, Any]:
 def _put_bucket_policy(policy: Resource, client: Client) -> None:
     document = policy.properties["PolicyDocument"]
     # All traffic here is plain HTTP on the loopback, which a rule that demands TLS would rightly refuse.
-    statements = [one for one in document["Statement"] if "aws:SecureTransport" not in json.dumps(one)]
+    statements = [
+        statement for statement in document["Statement"] if "aws:SecureTransport" not in json.dumps(statement)
+    ]
     if statements:
         text = json.dumps({**document, "Statement": statements})
         client("s3").put_bucket_policy(Bucket=policy.properties["Bucket"], Policy=text)
@@ -311,11 +317,11 @@ def _put_notifications(bucket: Resource, stack: Stack, client: Client) -> None:
         NotificationConfiguration={
             "LambdaFunctionConfigurations": [
                 {
-                    "LambdaFunctionArn": one["Function"],
-                    "Events": [one["Event"]],
-                    "Filter": {"Key": {"FilterRules": one["Filter"]["S3Key"]["Rules"]}},
+                    "LambdaFunctionArn": notification["Function"],
+                    "Events": [notification["Event"]],
+                    "Filter": {"Key": {"FilterRules": notification["Filter"]["S3Key"]["Rules"]}},
                 }
-                for one in configurations
+                for notification in configurations
             ]
         },
     )

@@ -10,26 +10,17 @@ Everything listens on 127.0.0.1 only. moto keeps one global state, so one cloud 
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Self
-from unittest.mock import patch
-from urllib.parse import unquote
 
 import boto3
-import moto.awslambda.models
-import moto.s3.notifications
 import requests
 from botocore.exceptions import ClientError
-from moto.awslambda.exceptions import LambdaClientError
-from moto.awslambda.models import lambda_backends
-from moto.iam.access_control import IAMRequestBase
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from moto.sqs.models import Queue, SQSBackend, sqs_backends
-from werkzeug.serving import make_server
+from moto.sqs.models import Queue, sqs_backends
 
 from cloud.cloudwatch import CloudWatch
 from cloud.deploy import (
@@ -39,15 +30,21 @@ from cloud.deploy import (
     function_configuration,
     mapping_configuration,
 )
-from cloud.iam import is_permitted
-from cloud.lambdas import CONCURRENCY, Function, LambdaService, PausedError
-from cloud.mappings import SCALE
+from cloud.lambdas import CONCURRENCY, Function, LambdaService
 from cloud.mappings import Mapping as QueueMapping
+from cloud.moto_server import (
+    empty_bodies_are_signed,
+    functions_run_here,
+    is_paused,
+    is_permitted,
+    queues_keep_messages,
+    serve_moto,
+)
 from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRuntime, Runtime, emulator
 from cloud.stand_ins.cloudfront import CloudFront, CloudFrontServer
 from cloud.stand_ins.launch_feed import LaunchFeed
 from cloud.stand_ins.ssm import ParameterServer
-from cloud.template import ACCOUNT, PARTITION, REGION, Resource, Stack, read_template, resolve, translate
+from cloud.template import ACCOUNT, REGION, Resource, Stack, read_template, resolve, translate
 from cloud.work import Work
 
 WEBSITE = "example-website"
@@ -96,13 +93,13 @@ class EmbeddedCloud:
         functions in this process instead of under AWS's emulator.
         """
         defaults = {"DistributionBucketName": WEBSITE, "SsmRequestsPerSecond": "10000"}
-        given = {**defaults, "CloudFrontDistributionId": DISTRIBUTION, **(parameters or {})}
-        self.stack: Stack = resolve(translate(template or read_template()), stack_name, given)
-        self.website = given["DistributionBucketName"]
+        values = {**defaults, "CloudFrontDistributionId": DISTRIBUTION, **(parameters or {})}
+        self.stack: Stack = resolve(translate(template or read_template()), stack_name, values)
+        self.website = values["DistributionBucketName"]
         self.parameters = ssm or ParameterServer()
         self.parameters.authorize = is_permitted
         self.launches = LaunchFeed()
-        distributions = {given["CloudFrontDistributionId"], given.get("SecondCloudFrontDistributionId", "")} - {""}
+        distributions = {values["CloudFrontDistributionId"], values.get("SecondCloudFrontDistributionId", "")} - {""}
         self.edge = CloudFrontServer(CloudFront(distributions), is_permitted)
         self._work = Work()
         self._mapped: list[Queue] = []
@@ -135,7 +132,7 @@ class EmbeddedCloud:
     def fire(self, logical_id: str) -> None:
         """Let a schedule's time come: invoke its target with its role, as EventBridge Scheduler does."""
         schedules = self.stack.of_type("AWS::Scheduler::Schedule")
-        target = next(one for one in schedules if one.logical_id == logical_id).properties["Target"]
+        target = next(schedule for schedule in schedules if schedule.logical_id == logical_id).properties["Target"]
         role = self._roles[target["RoleArn"]]
         headers = {"X-Amz-Security-Token": role.token}
         if is_permitted(role.access_key_id, headers, "lambda:InvokeFunction", target["Arn"]):
@@ -179,17 +176,17 @@ class EmbeddedCloud:
 
     def _start(self, stack: ExitStack) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
-        self.url = stack.enter_context(_moto(self._work))
+        self.url = stack.enter_context(serve_moto(self._work))
         requests.post(f"{self.url}/moto-api/reset", timeout=10)
         stack.enter_context(self.parameters)
         stack.enter_context(self.launches)
         stack.enter_context(self.edge)
-        stack.enter_context(_moto_keeps_messages())
+        stack.enter_context(queues_keep_messages())
         self.cloudwatch = CloudWatch(self.stack, self.client)
-        self.lambdas = LambdaService(record=self.cloudwatch.record, is_paused=_is_paused, work=self._work)
+        self.lambdas = LambdaService(record=self.cloudwatch.record, is_paused=is_paused, work=self._work)
         stack.callback(self.lambdas.close)
-        stack.enter_context(_moto_invokes(self.lambdas))
-        stack.enter_context(_moto_checks_empty_bodies())
+        stack.enter_context(functions_run_here(self.lambdas))
+        stack.enter_context(empty_bodies_are_signed())
         deploy(self.stack, cache(lambda service: self._connect(service, ROOT_CREDENTIALS)))
         if self.website:
             self._connect("s3", ROOT_CREDENTIALS).create_bucket(Bucket=self.website)
@@ -234,8 +231,8 @@ class EmbeddedCloud:
     def _assume(self, role: Resource) -> Credentials:
         # Before IAM is enforced: the trust policies name services, which moto has no way to be.
         sts = self._connect("sts", ROOT_CREDENTIALS)
-        given = sts.assume_role(RoleArn=role.arn, RoleSessionName="embedded")["Credentials"]
-        return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        keys = sts.assume_role(RoleArn=role.arn, RoleSessionName="embedded")["Credentials"]
+        return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
     def _create_operator(self) -> Credentials:
         iam = self._connect("iam", ROOT_CREDENTIALS)
@@ -264,7 +261,11 @@ class EmbeddedCloud:
 
     def _start_mapping(self, resource: Resource, stack: ExitStack) -> None:
         configuration = mapping_configuration(resource, self.stack, self.url)
-        (function,) = (one for one in self.stack.of_type("AWS::Lambda::Function") if one.name == configuration.function)
+        (function,) = (
+            resource
+            for resource in self.stack.of_type("AWS::Lambda::Function")
+            if resource.name == configuration.function
+        )
         queue = sqs_backends[ACCOUNT][REGION].queues[configuration.queue_arn.rpartition(":")[2]]
         sqs = self._connect("sqs", self._roles[function.properties["Role"]])
         mapping = QueueMapping(configuration, sqs, self.lambdas.invoke, lambda: len(queue.messages), self._work)
@@ -288,115 +289,3 @@ class EmbeddedCloud:
     def _enforce_iam(self, stack: ExitStack) -> None:
         requests.post(f"{self.url}/moto-api/reset-auth", data=b"0", timeout=10)
         stack.callback(requests.post, f"{self.url}/moto-api/reset-auth", data=b"inf", timeout=10)
-
-
-@contextmanager
-def _moto(work: Work) -> Iterator[str]:
-    """Run moto's server and give its URL; each request is work until it is answered."""
-    application = DomainDispatcherApplication(create_backend_app)
-    # moto lists its own folder for each request.
-    application.get_backend_for_host = cache(application.get_backend_for_host)  # type: ignore[method-assign]
-
-    def answer(environ: Any, start_response: Any) -> Any:  # noqa: ANN401
-        with work.of("requests"):
-            return application(environ, start_response)
-
-    with make_server("127.0.0.1", 0, answer, threaded=True, request_handler=MotoRequestHandler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-@contextmanager
-def _moto_keeps_messages() -> Iterator[None]:
-    """Let one at a time change a queue, and a message that a function puts off come again a hundred times as fast.
-
-    moto deletes a message by building a new list of the others, and would lose what is sent meanwhile.
-    """
-
-    def in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(backend: SQSBackend, queue_name: str, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
-            with backend.get_queue(queue_name)._messages_lock:  # noqa: SLF001 - released while a receiver waits
-                return method(backend, queue_name, *arguments, **named)
-
-        return call
-
-    def change(backend: SQSBackend, queue_name: str, receipt_handle: str, visibility_timeout: float) -> None:
-        changed(backend, queue_name, receipt_handle, round(int(visibility_timeout) * SCALE))
-
-    changed = SQSBackend.change_message_visibility
-    with (
-        patch.object(SQSBackend, "change_message_visibility", in_turn(change)),
-        patch.object(SQSBackend, "receive_message", in_turn(SQSBackend.receive_message)),
-        patch.object(SQSBackend, "delete_message", in_turn(SQSBackend.delete_message)),
-    ):
-        yield
-
-
-def _is_paused(function: str) -> bool:
-    configured = lambda_backends[ACCOUNT][REGION].get_function(function).reserved_concurrency
-    return configured is not None and int(configured) == 0
-
-
-class _TooManyRequestsError(LambdaClientError):
-    """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors."""
-
-    code = 429
-
-    def __init__(self) -> None:
-        super().__init__("TooManyRequestsException", "Rate Exceeded.")
-
-
-@contextmanager
-def _moto_invokes(lambdas: LambdaService) -> Iterator[None]:
-    """Hand moto's invocations to our Lambda service: moto itself would start containers."""
-
-    def invoke(function: Any, body: str | bytes, request_headers: Any, response_headers: Any) -> bytes:  # noqa: ANN401
-        payload = (body.decode() if isinstance(body, bytes) else body) or "null"
-        if request_headers.get("X-Amz-Invocation-Type") == "Event":
-            lambdas.invoke_async(function.function_name, payload)
-            return b""
-        try:
-            answer = lambdas.invoke(function.function_name, payload)
-        except PausedError as error:
-            raise _TooManyRequestsError from error
-        if answer.is_error:
-            response_headers["x-amz-function-error"] = "Unhandled"
-        return answer.payload.encode()
-
-    def notify(_account: str, event: Any, function_arn: str, _region: str) -> None:  # noqa: ANN401
-        lambdas.invoke_async(function_arn, json.dumps(event))
-
-    def check(request: Any, resource: str) -> None:  # noqa: ANN401
-        if request._action == "lambda:Invoke":  # noqa: SLF001 - moto's name for it, which IAM does not know
-            request._action = "lambda:InvokeFunction"  # noqa: SLF001
-            name = unquote(request._path.split("/")[3]).rpartition(":")[2]  # noqa: SLF001
-            resource = f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
-        if request._action.startswith("sqs:"):  # noqa: SLF001 - the right to a batch is that to its single action
-            request._action = request._action.removesuffix("Batch")  # noqa: SLF001
-        checked(request, resource)
-
-    checked = IAMRequestBase.check_action_permitted
-    with (
-        patch.object(IAMRequestBase, "check_action_permitted", check),
-        patch.object(moto.awslambda.models.LambdaFunction, "invoke", invoke),
-        patch.object(moto.s3.notifications, "_invoke_awslambda", notify),
-    ):
-        yield
-
-
-@contextmanager
-def _moto_checks_empty_bodies() -> Iterator[None]:
-    """Let moto check the signature of a GET or DELETE to Lambda or Scheduler: it takes the parameters for a body."""
-
-    def create(request: Any) -> Any:  # noqa: ANN401
-        signed = created(request)
-        if request._method in {"GET", "DELETE"}:  # noqa: SLF001
-            signed.data = b""
-        return signed
-
-    created = IAMRequestBase._create_aws_request  # noqa: SLF001
-    with patch.object(IAMRequestBase, "_create_aws_request", create):
-        yield

@@ -94,16 +94,18 @@ class Mapping:
     def _handle(self, batch: list[dict[str, Any]]) -> None:
         if not batch:
             return
-        answer = self.invoke(self.configuration.function, json.dumps({"Records": [self._record(one) for one in batch]}))
-        again = self._again(answer, {one["MessageId"] for one in batch})
-        for one in batch:
-            message = {"QueueUrl": self.configuration.queue_url, "ReceiptHandle": one["ReceiptHandle"]}
-            if one["MessageId"] not in again:
-                self.sqs.delete_message(**message)
+        answer = self.invoke(
+            self.configuration.function, json.dumps({"Records": [self._record(message) for message in batch]})
+        )
+        again = self._again(answer, {message["MessageId"] for message in batch})
+        for message in batch:
+            handle = {"QueueUrl": self.configuration.queue_url, "ReceiptHandle": message["ReceiptHandle"]}
+            if message["MessageId"] not in again:
+                self.sqs.delete_message(**handle)
             elif answer.is_error:
                 # The visibility time-out runs out; here a hundred times as fast, now that the function has ended.
                 self.sqs.change_message_visibility(
-                    **message, VisibilityTimeout=round(self.configuration.visibility * SCALE)
+                    **handle, VisibilityTimeout=round(self.configuration.visibility * SCALE)
                 )
 
     def _again(self, answer: Answer, ids: set[str]) -> set[str]:
@@ -115,7 +117,7 @@ class Mapping:
             return ids
         if not self.configuration.reports_failures or not answer.content:
             return set()
-        named = {one.get("itemIdentifier") for one in answer.content.get("batchItemFailures") or []}
+        named = {failure.get("itemIdentifier") for failure in answer.content.get("batchItemFailures") or []}
         return ids if named - ids else named
 
     def _record(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import platform
-import random
 import signal
 import socket
 import subprocess
@@ -33,7 +32,7 @@ _LAST_LINE_OF_A_DEATH = "Waiting for runtime domain processes termination"
 _LAST_LINE_SECONDS = 20
 # Ends the whole process group with its first process, or when the pipe to this process breaks, however that ends.
 _WATCHED = '{ "$@"; kill -KILL 0; } & read -r _; kill -KILL 0'
-_PORTS = range(15_000, 32_000)  # below those that the system gives to clients, which might take one in the meantime
+_STARTS = 3  # another process may take a port before the emulator does
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,28 +92,34 @@ class EmulatedRuntime:
         cwd: Path = ROOT,
     ) -> None:
         """Start it; `command` and `cwd` are for code that was built elsewhere."""
-        port, api_port = _free_port(), _free_port()
-        self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
         self._timeout = configuration.timeout
-        self._log = _Log()
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and AWS's emulator
-            [
-                *("/bin/sh", "-c", _WATCHED, "sh", str(_executable(rie))),
-                # By default it listens on every address.
-                *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
-                *("--runtime-api-address", f"127.0.0.1:{api_port}"),
-                *command,
-                configuration.handler,
-            ],
-            cwd=cwd,
-            env={**_base_environment(configuration), **configuration.environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._log.follow(self._process)
-        self._wait_until_it_listens(port)
+        environment = {**_base_environment(configuration), **configuration.environment}
+        for _ in range(_STARTS):
+            port, api_port = free_ports(2)
+            self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
+            self._log = _Log()
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and AWS's emulator
+                [
+                    *("/bin/sh", "-c", _WATCHED, "sh", str(_executable(rie))),
+                    # By default it listens on every address.
+                    *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
+                    *("--runtime-api-address", f"127.0.0.1:{api_port}"),
+                    *command,
+                    configuration.handler,
+                ],
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._log.follow(self._process)
+            if self._listens(port):
+                return
+            self.close()
+        msg = f"the Runtime Interface Emulator did not start: {self._log.take()}"
+        raise RuntimeError(msg)
 
     def invoke(self, payload: str) -> Answer:
         """POST the event; a function's error and a time-out come back as text with status 200."""
@@ -135,15 +140,14 @@ class EmulatedRuntime:
             self._process.stdin.close()
         self._log.close()
 
-    def _wait_until_it_listens(self, port: int) -> None:
+    def _listens(self, port: int) -> bool:
+        """Wait until the emulator listens; False if it has ended or takes too long."""
         give_up = time.monotonic() + _STARTING_SECONDS
         while time.monotonic() < give_up and self._process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
+                return True
             time.sleep(0.01)
-        self.close()
-        msg = f"the Runtime Interface Emulator did not start: {self._log.take()}"
-        raise RuntimeError(msg)
+        return False
 
 
 class InProcessRuntime:
@@ -286,11 +290,10 @@ def _executable(rie: Path) -> Path:
     return rie
 
 
-def _free_port() -> int:
-    """A port on which nobody listens."""
-    for port in random.sample(_PORTS, 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    msg = "no port is free"
-    raise RuntimeError(msg)
+def free_ports(count: int) -> list[int]:
+    """Ports that the system chooses; another process may take one before it is used."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]

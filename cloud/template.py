@@ -1,7 +1,7 @@
 """template.yaml in, CloudFormation resources with literal values out.
 
 SAM is translated by AWS's own translator. The intrinsic functions are then resolved as CloudFormation would resolve
-them; one that is not known here raises, so that nothing in the template is passed over in silence.
+them. An unknown function raises, so that nothing in the template is passed over in silence.
 """
 
 import copy
@@ -19,7 +19,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from cloud.environment import isolate
+from cloud import isolate
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template.yaml"
@@ -166,8 +166,8 @@ class _Resolver:
         if body["Type"] not in _NAME_PROPERTIES:
             msg = f"{logical_id}: the type {body['Type']} is not known to the embedded cloud"
             raise TemplateError(msg)
-        given = body.get("Properties", {}).get(_NAME_PROPERTIES[body["Type"]], _NO_VALUE)
-        name = self.value(given)
+        stated = body.get("Properties", {}).get(_NAME_PROPERTIES[body["Type"]], _NO_VALUE)
+        name = self.value(stated)
         return f"{self._stack_name}-{logical_id}" if name is _NO_VALUE else name
 
     def _ref(self, name: str) -> Json:

@@ -39,7 +39,7 @@ def demo(
     """
     if output and output.exists() and not output.is_dir():
         sys.exit(f"feed: {output} is not a folder")
-    from cloud.environment import isolate
+    from cloud import isolate
     from ops.demo import run_demo
 
     isolate()
@@ -58,8 +58,8 @@ def cloud(
     seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds; by default at Ctrl-C.")] = None,
 ) -> None:
     """Keep the embedded cloud running, with the files fetched and published, for other commands to try."""
+    from cloud import isolate
     from cloud.embedded import EmbeddedCloud
-    from cloud.environment import isolate
 
     isolate()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -58,8 +58,8 @@ class EdgeError(Exception):
 
 
 @dataclass
-class Traffic:
-    """What the stand-in was asked: the answers by code, `Created` and `Known` among them."""
+class CloudFrontCounts:
+    """Requests to the stand-in, and its answers by code, `Created` and `Known` among them."""
 
     requests: int = 0
     answers: dict[str, int] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class CloudFront:
     ) -> None:
         self.quirks = quirks or EdgeQuirks()
         self.accepted: list[Accepted] = []
-        self.traffic = Traffic()
+        self.traffic = CloudFrontCounts()
         self._distributions = set(distributions)
         self._clock = clock
         self._random = random.Random(self.quirks.seed)  # noqa: S311 - a repeatable stand-in
@@ -105,7 +105,11 @@ class CloudFront:
         if distribution not in self._distributions:
             raise EdgeError(404, "NoSuchDistribution")
         _require_valid(paths)
-        known = [one for one in self.accepted if (one.distribution, one.caller_reference) == (distribution, reference)]
+        known = [
+            invalidation
+            for invalidation in self.accepted
+            if (invalidation.distribution, invalidation.caller_reference) == (distribution, reference)
+        ]
         if known and set(known[0].paths) != set(paths):
             raise EdgeError(400, "InvalidationBatchAlreadyExists")
         if not known:
@@ -126,9 +130,9 @@ class CloudFront:
     def _require_room(self, distribution: str, paths: tuple[str, ...]) -> None:
         running = [
             path
-            for one in self.accepted
-            if one.distribution == distribution and self.status(one) == "InProgress"
-            for path in one.paths
+            for invalidation in self.accepted
+            if invalidation.distribution == distribution and self.status(invalidation) == "InProgress"
+            for path in invalidation.paths
         ]
         together = [*running, *paths]
         full = len(together) > MOST_PATHS or sum(path.endswith("*") for path in together) > MOST_WILDCARDS
@@ -181,18 +185,18 @@ class CloudFrontServer(LoopbackServer):
             raise EdgeError(403, "AccessDenied")
 
 
-def _described(one: Accepted) -> bytes:
+def _described(invalidation: Accepted) -> bytes:
     root = ET.Element("Invalidation", xmlns=NAMESPACE)
-    ET.SubElement(root, "Id").text = one.id
+    ET.SubElement(root, "Id").text = invalidation.id
     ET.SubElement(root, "Status").text = "InProgress"
     ET.SubElement(root, "CreateTime").text = datetime.now(UTC).isoformat()
     batch = ET.SubElement(root, "InvalidationBatch")
     paths = ET.SubElement(batch, "Paths")
-    ET.SubElement(paths, "Quantity").text = str(len(one.paths))
+    ET.SubElement(paths, "Quantity").text = str(len(invalidation.paths))
     items = ET.SubElement(paths, "Items")
-    for path in one.paths:
+    for path in invalidation.paths:
         ET.SubElement(items, "Path").text = path
-    ET.SubElement(batch, "CallerReference").text = one.caller_reference
+    ET.SubElement(batch, "CallerReference").text = invalidation.caller_reference
     return ET.tostring(root)
 
 

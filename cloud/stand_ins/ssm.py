@@ -73,8 +73,8 @@ class Quirks:
 
 
 @dataclass
-class Traffic:
-    """What the stand-in has answered so far."""
+class SsmCounts:
+    """Answers so far."""
 
     calls: int = 0
     throttled: int = 0
@@ -92,7 +92,7 @@ class ParameterServer(LoopbackServer):
         authorize: Authorize | None = None,
     ) -> None:
         """Serve these parameters (moto's catalogue by default); without `authorize` everyone may read."""
-        self.traffic = Traffic()
+        self.traffic = SsmCounts()
         self.quirks = quirks or Quirks()
         self.authorize = authorize
         self._random = random.Random(self.quirks.seed)  # noqa: S311 - a repeatable stand-in

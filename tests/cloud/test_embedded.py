@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.sqs.models import Message, SQSBackend
 
-from cloud.embedded import EmbeddedCloud, _moto_keeps_messages
+from cloud.embedded import EmbeddedCloud
+from cloud.moto_server import queues_keep_messages
 from cloud.runtimes import emulator
 from cloud.stand_ins.cloudfront import EdgeQuirks
 from cloud.stand_ins.ssm import ParameterServer
@@ -189,7 +190,7 @@ class OvertakenList(list[Message]):
 
 def test_what_is_sent_while_a_message_is_deleted_is_kept() -> None:
     backend = SQSBackend("us-east-1", ACCOUNT)
-    with _moto_keeps_messages():
+    with queues_keep_messages():
         queue = backend.create_queue("queue", {})
         backend.send_message("queue", "first")
         (message,) = backend.receive_message("queue", 1, 0, 60)

@@ -12,7 +12,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.sqs.models import sqs_backends
 
 from cloud.embedded import EmbeddedCloud
-from cloud.iam import is_permitted
+from cloud.moto_server import is_permitted
 from cloud.stand_ins.cloudfront import EdgeQuirks
 from cloud.stand_ins.ssm import ParameterServer, Quirks
 from cloud.template import ACCOUNT, read_template

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from cloud.runtimes import free_ports
 
 STARTING_SECONDS, STARTS = 30, 3
 SERVICES = ("s3", "master", "filer", "volume", "admin")
@@ -55,7 +56,7 @@ def _start(folder: Path, config: Path) -> SeaweedFS:
     """Another process may take a port before the server does: then it is started again, on others."""
     for _ in range(STARTS):
         with (folder / "log").open("wb") as output:
-            ports = _free_ports(2 * len(SERVICES))
+            ports = tuple(free_ports(2 * len(SERVICES)))
             named = zip((f"{name}.port{kind}" for kind in ("", ".grpc") for name in SERVICES), ports, strict=True)
             process = subprocess.Popen(
                 [
@@ -87,14 +88,6 @@ def _stop(server: SeaweedFS) -> None:
 
 def _identity(name: str, actions: list[str]) -> dict[str, Any]:
     return {"name": name, "credentials": [{"accessKey": name, "secretKey": "secret"}], "actions": actions}
-
-
-def _free_ports(count: int) -> tuple[int, ...]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return tuple(probe.getsockname()[1] for probe in probes)
 
 
 def _answers(server: SeaweedFS) -> bool:

@@ -1,6 +1,6 @@
 import os
 
-from cloud.environment import isolate
+from cloud import isolate
 
 
 def test_nothing_of_a_persons_aws_set_up_is_left_and_loopback_needs_no_proxy() -> None:

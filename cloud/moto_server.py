@@ -1,0 +1,157 @@
+"""moto's server, which keeps the state of S3, SQS, IAM, Lambda's API and more, and what it lacks of AWS."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import unquote
+
+import moto.awslambda.models
+import moto.s3.notifications
+from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.models import lambda_backends
+from moto.iam.access_control import (
+    CreateAccessKeyFailure,
+    IAMPolicy,
+    IAMRequestBase,
+    PermissionResult,
+    create_access_key,
+)
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.sqs.models import SQSBackend
+from werkzeug.serving import make_server
+
+from cloud.lambdas import LambdaService, PausedError
+from cloud.mappings import SCALE
+from cloud.template import ACCOUNT, PARTITION, REGION
+from cloud.work import Work
+
+
+def is_permitted(access_key_id: str, headers: Mapping[str, str], action: str, resource: str) -> bool:
+    """Whether the policies of the key's owner allow the action on the resource.
+
+    `headers` carry the session token of an assumed role as X-Amz-Security-Token. Conditions are not looked at, as in
+    moto.
+    """
+    try:
+        key = create_access_key(ACCOUNT, PARTITION, access_key_id, dict(headers))
+    except CreateAccessKeyFailure:
+        return False
+    results = {IAMPolicy(policy).is_action_permitted(action, resource) for policy in key.collect_policies()}
+    return PermissionResult.PERMITTED in results and PermissionResult.DENIED not in results
+
+
+@contextmanager
+def serve_moto(work: Work) -> Iterator[str]:
+    """Run moto's server and give its URL; each request is work until it is answered."""
+    application = DomainDispatcherApplication(create_backend_app)
+    # moto lists its own folder for each request.
+    application.get_backend_for_host = cache(application.get_backend_for_host)  # type: ignore[method-assign]
+
+    def answer(environ: Any, start_response: Any) -> Any:  # noqa: ANN401
+        with work.of("requests"):
+            return application(environ, start_response)
+
+    with make_server("127.0.0.1", 0, answer, threaded=True, request_handler=MotoRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def queues_keep_messages() -> Iterator[None]:
+    """Let one at a time change a queue, and a message that a function puts off come again a hundred times as fast.
+
+    moto deletes a message by building a new list of the others, and would lose what is sent meanwhile.
+    """
+
+    def in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(backend: SQSBackend, queue_name: str, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+            with backend.get_queue(queue_name)._messages_lock:  # noqa: SLF001 - released while a receiver waits
+                return method(backend, queue_name, *arguments, **named)
+
+        return call
+
+    def change(backend: SQSBackend, queue_name: str, receipt_handle: str, visibility_timeout: float) -> None:
+        changed(backend, queue_name, receipt_handle, round(int(visibility_timeout) * SCALE))
+
+    changed = SQSBackend.change_message_visibility
+    with (
+        patch.object(SQSBackend, "change_message_visibility", in_turn(change)),
+        patch.object(SQSBackend, "receive_message", in_turn(SQSBackend.receive_message)),
+        patch.object(SQSBackend, "delete_message", in_turn(SQSBackend.delete_message)),
+    ):
+        yield
+
+
+def is_paused(function: str) -> bool:
+    """Whether the function's reserved concurrency is 0."""
+    configured = lambda_backends[ACCOUNT][REGION].get_function(function).reserved_concurrency
+    return configured is not None and int(configured) == 0
+
+
+class _TooManyRequestsError(LambdaClientError):
+    """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors."""
+
+    code = 429
+
+    def __init__(self) -> None:
+        super().__init__("TooManyRequestsException", "Rate Exceeded.")
+
+
+@contextmanager
+def functions_run_here(lambdas: LambdaService) -> Iterator[None]:
+    """Hand moto's invocations to our Lambda service: moto itself would start containers."""
+
+    def invoke(function: Any, body: str | bytes, request_headers: Any, response_headers: Any) -> bytes:  # noqa: ANN401
+        payload = (body.decode() if isinstance(body, bytes) else body) or "null"
+        if request_headers.get("X-Amz-Invocation-Type") == "Event":
+            lambdas.invoke_async(function.function_name, payload)
+            return b""
+        try:
+            answer = lambdas.invoke(function.function_name, payload)
+        except PausedError as error:
+            raise _TooManyRequestsError from error
+        if answer.is_error:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return answer.payload.encode()
+
+    def notify(_account: str, event: Any, function_arn: str, _region: str) -> None:  # noqa: ANN401
+        lambdas.invoke_async(function_arn, json.dumps(event))
+
+    def check(request: Any, resource: str) -> None:  # noqa: ANN401
+        if request._action == "lambda:Invoke":  # noqa: SLF001 - moto's name for it, which IAM does not know
+            request._action = "lambda:InvokeFunction"  # noqa: SLF001
+            name = unquote(request._path.split("/")[3]).rpartition(":")[2]  # noqa: SLF001
+            resource = f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
+        if request._action.startswith("sqs:"):  # noqa: SLF001 - the right to a batch is that to its single action
+            request._action = request._action.removesuffix("Batch")  # noqa: SLF001
+        checked(request, resource)
+
+    checked = IAMRequestBase.check_action_permitted
+    with (
+        patch.object(IAMRequestBase, "check_action_permitted", check),
+        patch.object(moto.awslambda.models.LambdaFunction, "invoke", invoke),
+        patch.object(moto.s3.notifications, "_invoke_awslambda", notify),
+    ):
+        yield
+
+
+@contextmanager
+def empty_bodies_are_signed() -> Iterator[None]:
+    """Let moto check the signature of a GET or DELETE to Lambda or Scheduler: it takes the parameters for a body."""
+
+    def create(request: Any) -> Any:  # noqa: ANN401
+        signed = created(request)
+        if request._method in {"GET", "DELETE"}:  # noqa: SLF001
+            signed.data = b""
+        return signed
+
+    created = IAMRequestBase._create_aws_request  # noqa: SLF001
+    with patch.object(IAMRequestBase, "_create_aws_request", create):
+        yield

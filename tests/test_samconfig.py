@@ -11,13 +11,29 @@ CONFIG: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text(encod
 ENVIRONMENTS = [name for name in CONFIG if name != "version"]
 
 
+def read_by_sam(entries: list[str]) -> dict[str, str]:
+    parameters: dict[str, str] = CfnParameterOverridesType().convert(
+        entries, None, click.Context(click.Command("deploy"))
+    )
+    return parameters
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environments_parameters_are_what_sam_and_the_template_take(environment: str) -> None:
-    written = CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"]
+    entries = CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"]
+    written = {name: value.strip('"') for name, _, value in (entry.partition("=") for entry in entries)}
 
-    parameters = CfnParameterOverridesType().convert(written, None, click.Context(click.Command("deploy")))
+    parameters = read_by_sam(entries)
 
+    assert parameters == written
     assert resolve(translate(read_template()), "feed", parameters).resources
+
+
+def test_sam_reads_a_value_with_spaces_whole_only_in_double_quotes() -> None:
+    rules = "change-feed.json=public, max-age=60; *.schema.json=no-cache"
+
+    assert read_by_sam([f'CacheControlRules="{rules}"']) == {"CacheControlRules": rules}
+    assert read_by_sam([f"CacheControlRules={rules}"]) == {"CacheControlRules": "change-feed.json=public,"}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

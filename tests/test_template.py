@@ -16,7 +16,7 @@ from cloud.template import Resource, Stack, TemplateError, read_template, resolv
 from distributor.invalidator.messages import LONGEST_DELAY
 from distributor.settings import DistributorSettings, InvalidatorSettings
 from fetcher.settings import FetcherSettings
-from shared.settings import Settings
+from shared.settings import Settings, read_settings
 from tests.changes import Template, change
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -99,15 +99,18 @@ def stack_with(**parameters: str) -> Stack:
     return resolve(translated(), "feed", names | parameters)
 
 
+ON = {
+    "ReplicaBucketName": "my-mirror",
+    "ReplicaKeyPrefix": "x/y",
+    "CloudFrontDistributionId": "E1EXAMPLE",
+    "SecondCloudFrontDistributionId": "E2EXAMPLE",
+}
+
+
 def whole_stack(**parameters: str) -> Stack:
     """The stack with everything that can be switched on."""
-    on: Any = {
-        "ReplicaBucketName": "my-mirror",
-        "ReplicaKeyPrefix": "x/y",
-        "CloudFrontDistributionId": "E1EXAMPLE",
-        "SecondCloudFrontDistributionId": "E2EXAMPLE",
-    }
-    return stack_with(**on | parameters)
+    values: Any = ON | parameters
+    return stack_with(**values)
 
 
 def resource_of(stack: Stack, logical_id: str) -> Resource:
@@ -297,6 +300,31 @@ def test_a_role_may_do_exactly_what_is_listed(role: str) -> None:
 
 def test_there_is_no_role_beside_those_listed() -> None:
     assert {role.logical_id for role in whole_stack().of_type("AWS::IAM::Role")} == set(POLICIES)
+
+
+def test_every_place_that_the_functions_are_given_is_one_where_both_roles_may_put() -> None:
+    stack = whole_stack()
+    for function, role in (("Distributor", "DistributorRole"), ("Sweeper", "SweeperRole")):
+        settings = read_settings(
+            DistributorSettings, resource_of(stack, function).properties["Environment"]["Variables"]
+        )
+        (policy,) = resource_of(stack, role).properties["Policies"]
+        statements = policy["PolicyDocument"]["Statement"]
+
+        assert {place["Resource"] for place in statements if place["Action"] == "s3:PutObject"} == {
+            f"arn:aws:s3:::{place.bucket}/{place.prefix}/*" for place in settings.destinations
+        }
+
+
+def test_whatever_an_empty_parameter_switches_off_is_switched_on_in_the_whole_stack() -> None:
+    template = read_template()
+    switches = {
+        name
+        for name, body in template["Parameters"].items()
+        if body["Default"] == "" and f'{{"Ref": "{name}"}}' in json.dumps(template["Conditions"])
+    }
+
+    assert switches - {"AlarmEmail", "AlarmTopicKmsKeyId", "S3BucketName"} <= {"DistributionBucketName", *ON}
 
 
 def test_without_a_replica_there_is_no_right_on_one() -> None:

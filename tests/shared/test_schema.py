@@ -30,6 +30,10 @@ BROKEN: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
 }
 
 
+def test_every_file_has_an_example_and_is_broken_on_purpose() -> None:
+    assert DOCUMENTS.keys() == example_files().keys() == FILES.keys()
+
+
 def errors(name: str, body: bytes) -> list[str]:
     return [error.message for error in Draft202012Validator(SCHEMAS[schema_name(name)]).iter_errors(json.loads(body))]
 

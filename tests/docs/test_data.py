@@ -4,15 +4,15 @@ import json
 import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from cloud.template import ROOT
 from shared.contract import FILES, SCHEMA_VERSION, schema_name, schemas
 from tests.shared.example_files import example_files
 
-TEXT = (Path(__file__).parent.parent / "docs" / "data.md").read_text()
+TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 PROGRAMS = dict(re.findall(r"^(.+):\n\n```python\n([^`]+)```$", TEXT, re.MULTILINE))
 PRINTED = {
     "The services that are offered everywhere": ["['s3']"],

@@ -23,10 +23,10 @@ def answer(reply: Reply, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         return _job_results(reply, outcomes)
     if isinstance(reply, Asynchronous):
         raise_if_failed(outcomes)
-    return summarize(outcomes)
+    return summarize_outcomes(outcomes)
 
 
-def summarize(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def summarize_outcomes(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Counts by outcome, and a line for each object with its reason where it has one."""
     return {"counts": count(outcomes), "objects": [describe(outcome) for outcome in outcomes]}
 

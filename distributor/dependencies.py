@@ -22,7 +22,7 @@ class Dependencies:
 
 
 @cache
-def dependencies() -> Dependencies:
+def build_dependencies() -> Dependencies:
     """ConfigurationError, each time anew, if the environment is not right."""
     settings = read_settings(DistributorSettings, os.environ)
     return Dependencies(

@@ -95,7 +95,7 @@ def _from_job(event: Mapping[str, Any]) -> Request:
             msg = f"the job's schema version is {version!r}; create it with {BATCH_SCHEMA_VERSION}"
             raise EnvelopeError(msg)
         notices = {
-            str(task["taskId"]): _from_form(str(task["s3Bucket"]), str(task["s3Key"])) for task in event["tasks"]
+            str(task["taskId"]): _from_encoded_key(str(task["s3Bucket"]), str(task["s3Key"])) for task in event["tasks"]
         }
     except (KeyError, TypeError) as error:
         msg = f"not an event of S3 Batch Operations: {type(error).__name__} {error}"
@@ -155,10 +155,10 @@ def _from_s3(record: object) -> Notice:
     if not name.startswith("ObjectCreated:"):
         return Skipped(encoded, f"{printable(name)} does not write an object")
     request_id = correlation_id(_text(record, "responseElements", "x-amz-request-id"))
-    return _from_form(bucket, encoded, _time(_text(record, "eventTime")), request_id)
+    return _from_encoded_key(bucket, encoded, _time(_text(record, "eventTime")), request_id)
 
 
-def _from_form(
+def _from_encoded_key(
     bucket: str, encoded: str, event_time: datetime | None = None, request_id: str = ""
 ) -> Changed | Rejected:
     """The notice for a key that S3 encoded as in a form, + for a space."""
@@ -179,9 +179,9 @@ def _from_eventbridge(kind: str, detail: object, time: object) -> Notice:
     return Changed(bucket, key, _time(time), correlation_id(_text(detail, "request-id")))
 
 
-def _malformed(shown: str, reason: str) -> Rejected:
-    """The record can never be understood; `shown` is what of its key can be shown."""
-    return Rejected(shown, reason, Cause.MALFORMED_RECORD)
+def _malformed(key: str, reason: str) -> Rejected:
+    """The record can never be understood; `key` is what of its key can be shown."""
+    return Rejected(key, reason, Cause.MALFORMED_RECORD)
 
 
 def _text(record: object, *path: str) -> str | None:

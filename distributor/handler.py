@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from distributor.answers import answer
-from distributor.dependencies import dependencies
+from distributor.dependencies import build_dependencies
 from distributor.events import Asynchronous, decode
 from distributor.follow_up import follow_up
 from distributor.outcomes import count
@@ -26,13 +26,13 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
     Whoever waits for the answer finds failures and rejections in it instead, and none goes to the failure queue.
     """
-    request, resources = decode(event), dependencies()
+    request, dependencies = decode(event), build_dependencies()
     with traced("publish") as annotations:
-        decisions = plan(request.notices, resources.settings)
-        outcomes = carry_out(decisions, resources.store, context.get_remaining_time_in_millis)
+        decisions = plan(request.notices, dependencies.settings)
+        outcomes = carry_out(decisions, dependencies.store, context.get_remaining_time_in_millis)
         annotations.update(count(outcomes))
     if not outcomes:
         logger.warning("event_without_records")
     keep_rejections = isinstance(request.reply, Asynchronous)
-    follow_up(outcomes, resources, logger, metrics, keep_rejections=keep_rejections)
+    follow_up(outcomes, dependencies, logger, metrics, keep_rejections=keep_rejections)
     return answer(request.reply, outcomes)

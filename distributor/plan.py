@@ -45,10 +45,10 @@ def decide(
     """
     origin = (notice.event_time, notice.request_id) if notice else ()
     task = Publish(settings.source, destination, name, headers_for(name, settings), *origin)
-    return _refusal(task) or _no_match(task, settings.publish_patterns) or task
+    return _unfit_key(task) or _no_match(task, settings.publish_patterns) or task
 
 
-def _refusal(task: Publish) -> Skipped | Rejected | None:
+def _unfit_key(task: Publish) -> Skipped | Rejected | None:
     key, name = task.source_key, task.name
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
         return Rejected(key, "the key holds control characters or lone surrogates")

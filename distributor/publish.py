@@ -20,7 +20,7 @@ from distributor.store import CopyAnswer, SourceObject, StoreError, TooLargeErro
 MAX_PASSES = 5
 MAX_UNANSWERED_COPIES = 2
 CONCURRENCY = 8
-MARGIN_MS = 10_000  # a publication takes some 100 ms; the rest is for an answer that is slow to come
+PUBLISH_MARGIN_MS = 10_000  # a publication takes some 100 ms; the rest is for an answer that is slow to come
 _check_lock = threading.Lock()  # one at a time: a parsed document takes many times its bytes of memory
 
 PublishOutcome: TypeAlias = Copied | Gone | Rejected | Failed
@@ -42,13 +42,13 @@ class ObjectStore(Protocol):
 def carry_out(decisions: Sequence[Decision], store: ObjectStore, remaining_ms: Callable[[], int]) -> list[Outcome]:
     """Carry out every decision, `CONCURRENCY` at once; a fault in one never touches the others.
 
-    When less than `MARGIN_MS` is left, the rest is `Failed` without a try, so that a retry takes it up; the first
-    object is always tried, so that a short time-out cannot keep an event from ever getting on.
+    When less than `PUBLISH_MARGIN_MS` is left, the rest is `Failed` without a try, so that a retry takes it up; the
+    first object is always tried, so that a short time-out cannot keep an event from ever getting on.
     """
     first = next((decision for decision in decisions if isinstance(decision, Publish)), None)
 
     def has_time() -> bool:
-        return remaining_ms() >= MARGIN_MS
+        return remaining_ms() >= PUBLISH_MARGIN_MS
 
     def outcome_of(decision: Decision) -> Outcome:
         if not isinstance(decision, Publish):
@@ -99,10 +99,10 @@ def publish(
         outcome = Rejected(task.source_key, str(error))
     except StoreError as error:
         outcome = Failed(task.source_key, str(error))
-    return replace(_look_again_later(outcome) if unanswered else outcome, correlation_id=correlation_id)
+    return replace(_as_failed(outcome) if unanswered else outcome, correlation_id=correlation_id)
 
 
-def _look_again_later(outcome: PublishOutcome) -> Failed:
+def _as_failed(outcome: PublishOutcome) -> Failed:
     if isinstance(outcome, Failed):
         return Failed(outcome.key, f"{outcome.error}; S3 gave no answer to a copy")
     if isinstance(outcome, Rejected):

@@ -30,7 +30,7 @@ def settings() -> FetcherSettings:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Read the catalogue, build the files, write them; every error is raised, so that Lambda sees it.
 
-    The event is a `fetcher.settings.Request`, usually empty.
+    The event is a `fetcher.settings.RunRequest`, usually empty.
     """
     started = time.monotonic()
     job = Job(context.aws_request_id, settings(), read_request(event))

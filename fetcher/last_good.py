@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fetcher.ssm import Listing, Readings
 from shared import contract
 
-MOST_LOST = 0.5  # of a list at once
+MAX_LOST_SHARE = 0.5  # of a list at once
 
 
 class IncompleteCatalogueError(Exception):
@@ -125,7 +125,7 @@ class BestReadings:
     def _is_doubtful(self, known: Listing, fresh: Listing) -> bool:
         """A page that ends a list too early looks like its end."""
         lost = set(known.codes).difference(fresh.codes)
-        return len(lost) > len(known.codes) * MOST_LOST and not self._accept_shrink
+        return len(lost) > len(known.codes) * MAX_LOST_SHARE and not self._accept_shrink
 
     def _note(self, path: str) -> None:
         if path in self.fresh.errors:

@@ -9,13 +9,13 @@ from fetcher.documents import Documents, build_documents
 from fetcher.history import build_feed, merge
 from fetcher.last_good import LastGood, last_good
 from fetcher.launches import Launch
-from fetcher.settings import Job, Request, RequestError
+from fetcher.settings import Job, RequestError, RunRequest
 from fetcher.source import PreviousFiles
 from fetcher.ssm import CallCounts, Readings
 from shared import contract
 from shared.text import utc_stamp
 
-OF_EVERY_RUN = frozenset(
+ALWAYS_WRITTEN = frozenset(
     {contract.REGIONS_FILE, contract.SERVICES_FILE, contract.SERVICE_REGIONS_FILE, contract.COMPLETE_DATA_FILE}
 )
 
@@ -55,7 +55,7 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     snapshot of the complete data under a name of its own, with the time to the second.
     """
     request, settings, before = job.request, job.settings, previous.state
-    require_whole(request, previous)
+    require_previous_data(request, previous)
     catalogue = assemble(
         _with_launches(result),
         last_good(before.complete_data, before.services) if before else LastGood(),
@@ -69,7 +69,7 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     changed = {
         name: body
         for name, body in _files(documents, previous).items()
-        if name in OF_EVERY_RUN or not previous.files[name].holds(body)
+        if name in ALWAYS_WRITTEN or not previous.files[name].holds(body)
     }
     snapshot = (
         f"{contract.HISTORY_FOLDER}/complete-data-{documents.complete_data.metadata.timestamp:%Y%m%dT%H%M%SZ}.json"
@@ -78,7 +78,7 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     return NextState(catalogue, documents, files, _metadata(documents, result))
 
 
-def require_whole(request: Request, previous: PreviousFiles) -> None:
+def require_previous_data(request: RunRequest, previous: PreviousFiles) -> None:
     """RequestError if only some regions are to be read and there is nothing that holds the others."""
     if request.regions and previous.state is None:
         msg = "there is no complete-data.json of which a part could be renewed: run with {} first"

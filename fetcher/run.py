@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fetcher.launches import Launch, LaunchFeedError, read_launches
-from fetcher.next_state import CrawlResult, NextState, next_state, require_whole
+from fetcher.next_state import CrawlResult, NextState, next_state, require_previous_data
 from fetcher.settings import Job, RequestError
 from fetcher.source import OvertakenError, PreviousFiles, SourceBucket, WrittenObject, read_previous_files
 from fetcher.ssm import crawl, open_parameter_store
@@ -40,7 +40,7 @@ def run(job: Job, bucket: SourceBucket, seconds: float, clock: Callable[[], date
     """
     deadline = time.monotonic() + seconds - MARGIN_SECONDS
     previous = read_previous_files(bucket)
-    require_whole(job.request, previous)
+    require_previous_data(job.request, previous)
     with traced("crawl", run_id=job.id):
         result = _gather(job, deadline)
     for _ in range(MOST_TRIES):

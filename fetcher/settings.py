@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from shared.settings import BucketName, CommaSeparated, KeyPrefix, Settings
 from shared.text import first_error
 
-Region = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+RegionCode = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
@@ -26,7 +26,7 @@ class FetcherSettings(Settings):
 
     source_bucket: BucketName
     source_prefix: KeyPrefix = "aws-data"
-    ssm_regions: Annotated[tuple[Region, ...], CommaSeparated] = ()
+    ssm_regions: Annotated[tuple[RegionCode, ...], CommaSeparated] = ()
     ssm_endpoint_urls: Annotated[tuple[HttpUrl, ...], CommaSeparated] = ()
     ssm_requests_per_second: float = Field(default=38, gt=0, le=10_000)
     launch_feed_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
@@ -51,7 +51,7 @@ class RequestError(ValueError):
     """The request cannot be fulfilled. A retry does not help."""
 
 
-class Request(BaseModel):
+class RunRequest(BaseModel):
     """The event: empty for a whole run. `regions`: read only these, and keep the rest as it was published last.
 
     `accept_shrink`: write the result even if it has lost more than is credible.
@@ -63,10 +63,10 @@ class Request(BaseModel):
     accept_shrink: bool = False
 
 
-def read_request(event: object) -> Request:
+def read_request(event: object) -> RunRequest:
     """The request in an event; RequestError if the event holds anything else."""
     try:
-        return Request.model_validate(event or {})
+        return RunRequest.model_validate(event or {})
     except ValidationError as error:
         msg = f"an event may hold regions and accept_shrink, nothing else; {first_error(error)}"
         raise RequestError(msg) from error
@@ -78,4 +78,4 @@ class Job:
 
     id: str
     settings: FetcherSettings
-    request: Request
+    request: RunRequest

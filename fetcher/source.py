@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MISSING = {"NoSuchKey", "404", "NotFound"}
 OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", *MISSING}
-PARSED = (contract.COMPLETE_DATA_FILE, contract.SERVICES_FILE, contract.CHANGE_HISTORY_FILE)
+FILES_READ_WHOLE = (contract.COMPLETE_DATA_FILE, contract.SERVICES_FILE, contract.CHANGE_HISTORY_FILE)
 
 DocumentT = TypeVar("DocumentT", bound=contract.Document)
 
@@ -91,7 +91,7 @@ class SourceBucket:
             return _require_missing(error)
         return StoredFile(answer["ETag"], answer["Body"].read())
 
-    def look(self, name: str) -> StoredFile:
+    def read_etag(self, name: str) -> StoredFile:
         """A file without its bytes."""
         try:
             answer = self.client.head_object(Bucket=self.bucket, Key=self._key(name))
@@ -133,7 +133,7 @@ def _require_missing(error: ClientError) -> StoredFile:
 def read_previous_files(bucket: SourceBucket) -> PreviousFiles:
     """Read or look at every file of the contract; ClientError or BotoCoreError if S3 does not answer."""
     names = [*contract.FILES, *contract.schemas()]
-    files = {name: bucket.read(name) if name in PARSED else bucket.look(name) for name in names}
+    files = {name: bucket.read(name) if name in FILES_READ_WHOLE else bucket.read_etag(name) for name in names}
     unreadable: dict[str, str] = {}
 
     def parse(name: str, model: type[DocumentT]) -> DocumentT | None:

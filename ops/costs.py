@@ -59,7 +59,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BillLine:
     """One line of a bill; `dollars` is not rounded."""
 
     name: str
@@ -78,7 +78,7 @@ class Bill:
     """A month's bill for one way of doing it."""
 
     name: str
-    lines: tuple[Line, ...]
+    lines: tuple[BillLine, ...]
 
     @property
     def dollars(self) -> Decimal:
@@ -132,7 +132,7 @@ def through_cloudfront(traffic: Traffic, prices: PriceList, *, free: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DailyUse:
     """What the feed does in a day without an incident, from the calls that its code makes.
 
     The fetcher looks at each file and its schema, and puts each file and a snapshot; each file is read, copied and
@@ -172,7 +172,7 @@ class Day:
 HOURS_A_MONTH = 730
 
 
-def upkeep(day: Day, *, days: int, alarm_metrics: int, invalidated_paths: int = 0, free: bool = True) -> Bill:
+def upkeep(day: DailyUse, *, days: int, alarm_metrics: int, invalidated_paths: int = 0, free: bool = True) -> Bill:
     """What the feed itself costs, whoever reads it; logs and storage of some MB come to nothing."""
     month, prices = Decimal(days), UPKEEP
     return Bill(
@@ -199,5 +199,5 @@ def compressed(sizes: Iterable[int], percent: Decimal) -> Decimal:
     )
 
 
-def _line(name: str, quantity: Decimal, unit: str, price: Price, *, free: bool) -> Line:
-    return Line(name, quantity, unit, price_of(quantity, price, free=free))
+def _line(name: str, quantity: Decimal, unit: str, price: Price, *, free: bool) -> BillLine:
+    return BillLine(name, quantity, unit, price_of(quantity, price, free=free))

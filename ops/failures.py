@@ -10,7 +10,7 @@ from typing import Any
 from distributor.events import Changed, EnvelopeError, decode
 from ops.stack import DeployedStack, InvocationError
 
-WELL = {"copied", "skipped", "gone"}
+SUCCESSFUL = {"copied", "skipped", "gone"}
 LISTING_SECONDS = 60  # how long a message that is only shown stays hidden from others
 REDRIVE_SECONDS = 900
 WAIT_SECONDS = 1  # any wait makes SQS look on all its servers, so that no message is missed
@@ -57,7 +57,7 @@ class Redriven:
 
     failure: Failure
     done: bool
-    reason: str
+    detail: str
 
 
 def redrive(stack: DeployedStack, failures: Iterable[Failure]) -> Iterator[Redriven]:
@@ -75,19 +75,19 @@ def redrive(stack: DeployedStack, failures: Iterable[Failure]) -> Iterator[Redri
 def _redrive(stack: DeployedStack, failure: Failure) -> Redriven:
     if failure.event is None:
         return Redriven(
-            failure, done=False, reason="cannot be tried again: it names no key; purge the queue to drop it"
+            failure, done=False, detail="cannot be tried again: it names no key; purge the queue to drop it"
         )
     try:
         answer = stack.invoke(failure.function, failure.event)
     except InvocationError as error:
-        return Redriven(failure, done=False, reason=str(error))
+        return Redriven(failure, done=False, detail=str(error))
     if "compared" in answer:  # a sweep, which reports an object that cannot be published in its own way
-        return Redriven(failure, done=True, reason=f"swept: {answer['outcomes']}")
+        return Redriven(failure, done=True, detail=f"swept: {answer['outcomes']}")
     outcomes = answer.get("objects", [])
-    bad = [outcome for outcome in outcomes if outcome.get("outcome") not in WELL | {None}]
+    bad = [outcome for outcome in outcomes if outcome.get("outcome") not in SUCCESSFUL | {None}]
     reasons = "; ".join(f"{outcome['outcome']}: {outcome.get('reason', '')}" for outcome in bad)
     went_well = ", ".join(str(outcome.get("outcome")) for outcome in outcomes)
-    return Redriven(failure, done=not bad, reason=reasons or went_well or "done")
+    return Redriven(failure, done=not bad, detail=reasons or went_well or "done")
 
 
 def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:

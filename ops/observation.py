@@ -74,13 +74,13 @@ def observe(stack: DeployedStack) -> Observation:
         source=observe_source(stack),
         website=observe_website(stack),
         functions={
-            name.removesuffix("FunctionName").lower(): attempt(_function, lambda_, value)
+            name.removesuffix("FunctionName").lower(): or_unavailable(_function, lambda_, value)
             for name, value in stack.outputs.items()
             if name.endswith("FunctionName")
         },
-        queues={name: attempt(_queue, sqs, url) for name, url in queue_urls(stack).items()},
-        schedules={name: attempt(_schedule, scheduler, name) for name in schedules},
-        notifications=attempt(_notifications, s3, stack.output("SourceBucketName")),
+        queues={name: or_unavailable(_queue, sqs, url) for name, url in queue_urls(stack).items()},
+        schedules={name: or_unavailable(_schedule, scheduler, name) for name in schedules},
+        notifications=or_unavailable(_notifications, s3, stack.output("SourceBucketName")),
     )
 
 
@@ -98,7 +98,7 @@ def observe_website(stack: DeployedStack, names: Iterable[str] = FILES) -> dict[
 
 def observe_distributor(stack: DeployedStack) -> FunctionState | Unavailable:
     """The distributor as Lambda has it."""
-    return attempt(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
+    return or_unavailable(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
 
 
 def queue_urls(stack: DeployedStack) -> dict[str, str]:
@@ -110,7 +110,7 @@ def queue_urls(stack: DeployedStack) -> dict[str, str]:
     }
 
 
-def attempt(call: Callable[..., T], *arguments: object) -> T | Unavailable:
+def or_unavailable(call: Callable[..., T], *arguments: object) -> T | Unavailable:
     """The call's result, or AWS's refusal as data: what is missing is a finding, not the end of the command."""
     try:
         return call(*arguments)
@@ -123,7 +123,7 @@ def _objects(
     stack: DeployedStack, bucket: str, prefix: str, names: Iterable[str]
 ) -> dict[str, StoredObject | Unavailable]:
     s3 = stack.client("s3")
-    return {name: attempt(_object, s3, bucket, f"{prefix}/{name}") for name in names}
+    return {name: or_unavailable(_object, s3, bucket, f"{prefix}/{name}") for name in names}
 
 
 def _object(s3: Any, bucket: str, key: str) -> StoredObject:  # noqa: ANN401 - one type for each service

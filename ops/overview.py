@@ -15,7 +15,7 @@ from shared.contract import COMPLETE_DATA_FILE, CompleteData
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class DriftCount:
     """How many files a dry run of the sweeper compared, and how many of them are the same in both buckets."""
 
     compared: int
@@ -42,7 +42,7 @@ class Overview:
     oldest_seconds: dict[str, float]
     last_run: CompleteData | None
     files: tuple[FileOverview, ...]
-    drift: Drift | None
+    drift: DriftCount | None
     todo: tuple[Check, ...]
 
 
@@ -71,12 +71,12 @@ def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool)
     )
 
 
-def _drift(stack: DeployedStack) -> Drift:
+def _drift(stack: DeployedStack) -> DriftCount:
     answers = list(stack.sweep(dry_run=True))
-    return Drift(sum(answer["compared"] for answer in answers), sum(answer["inStep"] for answer in answers))
+    return DriftCount(sum(answer["compared"] for answer in answers), sum(answer["inStep"] for answer in answers))
 
 
-def _check_drift(drift: Drift | None) -> Iterator[Check]:
+def _check_drift(drift: DriftCount | None) -> Iterator[Check]:
     if drift:
         drifted = drift.compared - drift.in_step
         yield Check("Drift", "source and website are in step", not drifted, f"{drifted} differ", "feed sweep --yes")

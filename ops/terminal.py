@@ -15,7 +15,7 @@ from ops.stack import DeployedStack, InvocationError, StackError, find_stack
 
 T = TypeVar("T")
 
-FAILED, UNUSABLE = 1, 2
+FAILED, NOT_CARRIED_OUT = 1, 2
 MOST_ROWS = 40
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
 DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and what a run with all its retries may take
@@ -23,7 +23,7 @@ DEFAULT_STACK = "aws-services-feed"
 
 StackName = Annotated[str, typer.Option("--stack-name", envvar="FEED_STACK", help="The stack's name.")]
 Profile = Annotated[str | None, typer.Option(help="A profile of the AWS CLI.")]
-Region = Annotated[str | None, typer.Option(help="The stack's region.")]
+RegionOption = Annotated[str | None, typer.Option(help="The stack's region.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 MaxAgeHours = Annotated[float, typer.Option(min=0, help="How old the data may be.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
@@ -48,7 +48,7 @@ def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[D
 def refuse(error: object) -> NoReturn:
     """Say why the command could not be carried out, and end it."""
     typer.echo(f"feed: {error}", err=True)
-    raise typer.Exit(UNUSABLE) from (error if isinstance(error, BaseException) else None)
+    raise typer.Exit(NOT_CARRIED_OUT) from (error if isinstance(error, BaseException) else None)
 
 
 def say(words: str, *, as_json: bool) -> None:

@@ -22,7 +22,7 @@ KEEPING_FAILURES: Final = Patience(3, 2, 8)
 QUEUEING_INVALIDATIONS: Final = Patience(2, 1, 3)
 # Asked once: what fails goes back to the queue, which has more patience than the SDK.
 INVALIDATING: Final = Patience(1, 2, 10)
-HANDING_ON: Final = Patience(3, 5, 30)
+CONTINUING_SWEEP: Final = Patience(3, 5, 30)
 
 
 def connect(service: str, patience: Patience) -> Any:  # noqa: ANN401 - boto3's clients have no common type

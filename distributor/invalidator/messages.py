@@ -73,7 +73,7 @@ class Batch:
     malformed: tuple[Refusal, ...]
 
 
-def decode(event: object) -> Batch:
+def decode_batch(event: object) -> Batch:
     """The deliveries of an event of SQS; pydantic's ValidationError if it is none.
 
     A message that can't be understood is set aside and touches no other.

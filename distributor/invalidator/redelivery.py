@@ -52,7 +52,7 @@ class Redelivery:
             return put_off
         return put_off
 
-    def give_up(self, refused: Sequence[Refusal]) -> list[Delivery]:
+    def move_to_dead_letters(self, refused: Sequence[Refusal]) -> list[Delivery]:
         """Move each to the dead-letter queue, its body as it is and the reason beside it; what could not be moved.
 
         It is moved here, at once, since SQS itself would do so only after many vain receives, and without a reason.

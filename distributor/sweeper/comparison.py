@@ -20,7 +20,7 @@ class Drift(StrEnum):
 
     MISSING = "missing"
     STALE = "stale"
-    UNLIKE = "unlike"  # multipart or otherwise unlike ETags, which say nothing about equality
+    INCOMPARABLE = "unlike"  # multipart or otherwise unlike ETags, which say nothing about equality
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,9 @@ class Difference:
     drift: Drift | None
 
 
-def compare(client: "S3Client", source: Location, destination: Location, after: str = "") -> Iterator[Difference]:
+def compare_buckets(
+    client: "S3Client", source: Location, destination: Location, after: str = ""
+) -> Iterator[Difference]:
     """Every object of the source after the name `after`, each with its drift. Holds a page of each side in memory.
 
     S3 lists in the order of the keys' UTF-8 bytes, so both sides are read once, side by side. What only the
@@ -60,7 +62,7 @@ def _drift(original: Entry, copy: Entry | None) -> Drift | None:
     if (original.etag, original.size) == (copy.etag, copy.size):
         return None
     comparable = _SINGLE_PART.fullmatch(original.etag) and _SINGLE_PART.fullmatch(copy.etag)
-    return Drift.STALE if comparable or original.size != copy.size else Drift.UNLIKE
+    return Drift.STALE if comparable or original.size != copy.size else Drift.INCOMPARABLE
 
 
 def _list(client: "S3Client", place: Location, after: str) -> Iterator[Entry]:

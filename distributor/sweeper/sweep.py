@@ -16,12 +16,12 @@ from distributor.dependencies import Dependencies
 from distributor.outcomes import KINDS, Failed, Outcome, Publish, describe
 from distributor.plan import decide
 from distributor.publish import carry_out
-from distributor.sweeper.comparison import Drift, compare
+from distributor.sweeper.comparison import Drift, compare_buckets
 from shared.text import printable
 
-BATCH = 200
-MARGIN_MS = 60_000  # for the batch under way and for handing on the rest
-MAX_SHOWN = 100
+OBJECTS_PER_BATCH = 200
+SWEEP_MARGIN_MS = 60_000  # for the batch under way and for handing on the rest
+MAX_EXAMPLES = 100
 
 
 class SweepRequest(BaseModel):
@@ -48,26 +48,26 @@ class Repair:
 
 @dataclass(slots=True)
 class SweepResult:
-    """What one invocation found and did. `shown` and `failed` hold the first of many, so memory does not grow."""
+    """What one invocation found and did. `examples` and `failed` hold the first of many, so memory does not grow."""
 
     compared: int = 0
     drift: Counter[Drift] = field(default_factory=Counter)
     outcomes: Counter[type[Outcome]] = field(default_factory=Counter)
-    shown: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[dict[str, Any]] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     next: SweepRequest | None = None
 
     def add(self, repairs: list[Repair], outcomes: list[Outcome]) -> None:
         """Count a batch; without outcomes (a dry run) the drift alone is shown."""
         self.outcomes.update(type(outcome) for outcome in outcomes)
-        room = MAX_SHOWN - len(self.shown)
+        room = MAX_EXAMPLES - len(self.examples)
         described = [describe(outcome) for outcome in outcomes[:room]] or [{}] * len(repairs[:room])
-        self.shown += [
+        self.examples += [
             {"source": printable(repair.task.source_key), "drift": repair.drift, **fields}
             for repair, fields in zip(repairs, described, strict=False)
         ]
         failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-        self.failed += failed[: MAX_SHOWN - len(self.failed)]
+        self.failed += failed[: MAX_EXAMPLES - len(self.failed)]
 
     def summary(self, request: SweepRequest) -> dict[str, Any]:
         """The answer of an invocation; `next` is the event that goes on from here, null if the sweep is complete."""
@@ -77,7 +77,7 @@ class SweepResult:
             "inStep": self.compared - self.drift.total(),
             "drift": {kind.value: self.drift[kind] for kind in Drift},
             "outcomes": {kind.__name__.lower(): self.outcomes[kind] for kind in KINDS},
-            "objects": self.shown,
+            "objects": self.examples,
             "next": self.next.model_dump() if self.next else None,
         }
 
@@ -95,7 +95,7 @@ def sweep(
     """
     result = SweepResult()
     repairs = _repairs(request, dependencies, remaining_ms, result)
-    while batch := list(islice(repairs, BATCH)):
+    while batch := list(islice(repairs, OBJECTS_PER_BATCH)):
         tasks = [] if request.dry_run else [repair.task for repair in batch]
         outcomes = carry_out(tasks, dependencies.store, remaining_ms)
         follow_up_batch(outcomes)
@@ -110,8 +110,8 @@ def _repairs(
     for index, destination in enumerate(settings.destinations):
         if index < request.destination:
             continue
-        for difference in compare(dependencies.store.client, settings.source, destination, after):
-            if remaining_ms() < MARGIN_MS and after != request.after:
+        for difference in compare_buckets(dependencies.store.client, settings.source, destination, after):
+            if remaining_ms() < SWEEP_MARGIN_MS and after != request.after:
                 result.next = request.model_copy(update={"destination": index, "after": after})
                 return
             after = difference.name

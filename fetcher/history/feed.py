@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, time
 
-from fetcher.history.wording import describe
+from fetcher.history.wording import describe_changes
 from shared import contract
 
 MOST_ITEMS = 100
@@ -24,7 +24,7 @@ def _item(entry: contract.ChangeEntry) -> contract.FeedItem:
     return contract.FeedItem(
         id=f"{contract.TOOL}:changes:{entry.date}",
         title=entry.summary,
-        content_text=describe(entry.changes) or entry.summary,
+        content_text=describe_changes(entry.changes) or entry.summary,
         date_published=datetime.combine(entry.date, time(), UTC),
         tags=_tags(entry.changes),
     )

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from fetcher.history.entries import to_changes, to_steps
-from fetcher.history.steps import Item, State, Steps, combine, compare, facts_of, region_item, service_names
-from fetcher.history.wording import summarize, summarize_baseline
+from fetcher.history.steps import Item, State, Steps, combine, compare_facts, facts_of, region_item, service_names
+from fetcher.history.wording import summarize_baseline, summarize_changes
 from shared import contract
 
-Log = Sequence[contract.ChangeEntry]  # newest first
+ChangeLog = Sequence[contract.ChangeEntry]  # newest first
 LoggedNames = Mapping[Item, str | None]  # by the latest change of each item; None if it is gone
 
 
@@ -52,7 +52,7 @@ def _news(logged: LoggedNames, so_far: Steps, previous: State, current: State) -
     # A region that was announced today and is empty now is taken back: an entry shows a new region only with services.
     today = {item.region for item, step in so_far.items() if item.kind == "region" and step.before is None}
     announced = {item.region for item in known if item.kind == "region"} - (today - stale)
-    return compare(known, facts_of(current.complete_data, names, announced))
+    return compare_facts(known, facts_of(current.complete_data, names, announced))
 
 
 def _logged_names(history: contract.ChangeHistory) -> LoggedNames:
@@ -65,17 +65,19 @@ def _announced(logged: LoggedNames) -> set[str]:
     return {item.region for item in logged if item.region and logged.get(region_item(item.region), "") is not None}
 
 
-def _entries(day: date, created: date, steps: Steps, current: State) -> Log:
+def _entries(day: date, created: date, steps: Steps, current: State) -> ChangeLog:
     """The entry of the day; none if nothing changed, unless it is the baseline."""
     changes = to_changes(steps)
     if day == created:
         summary = summarize_baseline(current.complete_data.metadata.counts, changes)
     else:
-        summary = summarize(changes)
+        summary = summarize_changes(changes)
     return [contract.ChangeEntry(date=day, summary=summary, changes=changes)] if summary else []
 
 
-def _history(log: Log, undone: Steps, current: State, *, created: date, last_updated: date) -> contract.ChangeHistory:
+def _history(
+    log: ChangeLog, undone: Steps, current: State, *, created: date, last_updated: date
+) -> contract.ChangeHistory:
     counts = current.complete_data.metadata.counts
     return contract.ChangeHistory(
         metadata=contract.HistoryMetadata(

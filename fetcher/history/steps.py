@@ -79,7 +79,7 @@ def _zones(region: contract.Region) -> Iterator[Item]:
     yield from (Item("wavelength", region.code, zone) for zone in region.zones.wavelength)
 
 
-def compare(before: Facts, after: Facts) -> Steps:
+def compare_facts(before: Facts, after: Facts) -> Steps:
     """A step for each item that came, went or has another name."""
     return _real({item: Step(before.get(item), after.get(item)) for item in before.keys() | after.keys()})
 

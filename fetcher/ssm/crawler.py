@@ -39,7 +39,7 @@ class Readings:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-class Store(Protocol):
+class ParameterSource(Protocol):
     """What a crawl needs of SSM; see `fetcher.ssm.parameter_store.ParameterStore`."""
 
     @property
@@ -57,7 +57,7 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def crawl(store: Store, only: Collection[str] = (), clock: Callable[[], datetime] = _now) -> Readings:
+def crawl(store: ParameterSource, only: Collection[str] = (), clock: Callable[[], datetime] = _now) -> Readings:
     """Read every list, and every attribute ten at a time; with `only`, just these of the regions.
 
     Listings run side by side, the pages of each in turn. Attributes are requested as soon as their codes are known, so
@@ -81,7 +81,7 @@ def crawl(store: Store, only: Collection[str] = (), clock: Callable[[], datetime
 class _Requests:
     """The requests of a crawl, each answer as a future. Names wait until there are ten."""
 
-    def __init__(self, store: Store, pool: Executor, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: ParameterSource, pool: Executor, clock: Callable[[], datetime]) -> None:
         self._store, self._pool, self._clock = store, pool, clock
         self._listings: dict[str, Future[Listing]] = {}
         self._batches: list[tuple[Sequence[str], Future[Mapping[str, str]]]] = []

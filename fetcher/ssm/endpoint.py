@@ -73,11 +73,11 @@ class Endpoint:
         """Whether the last attempts have all failed."""
         return self._strikes >= STRIKES
 
-    def call(self, operation: str, request: dict[str, Any], deadline: float, give_up: Callable[[], bool]) -> Any:  # noqa: ANN401
+    def call(self, operation: str, request: dict[str, Any], deadline: float, should_give_up: Callable[[], bool]) -> Any:  # noqa: ANN401
         """The JSON answer to one request; each of up to `ATTEMPTS` attempts waits for a slot of its own.
 
-        EndpointError if there is none by the deadline (of `time.monotonic`), if a retry can't help, or if `give_up`
-        is true after a failed attempt.
+        EndpointError if there is none by the deadline (of `time.monotonic`), if a retry can't help, or if
+        `should_give_up` is true after a failed attempt.
         """
         answer = _Answer(None, "DeadlineExceeded", "no time was left to ask")
         for attempt in range(ATTEMPTS):
@@ -87,7 +87,7 @@ class Endpoint:
             answer = self._try(operation, request)
             if not answer.code:
                 return answer.content
-            if not answer.is_temporary or give_up():
+            if not answer.is_temporary or should_give_up():
                 break
             time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.1 * 2**attempt)))  # noqa: S311 - jitter
         msg = f"{answer.code}: {answer.message} ({self._url})"

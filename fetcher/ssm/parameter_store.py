@@ -96,10 +96,10 @@ class ParameterStore:
                 self._tasks[endpoint] -= 1
 
     def _caller(self, endpoint: Endpoint, others: Sequence[Endpoint]) -> Call:
-        def give_up() -> bool:
+        def should_give_up() -> bool:
             return endpoint.is_down and any(not other.is_down for other in others)
 
-        return lambda operation, request: endpoint.call(operation, request, self._deadline, give_up)
+        return lambda operation, request: endpoint.call(operation, request, self._deadline, should_give_up)
 
 
 def _names_under(path: str, call: Call) -> Iterator[str]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from distributor.plan import CONTENT_TYPE
 from ops.checks.check import Check, equals
-from ops.checks.website import CONTENT_TYPE
 from ops.observation import StoredObject, Unavailable
 
 READER_ORIGIN = "https://reader.example"  # the page that asks for the file; any origin but the website's own

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from distributor.plan import compile_glob, headers_for
+from distributor.plan import CONTENT_TYPE, compile_glob, headers_for
 from distributor.settings import HeaderSettings
 from ops.checks.check import Check, equals, exists
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable
 from shared.settings import ConfigurationError, read_settings
 
 GROUP = "Website bucket"
-CONTENT_TYPE = "application/json"
 CLOCK_SKEW = timedelta(minutes=5)
 
 

@@ -1,4 +1,4 @@
-"""What an invocation of the distributor or the sweeper works with, made once for each execution environment."""
+"""Settings and clients of the distributor and the sweeper, built once for each execution environment."""
 
 import os
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Dependencies:
 
 @cache
 def build_dependencies() -> Dependencies:
-    """ConfigurationError, each time anew, if the environment is not right."""
+    """ConfigurationError, on each call, if the environment is not right."""
     settings = read_settings(DistributorSettings, os.environ)
     return Dependencies(
         settings,

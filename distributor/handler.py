@@ -1,4 +1,4 @@
-"""The distributor's entry: events that name keys in, the website brought to the source's present state."""
+"""The distributor's entry point: publishes the source's present state of every key that an event names."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ metrics = metrics_for(SERVICE)
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Publish every object that the event names; what may yet be published is raised at the end, for Lambda's retry.
+    """Publish every object that the event names; failures raise an error at the end, so that Lambda retries.
 
-    Whoever waits for the answer finds failures and rejections in it instead, and none goes to the failure queue.
+    A synchronous caller gets failures and rejections in the answer; none goes to the failure queue.
     """
     request, dependencies = decode(event), build_dependencies()
     with traced("publish") as annotations:

@@ -1,4 +1,4 @@
-"""A stack in, what CloudWatch says of it out: its alarms, and how long the oldest message of a queue has waited."""
+"""Reads a stack's alarms, and the age of the oldest message in each queue, from CloudWatch."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ def observe_alarms(stack: DeployedStack) -> list[AlarmState] | Unavailable:
 
 
 def observe_oldest_messages(stack: DeployedStack) -> dict[str, float]:
-    """The seconds that each queue's oldest message has waited; a queue is left out if CloudWatch does not tell."""
+    """The seconds that each queue's oldest message has waited; a queue is left out if CloudWatch has no value."""
     ages = or_unavailable(_oldest_messages, stack.client("cloudwatch"), queue_urls(stack))
     return {} if isinstance(ages, Unavailable) else ages
 

@@ -1,4 +1,4 @@
-"""A stack in, how the feed is doing out: all that `feed status` shows."""
+"""Collects everything that `feed status` shows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class DriftCount:
 
 @dataclass(frozen=True, slots=True)
 class FileOverview:
-    """A file of the contract in both buckets, None where it is missing, and how the two compare."""
+    """A file of the contract in both buckets, None if it is missing, and the comparison of both."""
 
     name: str
     source: StoredObject | None
@@ -34,7 +34,7 @@ class FileOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All there is to show; `todo` are the checks that do not hold. `oldest_seconds` is by queue."""
+    """Everything to show; `todo` are the checks that do not hold. `oldest_seconds` is by queue."""
 
     now: datetime
     observed: Observation
@@ -47,7 +47,7 @@ class Overview:
 
 
 def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool) -> Overview:
-    """Ask for everything; `with_drift` runs the sweeper dry, which compares every file of both buckets."""
+    """Collect everything; `with_drift` makes a dry run of the sweeper, which compares every file of both buckets."""
     observed, alarms, oldest_seconds = observe(stack), observe_alarms(stack), observe_oldest_messages(stack)
     drift = _drift(stack) if with_drift else None
     now = datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""The invalidator's entry: messages of the invalidation queue in, one invalidation for each distribution created.
+"""The invalidator's entry point: turns messages of the invalidation queue into one invalidation for each distribution.
 
-Two invocations at most run side by side (the mapping's MaximumConcurrency, of which 2 is the least): CloudFront takes
-about one request in two seconds of an account, and what comes while one is running waits and is merged.
+At most two invocations run at once (the mapping's MaximumConcurrency, whose minimum is 2): CloudFront accepts about
+one request in two seconds from an account. Messages that arrive meanwhile wait and are merged.
 """
 
 import os
@@ -45,7 +45,7 @@ metrics = metrics_for(SERVICE)
 
 @dataclass(frozen=True, slots=True)
 class InvalidatorDependencies:
-    """What an invocation works with."""
+    """Settings and clients."""
 
     settings: InvalidatorSettings
     cloudfront: "CloudFrontClient"
@@ -54,7 +54,7 @@ class InvalidatorDependencies:
 
 @cache
 def build_invalidator_dependencies() -> InvalidatorDependencies:
-    """ConfigurationError, each time anew, if the environment is not right."""
+    """Built once. ConfigurationError, on each call, if the environment is not right."""
     settings = read_settings(InvalidatorSettings, os.environ)
     sqs = connect("sqs", QUEUEING_INVALIDATIONS)
     redelivery = Redelivery(sqs, settings.invalidation_queue_url, settings.failure_queue_url)
@@ -64,7 +64,7 @@ def build_invalidator_dependencies() -> InvalidatorDependencies:
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Merge, ask CloudFront, and name the messages that must come again; Lambda deletes the rest."""
+    """Merge messages, request invalidations, and return the messages that must come again; Lambda deletes the rest."""
     dependencies, batch = build_invalidator_dependencies(), decode_batch(event)
     settings, redelivery = dependencies.settings, dependencies.redelivery
     _append_correlation_ids(batch)

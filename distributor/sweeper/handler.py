@@ -1,4 +1,4 @@
-"""The sweeper's entry: on a schedule with `{}`, or by hand; compares source and website and mends what has drifted."""
+"""The sweeper's entry point, invoked by its schedule with `{}` or by hand: publishes again what differs."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ metrics = metrics_for(SERVICE)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweep with `{}`, only compare with `{"dry_run": true}`; see `distributor.sweeper.sweep.SweepRequest`.
 
-    What could not be published is raised when the sweep is complete; until then the next sweep takes it up.
+    Failures raise an error in the invocation that completes the sweep; failures before it are left to the next sweep.
     """
     request, dependencies = SweepRequest.model_validate(event or {}), build_dependencies()
 
@@ -52,7 +52,7 @@ def _report(result: SweepResult) -> None:
 
 
 def _continue(rest: SweepRequest, context: LambdaContext) -> None:
-    """Go on in an invocation of its own. Each one gets further, so the chain ends."""
+    """Continue in another invocation. Each one gets further, so the chain ends."""
     connect("lambda", CONTINUING_SWEEP).invoke(
         FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=rest.model_dump_json().encode()
     )

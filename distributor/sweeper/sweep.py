@@ -1,7 +1,7 @@
-"""Both buckets in; what has drifted is published by the same protocol as any event; a summary out.
+"""Compares the buckets, publishes differences by the same protocol as for events, and returns a summary.
 
-A sweep finds what an event that never came, or a failure that nobody retried, has left behind, and the backlog when
-the distributor is first deployed onto a full source bucket.
+A sweep publishes objects whose event was lost or whose failure nobody retried, and those that were in the
+source bucket before the distributor was deployed.
 """
 
 from collections import Counter
@@ -20,14 +20,14 @@ from distributor.sweeper.comparison import Drift, compare_buckets
 from shared.text import printable
 
 OBJECTS_PER_BATCH = 200
-SWEEP_MARGIN_MS = 60_000  # for the batch under way and for handing on the rest
+SWEEP_MARGIN_MS = 60_000  # for the current batch, and to start the next invocation
 MAX_EXAMPLES = 100
 
 
 class SweepRequest(BaseModel):
     """The event. `destination` and `after` say where an earlier invocation stopped.
 
-    `follow`: hand the rest to another invocation when time runs out; otherwise the answer's `next` says how to go on.
+    `follow`: continue in another invocation when time runs out; otherwise the answer's `next` is the event for that.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,7 +40,7 @@ class SweepRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One object that a destination lacks or has otherwise than the source, and the task that mends it."""
+    """An object that is missing or different at a destination, and the task that repairs it."""
 
     task: Publish
     drift: Drift
@@ -48,7 +48,7 @@ class Repair:
 
 @dataclass(slots=True)
 class SweepResult:
-    """What one invocation found and did. `examples` and `failed` hold the first of many, so memory does not grow."""
+    """The result of one invocation. `examples` and `failed` are cut to the first of many, so memory does not grow."""
 
     compared: int = 0
     drift: Counter[Drift] = field(default_factory=Counter)
@@ -58,7 +58,7 @@ class SweepResult:
     next: SweepRequest | None = None
 
     def add(self, repairs: list[Repair], outcomes: list[Outcome]) -> None:
-        """Count a batch; without outcomes (a dry run) the drift alone is shown."""
+        """Count a batch; without outcomes (a dry run) the examples show only the drift."""
         self.outcomes.update(type(outcome) for outcome in outcomes)
         room = MAX_EXAMPLES - len(self.examples)
         described = [describe(outcome) for outcome in outcomes[:room]] or [{}] * len(repairs[:room])
@@ -70,7 +70,7 @@ class SweepResult:
         self.failed += failed[: MAX_EXAMPLES - len(self.failed)]
 
     def summary(self, request: SweepRequest) -> dict[str, Any]:
-        """The answer of an invocation; `next` is the event that goes on from here, null if the sweep is complete."""
+        """The answer of an invocation; `next` is the event that continues the sweep, null if it is complete."""
         return {
             "dryRun": request.dry_run,
             "compared": self.compared,
@@ -88,10 +88,10 @@ def sweep(
     remaining_ms: Callable[[], int],
     follow_up_batch: Callable[[list[Outcome]], None],
 ) -> SweepResult:
-    """Compare from where the request says, batch by batch; `follow_up_batch` gets each batch's outcomes.
+    """Compare from the request's position on, in batches; `follow_up_batch` gets each batch's outcomes.
 
-    Batch by batch, since a sweep that breaks off and starts again finds no drift where it has already copied. Stops in
-    time and then says how to go on. botocore's error if a bucket cannot be listed.
+    It gets them at once, since a sweep that breaks off and starts again finds no drift where it has already copied.
+    Stops in time; `next` of the result then continues. botocore's error if a bucket cannot be listed.
     """
     result = SweepResult()
     repairs = _repairs(request, dependencies, remaining_ms, result)

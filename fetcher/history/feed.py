@@ -31,5 +31,5 @@ def _item(entry: contract.ChangeEntry) -> contract.FeedItem:
 
 
 def _tags(changes: contract.Changes) -> tuple[str, ...]:
-    """What kinds of change there are: the names of the log's lists that are not empty."""
+    """The kinds of change: the names of the lists that are not empty."""
     return tuple(sorted(name for name, values in changes.model_dump(by_alias=True).items() if values))

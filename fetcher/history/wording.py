@@ -1,4 +1,4 @@
-"""Changes in, English out: a sentence for the log, and lines with the details. Pure."""
+"""Describes changes in English: a sentence for the log, and lines with details. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ def summarize_changes(changes: contract.Changes) -> str:
 
 
 def summarize_baseline(counts: contract.Counts, changes: contract.Changes) -> str:
-    """The counts on the first day, and what came that day after the first run."""
+    """The counts on the first day, and the changes of that day after the first run."""
     baseline = ", ".join(
         (_count(counts.regions, "region"), _count(counts.services, "service"), _count(counts.region_services, "pair"))
     )

@@ -1,4 +1,4 @@
-"""`feed invalidate`: put messages on the stack's invalidation queue, so that edges fetch published files anew."""
+"""`feed invalidate`: put messages on the stack's invalidation queue, so that edges fetch published files again."""
 
 import json
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ app = typer.Typer()
 
 @dataclass(frozen=True, slots=True)
 class QueuedKey:
-    """A key of the website bucket, and why the queue refused its message; empty if it took it."""
+    """A key of the website bucket, and why the queue refused its message; empty if it was queued."""
 
     key: str
     refusal: str

@@ -100,13 +100,13 @@ def _distributor() -> Iterator[Publish]:
     """The handler in this process, as a warm execution environment runs it."""
     settings = {"SOURCE_BUCKET": SOURCE, "DISTRIBUTION_BUCKET": WEBSITE, "DISTRIBUTION_PREFIX": "data"}
     with patch.dict(os.environ, settings), contextlib.redirect_stdout(io.StringIO()):
-        from distributor.dependencies import dependencies  # noqa: PLC0415 - Powertools reads the environment
+        from distributor.dependencies import build_dependencies  # noqa: PLC0415 - Powertools reads the environment
         from distributor.handler import lambda_handler  # noqa: PLC0415
 
-        dependencies.cache_clear()
+        build_dependencies.cache_clear()
 
         yield lambda names: lambda_handler({"keys": [f"aws-data/{name}" for name in names]}, _context())
-        dependencies.cache_clear()
+        build_dependencies.cache_clear()
 
 
 def _context() -> LambdaContext:

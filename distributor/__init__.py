@@ -1,1 +1,1 @@
-"""S3 event in, the website brought to the source's present state. Knows nothing of SSM."""
+"""Publishes the files that an S3 event names: website objects become equal to the source. Knows nothing of SSM."""

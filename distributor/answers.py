@@ -1,4 +1,4 @@
-"""How an event is to be answered and its outcomes in; the answer out, or an error that has the event delivered again.
+"""Turns outcomes into the answer to an event, or into an error that makes Lambda deliver the event again.
 
 S3 Batch Operations redistribute more keys than a person can name:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
@@ -14,25 +14,25 @@ LONGEST_RESULT = 1024
 
 
 class DistributionFailedError(Exception):
-    """At least one object is not known to be published. Lambda retries the event, which is safe, then keeps it."""
+    """It is uncertain whether every object is published. Lambda retries the event, which is safe, then keeps it."""
 
 
 def answer(reply: Reply, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The results of a job's tasks, or a summary. If nobody waits for it, DistributionFailedError for what failed."""
+    """The results of a job's tasks, or a summary. DistributionFailedError if an asynchronous event had failures."""
     if isinstance(reply, BatchJob):
         return _job_results(reply, outcomes)
     if isinstance(reply, Asynchronous):
         raise_if_failed(outcomes)
-    return summarize(outcomes)
+    return summarize_outcomes(outcomes)
 
 
-def summarize(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Counts by outcome, and a line for each object with its reason where it has one."""
+def summarize_outcomes(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Counts by outcome, and an entry for each object, with the reason if there is one."""
     return {"counts": count(outcomes), "objects": [describe(outcome) for outcome in outcomes]}
 
 
 def raise_if_failed(outcomes: Iterable[Outcome]) -> None:
-    """DistributionFailedError that names what failed, so that the event is delivered again."""
+    """DistributionFailedError with the first failures if there are any; the event is then delivered again."""
     failed = [describe(outcome) for outcome in outcomes if isinstance(outcome, Failed)]
     if failed:
         named = "; ".join(f"{fields['source']}: {fields['reason']}" for fields in failed[:3])

@@ -1,4 +1,4 @@
-"""A name and its bytes in; how old they say they are out, or an UnfitError if they are not fit to publish. Pure."""
+"""Checks the bytes of a file: returns the time that its data states, or raises UnfitError. Pure."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from shared.contract import FILES, CompleteData
 from shared.text import first_error
 
-MAX_NAMES = 1000  # the errors of a hostile file's hundred thousand regions would fill the memory
+MAX_NAMES = 1000  # a hostile file with 100,000 regions would cause errors that fill the memory
 
 
 class UnfitError(ValueError):
@@ -19,11 +19,11 @@ class UnfitError(ValueError):
 
 
 def check(name: str, body: bytes) -> datetime | None:
-    """Require strict JSON with an object or array at the top and, for a file of the contract, that its model holds.
+    """Require strict JSON with an object or array at the top; a file of the contract must also match its model.
 
     Strict: UTF-8 without a byte order mark, one document, no NaN or Infinity, no number beyond a double, no name
-    twice in one object, nothing nested or long beyond what a parser bears. The answer is when the complete data was
-    read from SSM, as these very bytes state it; None for every other file.
+    twice in one object, nothing too deep or too long for the parser. Returns the time when the complete data was read
+    from SSM, as these bytes state it; None for every other file.
     """
     model = FILES.get(name)
     document = _parse(body, MAX_NAMES if model else None)

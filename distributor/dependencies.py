@@ -1,4 +1,4 @@
-"""What an invocation of the distributor or the sweeper works with, made once for each execution environment."""
+"""Settings and clients of the distributor and the sweeper, built once for each execution environment."""
 
 import os
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Dependencies:
 
 
 @cache
-def dependencies() -> Dependencies:
-    """ConfigurationError, each time anew, if the environment is not right."""
+def build_dependencies() -> Dependencies:
+    """ConfigurationError, on each call, if the environment is not right."""
     settings = read_settings(DistributorSettings, os.environ)
     return Dependencies(
         settings,

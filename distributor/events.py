@@ -1,8 +1,8 @@
-"""A raw Lambda event in, what it requests out: its notices and how to answer. The only module that looks into events.
+"""Decodes a raw Lambda event into notices and the kind of its answer. The only module that reads raw events.
 
 A notice says that a key may have changed; it is never a command with content, so ETag, size, version and sequencer
-are not read. A record that says no such thing is a notice too: a skip, a rejection or a failure with its reason. Keys
-are decoded here, once: past this module a key is the real key.
+are not read. Other records become notices too: a skip, a rejection or a failure, with the reason. Keys are decoded
+here, once: in all other modules a key is the real key.
 """
 
 import json
@@ -21,15 +21,14 @@ BATCH_SCHEMA_VERSION = "2.0"
 
 
 class EnvelopeError(ValueError):
-    """The event is of no known shape. A retry does not help, but Lambda then keeps the event on the failure queue."""
+    """The event has an unknown form. No retry helps, but Lambda then keeps the event on the failure queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The object may have been written. `bucket` is None where a person names only keys of the source.
+    """The object may have been written. `bucket` is None if an operator named only keys of the source bucket.
 
-    `request_id` is of the request that wrote the object. It is empty, and `event_time` None, where the event holds none
-    that can be read.
+    `request_id`: id of the request that wrote the object; empty if missing. `event_time` is None if it is missing.
     """
 
     bucket: str | None
@@ -43,17 +42,17 @@ Notice = Changed | Skipped | Rejected | Failed
 
 @dataclass(frozen=True, slots=True)
 class Asynchronous:
-    """Nobody waits for the answer: failures are raised for a retry, and rejections are kept on the failure queue."""
+    """Nobody reads the answer: failures raise an error for a retry, and rejections go to the failure queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """An operator's `{"keys": [...]}`: the answer is a summary, failures among it."""
+    """An operator's `{"keys": [...]}`: the answer is a summary that includes failures."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchJob:
-    """S3 Batch Operations, which wait for a result for each task. `keys`: the key of each notice by its task's id."""
+    """S3 Batch Operations expect a result for each task. `keys`: the key of each notice by task id."""
 
     invocation_id: str | None
     keys: Mapping[str, str]
@@ -64,7 +63,7 @@ Reply = Asynchronous | Direct | BatchJob
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an event requests."""
+    """An event's notices, and the kind of answer that it needs."""
 
     notices: tuple[Notice, ...]
     reply: Reply
@@ -73,10 +72,9 @@ class Request:
 def decode(event: object) -> Request:
     """The notices of an event, and how to answer it.
 
-    Known are: events of S3 itself, bare or in SQS or SNS messages; EventBridge events of S3; the record that Lambda
-    keeps of an event that failed for good; `{"keys": [...]}`, real keys of the source bucket, for operators; and the
-    tasks of S3 Batch Operations. EnvelopeError if the event as a whole is not understood; a record that is not becomes
-    a notice of its own.
+    Known events: those of S3 itself, bare or in SQS or SNS messages; EventBridge events of S3; the record that Lambda
+    keeps of an event after its last failed retry; `{"keys": [...]}`, real keys of the source bucket, for operators; and
+    tasks of S3 Batch Operations. EnvelopeError if the whole event is unknown; an unknown record becomes a rejection.
     """
     match event:
         case dict() if "invocationSchemaVersion" in event:
@@ -88,14 +86,14 @@ def decode(event: object) -> Request:
 
 
 def _from_job(event: Mapping[str, Any]) -> Request:
-    """A version id in the manifest is not looked at: publishing always brings the present state."""
+    """A version id in the manifest is ignored: the source's present state is always published."""
     try:
         if event["invocationSchemaVersion"] != BATCH_SCHEMA_VERSION:
             version = event["invocationSchemaVersion"]
             msg = f"the job's schema version is {version!r}; create it with {BATCH_SCHEMA_VERSION}"
             raise EnvelopeError(msg)
         notices = {
-            str(task["taskId"]): _from_form(str(task["s3Bucket"]), str(task["s3Key"])) for task in event["tasks"]
+            str(task["taskId"]): _from_encoded_key(str(task["s3Bucket"]), str(task["s3Key"])) for task in event["tasks"]
         }
     except (KeyError, TypeError) as error:
         msg = f"not an event of S3 Batch Operations: {type(error).__name__} {error}"
@@ -155,13 +153,13 @@ def _from_s3(record: object) -> Notice:
     if not name.startswith("ObjectCreated:"):
         return Skipped(encoded, f"{printable(name)} does not write an object")
     request_id = correlation_id(_text(record, "responseElements", "x-amz-request-id"))
-    return _from_form(bucket, encoded, _time(_text(record, "eventTime")), request_id)
+    return _from_encoded_key(bucket, encoded, _time(_text(record, "eventTime")), request_id)
 
 
-def _from_form(
+def _from_encoded_key(
     bucket: str, encoded: str, event_time: datetime | None = None, request_id: str = ""
 ) -> Changed | Rejected:
-    """The notice for a key that S3 encoded as in a form, + for a space."""
+    """The notice for a key that S3 encoded like a form field, with + for a space."""
     try:
         # The default error mode would turn bad UTF-8 into U+FFFD, another key.
         return Changed(bucket, unquote_plus(encoded, errors="strict"), event_time, request_id)
@@ -175,13 +173,13 @@ def _from_eventbridge(kind: str, detail: object, time: object) -> Notice:
         return Skipped(key or "", f"{printable(kind)} does not write an object")
     if not bucket or not key:
         return _malformed(key or "", "detail.bucket.name or detail.object.key is missing or not text")
-    # EventBridge gives the key as it is, not encoded.
+    # EventBridge does not encode the key.
     return Changed(bucket, key, _time(time), correlation_id(_text(detail, "request-id")))
 
 
-def _malformed(shown: str, reason: str) -> Rejected:
-    """The record can never be understood; `shown` is what of its key can be shown."""
-    return Rejected(shown, reason, Cause.MALFORMED_RECORD)
+def _malformed(key: str, reason: str) -> Rejected:
+    """A record that no retry makes readable; `key` as the record has it, empty if it has none."""
+    return Rejected(key, reason, Cause.MALFORMED_RECORD)
 
 
 def _text(record: object, *path: str) -> str | None:

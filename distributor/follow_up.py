@@ -1,4 +1,4 @@
-"""Outcomes in; log lines, metrics, invalidations and kept failures out. For the distributor and the sweeper alike."""
+"""Outcomes in; log lines, metrics, invalidations and kept failures out. For the distributor and the sweeper."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -15,11 +15,11 @@ from shared.text import printable
 def follow_up(
     outcomes: Sequence[Outcome], dependencies: Dependencies, logger: Logger, metrics: Metrics, *, keep_rejections: bool
 ) -> None:
-    """Report the outcomes, send what was published to the invalidation queue, and keep what needs a person.
+    """Report the outcomes, request invalidations of the published objects, and keep what an operator must handle.
 
-    The invalidation queue comes before the failure queue, which may raise: an invocation that is repeated may find that
-    nothing is left to copy, and then sends no message. InvalidationsNotQueuedError or botocore's error if the failure
-    queue keeps nothing; then the event is to be delivered again.
+    Messages go to the invalidation queue first, since the failure queue may raise: a retry may find nothing to copy,
+    and then nobody would send them. InvalidationsNotQueuedError or botocore's error if the failure queue does not take
+    a message; the event must then be delivered again.
     """
     log_outcomes(outcomes, logger)
     measure_outcomes(outcomes, dependencies.settings.website, metrics)
@@ -31,14 +31,14 @@ def follow_up(
 
 
 def log_outcomes(outcomes: Iterable[Outcome], logger: Logger) -> None:
-    """One log line an outcome."""
+    """Write one log line for each outcome."""
     for outcome in outcomes:
         write = logger.warning if isinstance(outcome, Rejected | Failed) else logger.info
         write("object_" + type(outcome).__name__.lower(), extra=describe(outcome))
 
 
 def measure_outcomes(outcomes: Iterable[Outcome], website: Location, metrics: Metrics) -> None:
-    """A metric for each outcome; for copies also their latency, their lag behind the event and the age of the data."""
+    """Count each outcome; for copies also measure latency, lag behind the event, size and age of the data."""
     for outcome in outcomes:
         metrics.add_metric(name=type(outcome).__name__, unit=MetricUnit.Count, value=1)
         if isinstance(outcome, Copied):
@@ -52,7 +52,7 @@ def _measure_copy(copied: Copied, website: Location, metrics: Metrics) -> None:
     metrics.add_metric(name="PublishedBytes", unit=MetricUnit.Bytes, value=copied.size)
     if copied.task.event_time:
         metrics.add_metric(name="PublicationLag", unit=MetricUnit.Seconds, value=_seconds_since(copied.task.event_time))
-    # A replica that has the complete data does not make readers happy.
+    # Readers do not use the replicas.
     if copied.data_time and copied.task.destination == website:
         metrics.add_metric(name="PublishedDataAge", unit=MetricUnit.Seconds, value=_seconds_since(copied.data_time))
 
@@ -62,7 +62,7 @@ def _seconds_since(time: datetime) -> float:
 
 
 def report_not_queued(not_queued: Iterable[NotQueued], logger: Logger, metrics: Metrics) -> None:
-    """One log line and one count for each published key for which the invalidation queue took no message."""
+    """Log and count each published key for which the invalidation queue took no message."""
     for entry in not_queued:
         described = {"source": printable(entry.key), "reason": printable(entry.reason)}
         logger.error("invalidation_not_queued", extra=described)

@@ -1,6 +1,6 @@
-"""What to do about a key (a decision), and what became of it (an outcome): exactly one for each key and destination.
+"""Decisions (what to do with a key) and outcomes (the result): exactly one for each key and destination.
 
-A reason is a phrase for a person.
+A reason is a phrase for the operator.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from shared.text import printable
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """The headers under which readers get an object."""
+    """The headers that readers get with an object."""
 
     content_type: str
     cache_control: str
@@ -24,9 +24,9 @@ class Headers:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Bring one object of a destination to the source's present state; `name` is the key below the prefixes.
+    """Copy the source's present state of one object to a destination; `name` is the key below the prefixes.
 
-    `request_id` is of the request that wrote the source, empty if the event holds none.
+    `request_id`: id of the request that wrote the source; empty if the event has none.
     """
 
     source: Location
@@ -49,10 +49,10 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The destination held the source's bytes when last looked at. `seconds` is how long that took, all passes.
+    """The destination held the source's bytes at the last check. `seconds`: the duration of all passes together.
 
-    `correlation_id`, here and below: the run that made the source, else the request that wrote it; empty if neither is
-    known. `data_time` is what the copied complete data states as its own time; None for every other file.
+    `correlation_id`, here and below: the run that wrote the source, else the request that did; empty if neither is
+    known. `data_time`: the time that the complete data states; None for every other file.
     """
 
     task: Publish
@@ -71,7 +71,7 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The source has no such object (any more); what is published stays."""
+    """The source has no such object, or no longer has it; a published copy stays."""
 
     task: Publish
     correlation_id: str = ""
@@ -84,14 +84,14 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Not for us."""
+    """Not to be published, for this reason."""
 
     key: str
     reason: str
 
 
 class Cause(Enum):
-    """What is wrong about a rejected key."""
+    """What is wrong: the object itself, its bucket, or the record that names it."""
 
     OBJECT = auto()
     FOREIGN_BUCKET = auto()
@@ -100,7 +100,7 @@ class Cause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Never to be published as it is; no retry helps. `key` is a real key unless the record itself is malformed."""
+    """Not fit to be published; no retry helps. `key` is a real key unless the record itself is malformed."""
 
     key: str
     reason: str
@@ -110,7 +110,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Not known to be published; a retry may help."""
+    """It is uncertain whether the object is published; a retry may help."""
 
     key: str
     error: str
@@ -119,9 +119,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class NotQueued:
-    """Published, but the invalidation queue took no message for `key`, which is of the source.
+    """Published, but the invalidation queue took no message for `key`, a key of the source bucket.
 
-    Publishing the key again sends the message again.
+    If the key is published again, the message is sent again.
     """
 
     key: str
@@ -134,15 +134,15 @@ KINDS = (Copied, Gone, Skipped, Rejected, Failed)
 
 
 def count(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """How many there are of each kind, those of which there are none included."""
+    """The number of outcomes of each kind, also where it is 0."""
     counts = Counter(type(outcome) for outcome in outcomes)
     return {kind.__name__.lower(): counts[kind] for kind in KINDS}
 
 
 def describe(outcome: Outcome) -> dict[str, Any]:
-    """One outcome as plain fields: `source` is a key of the source bucket, times are in seconds, text is printable.
+    """An outcome as plain fields: `source` is a key of the source bucket, times are in seconds, text is printable.
 
-    `correlation_id` is left out if it is not known.
+    `correlation_id` is omitted if it is unknown.
     """
     described = {"outcome": type(outcome).__name__.lower(), "source": printable(outcome.key), **_details(outcome)}
     if not isinstance(outcome, Skipped) and outcome.correlation_id:

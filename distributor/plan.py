@@ -39,16 +39,16 @@ def _decide(notice: Notice, settings: DistributorSettings) -> Iterator[Decision]
 def decide(
     name: str, destination: Location, settings: DistributorSettings, notice: Changed | None = None
 ) -> Publish | Skipped | Rejected:
-    """Whether the source's object of this name below the prefix goes to this destination.
+    """Whether the source's object with this name below the prefix goes to this destination.
 
-    `notice` is what named the object; the sweeper has none.
+    `notice`: the notice that names the object; the sweeper has none.
     """
     origin = (notice.event_time, notice.request_id) if notice else ()
     task = Publish(settings.source, destination, name, headers_for(name, settings), *origin)
-    return _refusal(task) or _no_match(task, settings.publish_patterns) or task
+    return _unfit_key(task) or _no_match(task, settings.publish_patterns) or task
 
 
-def _refusal(task: Publish) -> Skipped | Rejected | None:
+def _unfit_key(task: Publish) -> Skipped | Rejected | None:
     key, name = task.source_key, task.name
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
         return Rejected(key, "the key holds control characters or lone surrogates")
@@ -73,7 +73,7 @@ def _no_match(task: Publish, patterns: Sequence[str]) -> Skipped | Rejected | No
 
 
 def headers_for(name: str, settings: HeaderSettings) -> Headers:
-    """The headers of the object of this name below the prefix; of the `Cache-Control` rules the first match wins."""
+    """The headers of the object with this name below the prefix; the first `Cache-Control` rule that matches wins."""
     matching = (rule.header for rule in settings.cache_control_rules if compile_glob(rule.glob).fullmatch(name))
     return Headers(CONTENT_TYPE, next(matching, settings.cache_control))
 

@@ -1,9 +1,9 @@
 """The publishing protocol: tasks in, their outcomes out.
 
-An event means that a key may have changed. Publishing brings the destination to the source's present state:
+An event means that a key may have changed. The source's present state is then copied to the destination:
 GET the source, check the bytes, COPY on condition that the source still has that ETag, HEAD the source. If the HEAD
-shows another ETag, another pass follows: of two invocations that overlap, whoever lands last looks again and repairs.
-The checked bytes are the copied bytes, since the copy is bound to the ETag of the GET.
+shows another ETag, another pass follows: if two invocations overlap, the one whose copy lands last sees the new ETag
+and copies again. The copied bytes are the checked bytes, since the copy requires the ETag of the GET.
 """
 
 import threading
@@ -20,8 +20,8 @@ from distributor.store import CopyAnswer, SourceObject, StoreError, TooLargeErro
 MAX_PASSES = 5
 MAX_UNANSWERED_COPIES = 2
 CONCURRENCY = 8
-MARGIN_MS = 10_000  # a publication takes some 100 ms; the rest is for an answer that is slow to come
-_check_lock = threading.Lock()  # one at a time: a parsed document takes many times its bytes of memory
+PUBLISH_MARGIN_MS = 10_000  # an object takes about 100 ms; the rest is for slow answers
+_check_lock = threading.Lock()  # one at a time: a parsed document needs many times the memory of its bytes
 
 PublishOutcome: TypeAlias = Copied | Gone | Rejected | Failed
 
@@ -40,15 +40,15 @@ class ObjectStore(Protocol):
 
 
 def carry_out(decisions: Sequence[Decision], store: ObjectStore, remaining_ms: Callable[[], int]) -> list[Outcome]:
-    """Carry out every decision, `CONCURRENCY` at once; a fault in one never touches the others.
+    """Carry out every decision, `CONCURRENCY` at once; an error in one does not affect the others.
 
-    When less than `MARGIN_MS` is left, the rest is `Failed` without a try, so that a retry takes it up; the first
-    object is always tried, so that a short time-out cannot keep an event from ever getting on.
+    When less than `PUBLISH_MARGIN_MS` is left, the rest becomes `Failed` without a try, so that a retry publishes it.
+    The first object is always tried: otherwise, under a short time-out, no retry would get further.
     """
     first = next((decision for decision in decisions if isinstance(decision, Publish)), None)
 
     def has_time() -> bool:
-        return remaining_ms() >= MARGIN_MS
+        return remaining_ms() >= PUBLISH_MARGIN_MS
 
     def outcome_of(decision: Decision) -> Outcome:
         if not isinstance(decision, Publish):
@@ -57,7 +57,7 @@ def carry_out(decisions: Sequence[Decision], store: ObjectStore, remaining_ms: C
             return Failed(decision.source_key, "not tried: too little time was left")
         try:
             return publish(decision, store, has_time)
-        except Exception as error:  # noqa: BLE001 - whatever breaks on this object must not keep its siblings back
+        except Exception as error:  # noqa: BLE001 - no error of this object may stop the others
             return Failed(decision.source_key, f"unexpected {type(error).__name__}: {error}")
 
     with ThreadPoolExecutor(CONCURRENCY) as pool:
@@ -70,10 +70,10 @@ def publish(
     has_time: Callable[[], bool] = lambda: True,
     clock: Callable[[], float] = time.monotonic,
 ) -> PublishOutcome:
-    """Publish one object. `Failed` asks for a later delivery; every other outcome is final.
+    """Publish one object. After `Failed` the event must come again; every other outcome is final.
 
-    An uncertain copy ends as `Failed` even when the next pass went well: the abandoned request may still land, so one
-    more look is due, later. After a second one no further pass is made: S3 is not answering.
+    If the answer to a copy was lost, the outcome is `Failed`, even if the next pass succeeded: the lost request may
+    still take effect, so the event must come again later. After a second lost answer there are no further passes.
     """
     started, unanswered, correlation_id = clock(), 0, task.request_id
     outcome: PublishOutcome = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
@@ -99,10 +99,10 @@ def publish(
         outcome = Rejected(task.source_key, str(error))
     except StoreError as error:
         outcome = Failed(task.source_key, str(error))
-    return replace(_look_again_later(outcome) if unanswered else outcome, correlation_id=correlation_id)
+    return replace(_as_failed(outcome) if unanswered else outcome, correlation_id=correlation_id)
 
 
-def _look_again_later(outcome: PublishOutcome) -> Failed:
+def _as_failed(outcome: PublishOutcome) -> Failed:
     if isinstance(outcome, Failed):
         return Failed(outcome.key, f"{outcome.error}; S3 gave no answer to a copy")
     if isinstance(outcome, Rejected):

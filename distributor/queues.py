@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 MESSAGES_PER_REQUEST = 10  # the most that SQS takes
-KEYS_PER_MESSAGE = 25  # each up to 1,024 bytes, six times that in JSON; 256 KB are safe in a message
+KEYS_PER_MESSAGE = 25  # a key has up to 1,024 bytes, in JSON six times that; a message of 256 KB is safe
 
 
 class InvalidationsNotQueuedError(Exception):
-    """Keys were published, and no queue keeps that they are to be invalidated. Only publishing them again helps."""
+    """Keys were published, but their invalidation is recorded nowhere. The only remedy is to publish them again."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidationQueue:
-    """Takes a message for every key that is published on the website."""
+    """Gets a message for every key that is published on the website."""
 
     client: "SQSClient"
     url: str
     website: Location
 
     def send(self, outcomes: Iterable[Outcome]) -> list[NotQueued]:
-        """Send a message for each key that was copied to the website. Never raises: what was not taken is returned."""
+        """Send a message for each key that was copied to the website. Never raises; returns what was not queued."""
         copies = {
             outcome.task.destination_key: outcome
             for outcome in outcomes
@@ -49,7 +49,7 @@ class InvalidationQueue:
 
 @dataclass(frozen=True, slots=True)
 class NoInvalidations:
-    """In place of the queue where invalidations are off."""
+    """Replaces the queue if invalidations are switched off."""
 
     def send(self, _outcomes: Iterable[Outcome]) -> list[NotQueued]:
         """Send nothing."""
@@ -61,27 +61,27 @@ Invalidations: TypeAlias = InvalidationQueue | NoInvalidations
 
 @dataclass(frozen=True, slots=True)
 class FailureQueue:
-    """Keeps what needs a person, with the reason. An empty URL: rejections are only logged and counted."""
+    """Keeps what an operator must handle, with the reason. Without a URL, rejections are only logged and counted."""
 
     client: "SQSClient"
     url: str
 
     def keep_rejections(self, outcomes: Iterable[Outcome]) -> None:
-        """Send one message for each rejection. botocore's error if the queue does not take it; then retry the event."""
+        """Send a message for each rejection. botocore's error if the queue does not take one; then retry the event."""
         if not self.url:
             return
         for outcome in outcomes:
             if isinstance(outcome, Rejected):
-                # With the keys as they are, so that the message is itself an event that can be tried again.
+                # `keys` is not escaped, so the message itself is an event that can be tried again.
                 message = {**describe(outcome), "keys": [outcome.key] if outcome.cause is Cause.OBJECT else []}
                 self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(message))
 
     def keep_not_queued(self, not_queued: Sequence[NotQueued]) -> None:
         """Keep the keys for which the invalidation queue took no message; publishing them again sends it again.
 
-        Cheaper than Lambda's retry, which would make every copy of the event anew and fail alike where a right is
-        missing. Where this queue can't keep them either, the retry is what is left: InvalidationsNotQueuedError
-        without a queue, botocore's error if it does not take the message.
+        This is cheaper than Lambda's retry, which would repeat all copies of the event, and fail again if a permission
+        is missing. Only if this queue can't keep them either, an error causes the retry: InvalidationsNotQueuedError
+        without a queue, botocore's error if the queue does not take the message.
         """
         if not_queued and not self.url:
             msg = f"{len(not_queued)} published object(s) not invalidated, and there is no failure queue to keep them"
@@ -104,16 +104,16 @@ def _body(copied: Copied, now: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A message to send; the reason, if there is one, goes into an attribute, so that the body stays as it is."""
+    """A message to send; the reason, if there is one, is sent as an attribute, so the body does not change."""
 
     body: str
     reason: str = ""
 
 
 def send_messages(client: "SQSClient", url: str, messages: Sequence[OutgoingMessage]) -> list[str]:
-    """Send in tens; for each message why the queue did not take it, empty if it did. Never raises.
+    """Send in batches of ten; returns for each message why it was not queued, empty if it was. Never raises.
 
-    After a request that failed as a whole no further one is made: each would take as long to fail.
+    After a request that failed as a whole, no more are sent: each would take as long to fail.
     """
     reasons: list[str] = []
     try:

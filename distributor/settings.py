@@ -7,11 +7,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from shared.settings import BucketName, CommaSeparated, KeyPrefix, NonBlank, Settings, comma_separated
 
-COPY_LIMIT_BYTES = 5_000_000_000  # the most that one CopyObject takes
+COPY_LIMIT_BYTES = 5_000_000_000  # the limit of CopyObject
 
 
 class Location(NamedTuple):
-    """A place for objects: a bucket, the prefix below which they go, and the account that must own it, if known."""
+    """A bucket, the prefix of the objects in it, and the account that must own it, if known."""
 
     bucket: BucketName
     prefix: KeyPrefix
@@ -19,13 +19,13 @@ class Location(NamedTuple):
 
 
 class CacheControlRule(NamedTuple):
-    """The `Cache-Control` of what the glob matches: names below the prefix, as in `PUBLISH_PATTERNS`."""
+    """The `Cache-Control` header of names below the prefix that match the glob, as in `PUBLISH_PATTERNS`."""
 
     glob: str
     header: str
 
 
-_PRINTABLE_ASCII = r"^[ -~]+$"  # a header can hold nothing else
+_PRINTABLE_ASCII = r"^[ -~]+$"  # other characters are not allowed in a header
 
 HeaderValue = Annotated[NonBlank, Field(pattern=_PRINTABLE_ASCII)]
 QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
@@ -49,9 +49,9 @@ def _cache_control_rule(text: str) -> CacheControlRule:
 
 
 class HeaderSettings(Settings):
-    """The headers of what is published: the first of the rules that matches, else `cache_control`.
+    """The `Cache-Control` header of published objects: from the first rule that matches, else `cache_control`.
 
-    The rules are written `glob=header` with semicolons between.
+    Rules have the form `glob=header` and are separated by semicolons.
     """
 
     cache_control: HeaderValue = "public, max-age=300"
@@ -59,10 +59,10 @@ class HeaderSettings(Settings):
 
 
 class DistributorSettings(HeaderSettings):
-    """What is published, from where and to where.
+    """Which files are published, from where and to where.
 
-    The owners are account ids: a bucket of that name that belongs to another account is refused. Empty: not checked.
-    `replica_destinations` are further places that get every file, written `bucket/prefix` with commas between.
+    The owners are account ids: a bucket that belongs to another account is refused. If empty, the owner is not checked.
+    `replica_destinations`: further destinations of every file, in the form `bucket/prefix`, separated by commas.
     """
 
     source_bucket: BucketName
@@ -79,12 +79,12 @@ class DistributorSettings(HeaderSettings):
 
     @property
     def source(self) -> Location:
-        """Where files are taken from."""
+        """Where files are copied from."""
         return Location(self.source_bucket, self.source_prefix, self.source_bucket_owner)
 
     @property
     def website(self) -> Location:
-        """Where readers, or the CDN in front of them, look."""
+        """Where readers, or their CDN, get files from."""
         return Location(self.distribution_bucket, self.distribution_prefix, self.distribution_bucket_owner)
 
     @property
@@ -112,15 +112,15 @@ def _distinct(value: str) -> tuple[str, ...]:
 
 
 class InvalidatorSettings(Settings):
-    """Which distributions show the website bucket, and how its keys become their paths.
+    """Which distributions serve the website bucket, and how its keys become their paths.
 
-    `cloudfront_distribution_id` holds one id, or several with commas between. With the origin path `/site` the
-    key `site/data/x.json` is shown as `/data/x.json`. More paths than `max_invalidation_paths` become one wildcard.
+    `cloudfront_distribution_id`: one id, or several, separated by commas. With the origin path `/site` the key
+    `site/data/x.json` has the path `/data/x.json`. More paths than `max_invalidation_paths` become one wildcard.
     """
 
     cloudfront_distribution_id: Annotated[tuple[DistributionId, ...], BeforeValidator(_distinct), Field(min_length=1)]
     distribution_origin_path: str = Field(default="", pattern=r"^(/[^/\s]+)*$")
-    max_invalidation_paths: int = Field(default=50, ge=1, le=3000)  # CloudFront bears 3,000 paths in progress
+    max_invalidation_paths: int = Field(default=50, ge=1, le=3000)  # CloudFront allows 3,000 paths in progress
     invalidation_queue_url: NonBlank
     failure_queue_url: NonBlank
 

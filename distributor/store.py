@@ -1,4 +1,4 @@
-"""S3 as the publishing protocol sees it: one method a request. Only `sweeper.comparison` calls S3 besides."""
+"""The S3 requests of the publishing protocol, one method each. Only `sweeper.comparison` also calls S3."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ from shared.text import correlation_id, utc_stamp
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-LONGEST_METADATA_VALUE = 1024  # of the 2 KB that S3 allows all user metadata together
+LONGEST_METADATA_VALUE = 1024  # S3 allows 2 KB for all user metadata together
 
 
 class StoreError(Exception):
-    """S3 refused or did not answer, and the request had no effect or none that matters. A retry may help."""
+    """S3 refused or did not answer; the request changed nothing on the website. A retry may help."""
 
 
 class TooLargeError(Exception):
@@ -31,9 +31,9 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """An object's bytes, the ETag, quoted as S3 gives it, that names exactly these bytes, and the run that made it.
+    """An object's bytes, their ETag (with quotes) and the id of the run that wrote them.
 
-    `run_id` is empty where the metadata holds none.
+    `run_id` is empty if the metadata has none.
     """
 
     etag: str
@@ -43,7 +43,7 @@ class SourceObject:
 
 @dataclass(frozen=True, slots=True)
 class CopyAnswer:
-    """`copied`: S3 said so. Not `certain`: an abandoned request may have landed, or may yet land later."""
+    """`copied`: S3 confirmed the copy. Not `certain`: a lost request may have taken effect, or may do so later."""
 
     copied: bool
     certain: bool
@@ -51,13 +51,13 @@ class CopyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The requests of the protocol, none of which reads a destination. `limit` is the most bytes of an object."""
+    """The requests of the protocol; none reads a destination. `limit`: the largest size of an object, in bytes."""
 
     client: "S3Client"
     limit: int
 
     def get(self, task: Publish) -> SourceObject | None:
-        """The source's present state; None if it has no such object. TooLargeError before any byte is read."""
+        """The source's present state; None if it has no such object. TooLargeError comes before the body is read."""
         try:
             answer = self.client.get_object(
                 Bucket=task.source.bucket, Key=task.source_key, **owned("ExpectedBucketOwner", task.source)
@@ -76,16 +76,16 @@ class Store:
             raise StoreError(_describe("GET", error)) from error
 
     def copy(self, task: Publish, etag: str) -> CopyAnswer:
-        """Copy the source to the destination if it still has this ETag, within S3, under the task's headers alone."""
+        """Copy within S3, if the source still has this ETag; the copy gets the task's headers and no others."""
         try:
             answer = self.client.copy_object(
                 Bucket=task.destination.bucket,
                 Key=task.destination_key,
-                # As a dict: in the text form, `a?versionId=b` would select a version.
+                # A dict, since in a text `a?versionId=b` would select a version.
                 CopySource={"Bucket": task.source.bucket, "Key": task.source_key},
                 CopySourceIfMatch=etag,
                 MetadataDirective="REPLACE",
-                TaggingDirective="REPLACE",  # a tagged source would ask for rights on tags otherwise
+                TaggingDirective="REPLACE",  # otherwise a source with tags would need tag permissions
                 ContentType=task.headers.content_type,
                 CacheControl=task.headers.cache_control,
                 Metadata=provenance(task, datetime.now(UTC)),
@@ -98,12 +98,12 @@ class Store:
             return CopyAnswer(copied=False, certain=False)
         except BotoCoreError as error:
             raise StoreError(_describe("COPY", error)) from error
-        # botocore takes an empty 200 for success, so only the new object's ETag says that there is one.
+        # botocore treats an empty 200 as success, so only the new object's ETag proves the copy.
         copied = bool(answer.get("CopyObjectResult", {}).get("ETag"))
         return CopyAnswer(copied=copied, certain=copied and not _was_retried(answer))
 
     def head(self, task: Publish) -> str | None:
-        """The ETag that the source has now; None if it has no such object."""
+        """The source's present ETag; None if it has no such object."""
         try:
             return self.client.head_object(
                 Bucket=task.source.bucket, Key=task.source_key, **owned("ExpectedBucketOwner", task.source)
@@ -117,7 +117,7 @@ class Store:
 
 
 def _after_refusal(error: ClientError) -> CopyAnswer:
-    """What a refused copy means: a source that changed or went asks for another pass, a 5xx leaves all open."""
+    """What a refused copy means. Source changed or deleted: another pass. 5xx: the result is unknown."""
     status = _status(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return CopyAnswer(copied=False, certain=False)
@@ -127,7 +127,7 @@ def _after_refusal(error: ClientError) -> CopyAnswer:
 
 
 def provenance(task: Publish, now: datetime) -> dict[str, str]:
-    """The metadata that tells a reader of the website where an object comes from; ASCII, as S3 requires."""
+    """The metadata that shows the origin of an object on the website; ASCII, as S3 requires."""
     key = task.source_key if task.source_key.isascii() else quote(task.source_key)
     if len(key) > LONGEST_METADATA_VALUE:
         key = f"sha256:{hashlib.sha256(task.source_key.encode()).hexdigest()}"
@@ -139,7 +139,7 @@ def provenance(task: Publish, now: datetime) -> dict[str, str]:
 
 
 def owned(parameter: str, place: Location) -> Any:  # noqa: ANN401 - the parameters of several operations
-    """The parameter by which S3 refuses a bucket of another account; none if the owner is not known."""
+    """The parameter that makes S3 refuse a bucket of another account; none if the owner is unknown."""
     return {parameter: place.owner} if place.owner else {}
 
 

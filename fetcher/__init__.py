@@ -1,1 +1,1 @@
-"""Schedule in, facts from SSM, documents in the source bucket out. Knows nothing of the website."""
+"""On a schedule, reads facts from SSM and writes documents to the source bucket. Knows nothing of the website."""

@@ -1,21 +1,19 @@
 """Readings in, the catalogue out. Pure."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from fetcher.last_good import BestReadings, IncompleteCatalogueError, LastGood
 from fetcher.ssm import Readings
 
-Codes = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class RegionFacts:
-    """One region. Attributes that SSM does not state are None; codes are as SSM spells them, in any order.
+    """One region. Attributes that SSM does not state are None; codes are spelled as in SSM, in any order.
 
-    `fetched_at` is when the last page of the region's services was read; `is_carried_over` if that was in another run.
+    `fetched_at`: when the last page of the region's services was read; `is_carried_over`: another run read it.
     """
 
     code: str
@@ -26,17 +24,17 @@ class RegionFacts:
     geography: str | None
     launch_date: str | None
     launch_url: str | None
-    availability_zones: Codes
-    local_zones: Codes
-    wavelength_zones: Codes
-    services: Codes
+    availability_zones: tuple[str, ...]
+    local_zones: tuple[str, ...]
+    wavelength_zones: tuple[str, ...]
+    services: tuple[str, ...]
     fetched_at: datetime
     is_carried_over: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceFacts:
-    """One service. It may have no name of its own, and no region may offer it."""
+    """One service. It may have no name, and it may be offered in no region."""
 
     code: str
     name: str | None
@@ -47,25 +45,25 @@ class ServiceFacts:
 class Catalogue:
     """Everything that is known after one crawl, by code.
 
-    `stale` names the last good readings that replace what could not be read, each with the reason; `stale_regions` are
-    those whose list of services is among them. `unplaced_zones` have no known parent region.
+    `stale`: the last good readings that replace unreadable ones, by name, with the reasons; `stale_regions`: regions
+    whose list of services is among them. `unplaced_zones` have no known parent region.
     """
 
     regions: Mapping[str, RegionFacts]
     services: Mapping[str, ServiceFacts]
-    stale_regions: Codes = ()
+    stale_regions: tuple[str, ...] = ()
     stale: Mapping[str, str] = field(default_factory=dict)
-    unplaced_zones: Codes = ()
+    unplaced_zones: tuple[str, ...] = ()
 
 
 def assemble(
-    fresh: Readings, last: LastGood, *, only: Codes = (), max_stale_percent: float, accept_shrink: bool = False
+    fresh: Readings, last: LastGood, *, only: Sequence[str] = (), max_stale_percent: float, accept_shrink: bool = False
 ) -> Catalogue:
     """The catalogue, or an IncompleteCatalogueError that names what is missing.
 
-    `only`: the regions that this run was to read, empty for all; the others are carried over. `max_stale_percent`: the
-    share of its readings that the last good ones may replace. `accept_shrink`: believe SSM even if more than half of a
-    list has vanished.
+    `only`: the regions that this run had to read, empty for all; the others are carried over. `max_stale_percent`: the
+    share of readings that the last good ones may replace. `accept_shrink`: believe SSM even if more than half of a list
+    has vanished.
     """
     if "regions" not in fresh.listings:
         msg = f"nothing is written: the regions could not be listed: {fresh.errors['regions']}"
@@ -87,17 +85,17 @@ def assemble(
     return catalogue
 
 
-def _zones_by_region(readings: BestReadings, root: str, regions: Collection[str]) -> Mapping[str | None, Codes]:
-    """The zones of one kind by region; under None those whose parent is not a known region."""
-    zones = defaultdict[str | None, Codes](tuple)
+def _zones_by_region(readings: BestReadings, root: str, regions: list[str]) -> Mapping[str | None, tuple[str, ...]]:
+    """The zones of one kind by region; zones whose parent is no known region are under None."""
+    zones = defaultdict[str | None, tuple[str, ...]](tuple)
     for zone in readings.listing(root).codes:
         parent = readings.value(f"{root}/{zone}/parent-region")
         zones[parent if parent in regions else None] += (zone,)
     return zones
 
 
-def _region(readings: BestReadings, code: str, local_zones: Codes, wavelength_zones: Codes) -> RegionFacts:
-    offer = readings.latest_listing(_offer_path(code))
+def _region(readings: BestReadings, code: str, local: tuple[str, ...], wavelength: tuple[str, ...]) -> RegionFacts:
+    services_listing = readings.latest_listing(_services_path(code))
 
     def value(attribute: str) -> str | None:
         return readings.value(f"regions/{code}/{attribute}")
@@ -112,25 +110,25 @@ def _region(readings: BestReadings, code: str, local_zones: Codes, wavelength_zo
         launch_date=value("launchDate"),
         launch_url=value("launchUrl"),
         availability_zones=readings.listing(f"regions/{code}/availability-zones").codes,
-        local_zones=local_zones,
-        wavelength_zones=wavelength_zones,
-        services=offer.codes,
-        fetched_at=offer.read_at,
-        is_carried_over=offer is not readings.fresh.listings.get(_offer_path(code)),
+        local_zones=local,
+        wavelength_zones=wavelength,
+        services=services_listing.codes,
+        fetched_at=services_listing.read_at,
+        is_carried_over=services_listing is not readings.fresh.listings.get(_services_path(code)),
     )
 
 
 def _service(readings: BestReadings, code: str) -> ServiceFacts:
-    """A run that lists a service asks for its name too. A name that no run has asked for was lost."""
+    """A run that lists a service also reads its name, so a name that is missing from both runs was in a lost file."""
     name, home_url = (readings.known_value(f"services/{code}/{value}") for value in ("longName", "marketingHomeURL"))
     return ServiceFacts(code, name, home_url)
 
 
-def _is_stale(readings: BestReadings, region: str, stale_before: Codes) -> bool:
-    """Whether the region's services could not be read, by this run or already by one before."""
-    path = _offer_path(region)
+def _is_stale(readings: BestReadings, region: str, stale_before: Sequence[str]) -> bool:
+    """Whether the region's services could not be read, by this run or, if it did not try, by an earlier one."""
+    path = _services_path(region)
     return path in readings.stale or (region in stale_before and path not in readings.fresh.listings)
 
 
-def _offer_path(region: str) -> str:
+def _services_path(region: str) -> str:
     return f"regions/{region}/services"

@@ -1,4 +1,4 @@
-"""A catalogue in, the published documents out, every invariant of the contract checked. Pure: no clock, no I/O."""
+"""A catalogue in, the published documents out; every invariant of the contract is checked. Pure: no clock, no I/O."""
 
 import re
 from collections import Counter, defaultdict
@@ -11,7 +11,7 @@ from shared import contract
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The files of one run; they belong together."""
+    """The files of one run, which agree with one another."""
 
     regions: contract.Regions
     services: contract.Services
@@ -22,7 +22,7 @@ class Documents:
 def build_documents(catalogue: Catalogue, run_id: str, timestamp: datetime) -> Documents:
     """Documents that agree with one another; pydantic's ValidationError names the invariant that does not hold.
 
-    Everything is sorted here, since SSM lists in an order of its own.
+    Everything is sorted here, since SSM lists in no useful order.
     """
     by_region = {code: _region_services(catalogue.regions[code]) for code in sorted(catalogue.regions)}
     offered = Counter(code for entry in by_region.values() for code in entry.services)
@@ -129,7 +129,7 @@ def _service(facts: ServiceFacts, regions: int) -> contract.Service:
 
 
 def _url(text: str | None) -> str | None:
-    """The home page if it is one that a browser may be sent to; one odd value must not fail the whole run."""
+    """The home page if it is an http or https URL; one unusual value must not make the whole run fail."""
     return text if text and re.fullmatch(r"https?://\S+", text) else None
 
 

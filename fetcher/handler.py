@@ -1,4 +1,4 @@
-"""The fetcher's entry: one invocation, from the schedule or with `{}`, is one whole run or an error."""
+"""The fetcher's entry point: one invocation, by the schedule or by hand, is one complete run or an error."""
 
 import os
 import time
@@ -28,9 +28,9 @@ def settings() -> FetcherSettings:
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Read the catalogue, build the files, write them; every error is raised, so that Lambda sees it.
+    """Read the catalogue, build the files and write them; every error is raised, so that Lambda sees it.
 
-    The event is a `fetcher.settings.Request`, usually empty.
+    The event is a `fetcher.settings.RunRequest`, usually empty.
     """
     started = time.monotonic()
     job = Job(context.aws_request_id, settings(), read_request(event))

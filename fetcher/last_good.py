@@ -1,4 +1,4 @@
-"""The published files in, the last good readings out; and which of them replace what this run could not read. Pure."""
+"""Turns the published files into the last good readings, and replaces unreadable or doubtful ones with them. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,23 +6,23 @@ from dataclasses import dataclass, field
 from fetcher.ssm import Listing, Readings
 from shared import contract
 
-MOST_LOST = 0.5  # of a list at once
+MAX_LOST_SHARE = 0.5  # of a list, between two runs; a larger loss is not believed
 
 
 class IncompleteCatalogueError(Exception):
-    """Too much could not be read, or something that no earlier run knows. Nothing may be written; a retry may help."""
+    """Too much is missing, or something missing was never read before. Nothing may be written; a retry may help."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
-    """The content of the published files as readings, and the regions whose lists were stale already then."""
+    """The content of the published files as readings, and the regions whose lists were stale in them."""
 
     readings: Readings = field(default_factory=Readings)
     stale_regions: tuple[str, ...] = ()
 
 
 def last_good(complete_data: contract.CompleteData, services: contract.Services | None) -> LastGood:
-    """The content of the files, as if it had been read; without `services.json` no service's name is known."""
+    """The content of the files, as if this run had read it; without `services.json` service names are unknown."""
     read_at = complete_data.metadata.timestamp
     regions = complete_data.regions.regions
     zones = {
@@ -75,15 +75,15 @@ def _service_values(service: contract.Service) -> Iterator[tuple[str, str | None
 
 
 def _own_name(name: str, code: str) -> str | None:
-    """None for a code that stands where there is no name."""
+    """None if the name is only the code."""
     return None if name == code else name
 
 
 class BestReadings:
-    """This run's readings where they succeeded and are credible, else the last good ones.
+    """This run's readings if they succeeded and are credible, else the last good ones.
 
-    `stale` names the last good readings that were used instead of this run's, each with the reason. Where neither run
-    has a reading, IncompleteCatalogueError.
+    `stale`: the names of last good readings that were used instead, with the reasons. IncompleteCatalogueError if
+    neither run has a reading.
     """
 
     def __init__(self, fresh: Readings, known: Readings, *, accept_shrink: bool) -> None:
@@ -91,7 +91,7 @@ class BestReadings:
         self.stale: dict[str, str] = {}
 
     def listing(self, path: str) -> Listing:
-        """This run's list, unless there is none or it is not credible."""
+        """This run's list, or the last good one if this run has none or it is not credible."""
         fresh, known = self.fresh.listings.get(path), self._known.listings.get(path)
         if fresh and not (known and self._is_doubtful(known, fresh)):
             return fresh
@@ -103,12 +103,12 @@ class BestReadings:
         return known
 
     def latest_listing(self, path: str) -> Listing:
-        """The same, but a list that an overlapping run has read later is kept."""
+        """The same, but the list of an overlapping run is kept if it was read later."""
         fresh, known = self.fresh.listings.get(path), self._known.listings.get(path)
         return known if fresh and known and known.read_at > fresh.read_at else self.listing(path)
 
     def value(self, name: str) -> str | None:
-        """A value that may be unknown to both runs: None."""
+        """A value; None if SSM has none, or if neither run tried to read it."""
         if name in self.fresh.values:
             return self.fresh.values[name]
         if name in self.fresh.errors and name not in self._known.values:
@@ -117,15 +117,15 @@ class BestReadings:
         return self._known.values.get(name)
 
     def known_value(self, name: str) -> str | None:
-        """A value that one of both runs has asked for; None if SSM has none."""
+        """A value that at least one of both runs must have read; None if SSM has none."""
         if name not in self.fresh.values and name not in self._known.values:
             raise self._never_read(name)
         return self.value(name)
 
     def _is_doubtful(self, known: Listing, fresh: Listing) -> bool:
-        """A page that ends a list too early looks like its end."""
+        """If SSM ends a list too early, the list looks complete."""
         lost = set(known.codes).difference(fresh.codes)
-        return len(lost) > len(known.codes) * MOST_LOST and not self._accept_shrink
+        return len(lost) > len(known.codes) * MAX_LOST_SHARE and not self._accept_shrink
 
     def _note(self, path: str) -> None:
         if path in self.fresh.errors:
@@ -136,7 +136,7 @@ class BestReadings:
         return IncompleteCatalogueError(f"nothing is written: no run has read {path} yet: {reason}")
 
     def require_few_stale(self, regions: int, max_percent: float) -> None:
-        """IncompleteCatalogueError if a larger share of `regions` or of this run's values is stale."""
+        """IncompleteCatalogueError if more than `max_percent` of the regions or of this run's values are stale."""
         stale_lists = sum(path.endswith("/services") for path in self.stale)
         values = len(self.fresh.values) + len(self.fresh.errors)
         for kind, stale, total in (("regions", stale_lists, regions), ("values", len(self.stale), values)):

@@ -1,7 +1,7 @@
-"""The RSS feed of region launches in, launch dates and announcement links by region code out.
+"""Reads launch dates and announcement links, by region code, from the RSS feed of region launches.
 
-The feed is an optional extra, and anyone on the way may have broken it: everything about it is bounded, and every
-failure is a LaunchFeedError. The only module that reads the feed.
+The feed is optional, and its content may be broken or hostile: everything about it is limited, and every failure is a
+LaunchFeedError. The only module that reads the feed.
 https://docs.aws.amazon.com/global-infrastructure/latest/regions/regions.rss
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from xml.sax.xmlreader import AttributesImpl
 
 XML_TYPES = ("application/rss+xml", "application/xml", "text/xml")
-# What a bucket answers for a file that was uploaded without a type; the root element decides then.
+# S3 answers with these if a file was uploaded without a type; then the root element decides.
 UNKNOWN_TYPES = ("application/octet-stream", "binary/octet-stream", "text/plain", "")
 # CloudFront answers 403 to clients without a User-Agent.
 HEADERS = {"User-Agent": contract.TOOL, "Accept": ", ".join(XML_TYPES), "Accept-Encoding": "identity"}
@@ -44,14 +44,14 @@ UNDATED = datetime.max.replace(tzinfo=UTC)
 
 
 class LaunchFeedError(Exception):
-    """The feed could not be read, or it is not the feed. A later run may succeed; what is known stays as it is."""
+    """The feed could not be read, or is no RSS feed. A later run may succeed; known launches are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """When a region was launched, as `Wed, 09 Nov 2011 19:00:00 GMT`, and where that was announced (https).
+    """When a region was launched, as `Wed, 09 Nov 2011 19:00:00 GMT`, and the URL of the announcement (https).
 
-    At least one of both is present; what the feed does not state, or states oddly, is None.
+    At least one of both is present; a value that is missing from the feed or malformed is None.
     """
 
     date: str | None
@@ -63,8 +63,8 @@ def read_launches(
 ) -> dict[str, Launch]:
     """The launches of the regions among `codes` that the feed names; LaunchFeedError if it can't be read.
 
-    `url` is http or https; redirects never lead from https to http. The codes are given because they follow no pattern:
-    `us-gov-west-1`, `eusc-de-east-1`. `max_seconds` is for everything on the network.
+    `url` is http or https; redirects from https to http are not followed. The codes are needed, since they follow no
+    pattern: `us-gov-west-1`, `eusc-de-east-1`. `max_seconds`: for all network traffic together.
     """
     result: Future[bytes] = Future()
 
@@ -74,8 +74,8 @@ def read_launches(
         except Exception as error:  # noqa: BLE001 - raised again where the result is awaited
             result.set_exception(error)
 
-    # A socket's time-out starts anew with every byte and does not cover the look-up of names. So the download has a
-    # thread, and one that is late is left alone. It ends at its next time-out, chunk or header.
+    # A socket's time-out restarts with every byte and does not cover DNS. So the download has its own thread; if it is
+    # late, nobody waits for it, and it ends at its next time-out, chunk or header.
     Thread(target=download, name="launch-feed", daemon=True).start()
     try:
         return parse_launches(result.result(timeout=max_seconds), codes)
@@ -87,8 +87,8 @@ def read_launches(
 def parse_launches(body: bytes, codes: Iterable[str]) -> dict[str, Launch]:
     """The launches in the feed's bytes, sorted by region code; LaunchFeedError if these are not an RSS feed with items.
 
-    An item is about the first known region that its description names. Of several items about one region the earliest
-    is the launch, since later ones announce further zones; one without a readable date counts only if no other has one.
+    An item belongs to the first known region in its description. If a region has several items, the earliest is the
+    launch, since later ones announce zones; an item without a readable date is used only if no other has one.
     """
     known = {code.lower(): code for code in sorted(codes)}
     announcements = defaultdict[str, list[tuple[datetime, bool, str]]](list)
@@ -105,14 +105,14 @@ def parse_launches(body: bytes, codes: Iterable[str]) -> dict[str, Launch]:
 
 
 def _region(description: str, known: Mapping[str, str]) -> str | None:
-    """The first word that is a known code. `us-east-1-bos-1a` and `s3.us-east-1.amazonaws.com` are other words."""
+    """The first word that is a known code; `us-east-1-bos-1a` or `s3.us-east-1.amazonaws.com` is not."""
     text = TAG_OR_ADDRESS.sub(" ", description)
     words = (match.group().rstrip(".").lower() for match in WORD.finditer(text))
     return next((known[word] for word in words if word in known), None)
 
 
 def _time(published: str) -> datetime:
-    """The time in UTC; UNDATED without a time of day or a known zone. A wrong day of the week does not matter."""
+    """The time in UTC; UNDATED without a time of day or a known time zone. A wrong weekday does not matter."""
     try:
         when = parsedate_to_datetime(RFC_DATE.validate_python(published))
         return when.astimezone(UTC) if when.tzinfo else UNDATED
@@ -123,12 +123,12 @@ def _time(published: str) -> datetime:
 def _items(body: bytes) -> list[list[str]]:
     """Description, date and link of each item.
 
-    The parser does not resolve namespaces: otherwise each name in one would hold its address, of any length.
+    The parser does not resolve namespaces: otherwise every element name would contain a URL of any length.
     """
     reader = _ItemReader()
     try:
         parseString(body, reader, forbid_dtd=True)  # without a DTD there are neither entities nor references
-    except (SAXException, ValueError, LookupError) as error:  # broken; a DTD or an odd encoding; an unknown encoding
+    except (SAXException, ValueError, LookupError) as error:  # malformed; DTD or wrong encoding; unknown encoding
         msg = f"not well-formed: {printable(str(error))}"
         raise LaunchFeedError(msg) from error
     _require(bool(reader.items), "an RSS feed", "without items")
@@ -136,7 +136,7 @@ def _items(body: bytes) -> list[list[str]]:
 
 
 class _ItemReader(ContentHandler):
-    """Keeps the fields of items alone: the tree of a hostile feed would be too large, and too deep to walk through."""
+    """Keeps only the fields of items: the tree of a hostile feed could be too large and too deep."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,10 +164,10 @@ class _ItemReader(ContentHandler):
 
 
 def _download(url: str, max_seconds: float, max_bytes: int) -> bytes:
-    """The feed's bytes. Redirects are followed here, since urllib3 would first read each one's body to its end."""
+    """The feed's bytes. Redirects are followed here, since urllib3 would first read the whole body of each."""
     deadline, schemes = time.monotonic() + max_seconds, {"http", "https"}
     try:
-        # Version 1 of urllib3 checks certificates only if told to.
+        # urllib3 1.x checks certificates only with this option.
         with urllib3.PoolManager(cert_reqs="CERT_REQUIRED", timeout=max_seconds, retries=False) as pool:
             for _ in range(1 + MOST_REDIRECTS):
                 scheme = urlsplit(url).scheme

@@ -1,4 +1,4 @@
-"""What a run has read and the files before it in, the next files out. Pure: no clock, no network, no bucket."""
+"""What a run read and the previous files in, the next files out. Pure: no clock, no network, no bucket."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -9,26 +9,26 @@ from fetcher.documents import Documents, build_documents
 from fetcher.history import build_feed, merge
 from fetcher.last_good import LastGood, last_good
 from fetcher.launches import Launch
-from fetcher.settings import Job, Request, RequestError
+from fetcher.settings import Job, RequestError, RunRequest
 from fetcher.source import PreviousFiles
 from fetcher.ssm import CallCounts, Readings
 from shared import contract
 from shared.text import utc_stamp
 
-OF_EVERY_RUN = frozenset(
+ALWAYS_WRITTEN = frozenset(
     {contract.REGIONS_FILE, contract.SERVICES_FILE, contract.SERVICE_REGIONS_FILE, contract.COMPLETE_DATA_FILE}
 )
 
 
 class ShrunkCatalogueError(Exception):
-    """More has vanished than is credible. Nothing is written, unless the event is `{"accept_shrink": true}`."""
+    """Too much has vanished to be credible. Nothing is written, unless the event is `{"accept_shrink": true}`."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlResult:
     """What a run has read: from SSM, in `seconds`, and from the feed of launches, by region.
 
-    `launch_error` says why the feed could not be read; empty if it could, or was not to be.
+    `launch_error`: why the feed could not be read; empty if it was read or is switched off.
     """
 
     readings: Readings
@@ -40,7 +40,7 @@ class CrawlResult:
 
 @dataclass(frozen=True, slots=True)
 class NextState:
-    """The files to write, by name, in the order of writing; and `metadata`, which each of their objects gets."""
+    """The files to write, by name, in the order of writing; and the `metadata` of each object."""
 
     catalogue: Catalogue
     documents: Documents
@@ -49,13 +49,13 @@ class NextState:
 
 
 def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp: datetime) -> NextState:
-    """The next state, or an error if nothing may be written: it is incomplete, has shrunk or breaks an invariant.
+    """The next state, or an error if it must not be written: it is incomplete, has shrunk or breaks an invariant.
 
-    Files of every run are always written (`fetcher.source` says why), others only if their bytes differ. Last comes a
-    snapshot of the complete data under a name of its own, with the time to the second.
+    Files in `ALWAYS_WRITTEN` are always written (`fetcher.source` explains why), others only if their bytes differ. The
+    last file is a snapshot of the complete data; its name contains the time, to the second.
     """
     request, settings, before = job.request, job.settings, previous.state
-    require_whole(request, previous)
+    require_previous_data(request, previous)
     catalogue = assemble(
         _with_launches(result),
         last_good(before.complete_data, before.services) if before else LastGood(),
@@ -69,7 +69,7 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     changed = {
         name: body
         for name, body in _files(documents, previous).items()
-        if name in OF_EVERY_RUN or not previous.files[name].holds(body)
+        if name in ALWAYS_WRITTEN or not previous.files[name].holds(body)
     }
     snapshot = (
         f"{contract.HISTORY_FOLDER}/complete-data-{documents.complete_data.metadata.timestamp:%Y%m%dT%H%M%SZ}.json"
@@ -78,8 +78,8 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     return NextState(catalogue, documents, files, _metadata(documents, result))
 
 
-def require_whole(request: Request, previous: PreviousFiles) -> None:
-    """RequestError if only some regions are to be read and there is nothing that holds the others."""
+def require_previous_data(request: RunRequest, previous: PreviousFiles) -> None:
+    """RequestError if only some regions are requested and there is no previous data for the others."""
     if request.regions and previous.state is None:
         msg = "there is no complete-data.json of which a part could be renewed: run with {} first"
         raise RequestError(msg)
@@ -90,7 +90,7 @@ def _with_launches(result: CrawlResult) -> Readings:
 
 
 def _launch_values(launches: Mapping[str, Launch]) -> Iterator[tuple[str, str]]:
-    """Only what is known: the feed may forget a region, but a launch once known stays."""
+    """Only known values: if the feed drops a region, its known launch is kept."""
     for code, launch in launches.items():
         if launch.date:
             yield f"regions/{code}/launchDate", launch.date
@@ -124,8 +124,8 @@ def _codes_by_kind(data: contract.CompleteData) -> dict[str, set[str]]:
 def _files(documents: Documents, previous: PreviousFiles) -> dict[str, bytes]:
     """Every file in the order of writing.
 
-    First what changed: if the run dies after it, the next run finds the same changes, and `merge` does not repeat them;
-    in the other order they would be lost. Last the complete data: whoever sees it finds all other files.
+    The history comes first: if the run dies after it, the next run finds the same changes, and `merge` does not repeat
+    them; in the other order they would be lost. The complete data comes last: when it exists, all other files do.
     """
     return {
         **_history_files(documents, previous),
@@ -150,7 +150,7 @@ def _history_files(documents: Documents, previous: PreviousFiles) -> dict[str, b
 
 
 def _metadata(documents: Documents, result: CrawlResult) -> dict[str, str]:
-    """The origin of a file, as metadata of its object."""
+    """The origin of the files, as metadata of their objects."""
     metadata = documents.complete_data.metadata
     return {
         "generated-at": utc_stamp(metadata.timestamp, "seconds"),

@@ -1,4 +1,4 @@
-"""The result of a run in, its summary out: as a log line, as metrics and as the function's answer."""
+"""Reports the result of a run: as a log line, as metrics and as the function's answer."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MOST_NAMED = 20
 
 
 class UnreadableHistoryError(Exception):
-    """All files are written but `change-history.json`, which breaks its contract and so is left as it is.
+    """`change-history.json` breaks its contract and was not overwritten; all other files were written.
 
     A retry does not help: restore an earlier version of it, or delete it to start a new one.
     """
@@ -44,7 +44,7 @@ def summarize(result: RunResult, seconds: float) -> dict[str, Any]:
 
 
 def emit(result: RunResult, summary: dict[str, Any], logger: Logger, metrics: Metrics) -> None:
-    """One log line and the run's metrics, and a warning for each thing that is not as it should be."""
+    """Write one log line, the run's metrics, and a warning for each problem."""
     stale = [f"{printable(path)}: {printable(reason)}" for path, reason in result.state.catalogue.stale.items()]
     for event, fields in (
         ("last_good_readings_used", {"regions": summary["staleRegions"], "readings": stale[:MOST_NAMED]}),

@@ -1,4 +1,4 @@
-"""One run: gather what SSM, the feed of launches and the bucket hold, decide the next state, apply it to the bucket."""
+"""One run: read SSM, the feed of launches and the bucket, decide the next state, write it to the bucket."""
 
 import random
 import time
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fetcher.launches import Launch, LaunchFeedError, read_launches
-from fetcher.next_state import CrawlResult, NextState, next_state, require_whole
+from fetcher.next_state import CrawlResult, NextState, next_state, require_previous_data
 from fetcher.settings import Job, RequestError
 from fetcher.source import OvertakenError, PreviousFiles, SourceBucket, WrittenObject, read_previous_files
 from fetcher.ssm import crawl, open_parameter_store
 from shared.tracing import traced
 
-MARGIN_SECONDS = 30.0  # of the function's time: for the feed of launches and the writes
+MARGIN_SECONDS = 30.0  # reserved for the feed of launches and the writes
 MOST_TRIES = 5
 LONGEST_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A run that has written its files: what it read, the files before it, the state after it, the objects written."""
+    """A completed run: what it read, the previous files, the next state and the written objects."""
 
     crawl: CrawlResult
     previous: PreviousFiles
@@ -33,14 +33,14 @@ def _now() -> datetime:
 
 
 def run(job: Job, bucket: SourceBucket, seconds: float, clock: Callable[[], datetime] = _now) -> RunResult:
-    """Read, then write files that belong together; if another run has written meanwhile, build on its files instead.
+    """Read, then write files that agree with one another; if another run wrote meanwhile, build on its files instead.
 
-    `seconds` is the time that the run has. After any error no file is partial, and the next run makes all files belong
-    together again.
+    `seconds`: the time that the run may take. After any error no file is partial, and the next run makes all files
+    agree again.
     """
     deadline = time.monotonic() + seconds - MARGIN_SECONDS
     previous = read_previous_files(bucket)
-    require_whole(job.request, previous)
+    require_previous_data(job.request, previous)
     with traced("crawl", run_id=job.id):
         result = _gather(job, deadline)
     for _ in range(MOST_TRIES):
@@ -50,7 +50,7 @@ def run(job: Job, bucket: SourceBucket, seconds: float, clock: Callable[[], date
                 return RunResult(result, previous, state, _apply(state, previous, bucket))
         except OvertakenError as error:
             overtaken = error
-            time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - so that two runs don't stay in step
+            time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - so that two runs don't collide again
             previous = read_previous_files(bucket)
     raise overtaken
 
@@ -70,7 +70,7 @@ def _gather(job: Job, deadline: float) -> CrawlResult:
 
 
 def _launches(url: str, regions: Sequence[str]) -> tuple[dict[str, Launch], str]:
-    """The launches, and why there are none if the feed could not be read: a run goes on without them."""
+    """The launches, and an error text if the feed could not be read: a run continues without them."""
     try:
         return (read_launches(url, regions) if url else {}), ""
     except LaunchFeedError as error:
@@ -78,5 +78,5 @@ def _launches(url: str, regions: Sequence[str]) -> tuple[dict[str, Launch], str]
 
 
 def _apply(state: NextState, previous: PreviousFiles, bucket: SourceBucket) -> list[WrittenObject]:
-    """Write each file over the previous one; the snapshot, which has none, over anything."""
+    """Write each file over the previous one; the snapshot, which has none, is written without a condition."""
     return [bucket.write(name, body, state.metadata, previous.files.get(name)) for name, body in state.files.items()]

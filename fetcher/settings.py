@@ -1,4 +1,4 @@
-"""What a run is asked to do: the environment holds the settings of all runs, the event the request of one."""
+"""What a run has to do: the environment has the settings of all runs, the event the request of one run."""
 
 from dataclasses import dataclass
 from typing import Annotated, Self
@@ -8,16 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from shared.settings import BucketName, CommaSeparated, KeyPrefix, Settings
 from shared.text import first_error
 
-Region = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+RegionCode = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class FetcherSettings(Settings):
-    """Where the fetcher reads and writes, how fast, and which result is too poor to be written.
+    """Where the fetcher reads and writes, how fast, and which results are too poor to be written.
 
-    `ssm_regions`: the regions whose SSM is used, side by side; if empty, only the Lambda's own. `ssm_endpoint_urls`:
-    their addresses, if these are not AWS's. `ssm_requests_per_second`: the initial rate at each of them; SSM allows 40
+    `ssm_regions`: the regions whose SSM is used in parallel; if empty, only the Lambda's own. `ssm_endpoint_urls`:
+    their addresses, if these are not AWS's. `ssm_requests_per_second`: the initial rate for each; SSM allows 40
     a second by default: https://docs.aws.amazon.com/general/latest/gr/ssm.html (service quotas, GetParameter*)
 
     `max_stale_percent`: the share of a run's readings that the last good ones may replace. `max_shrink_percent`: the
@@ -26,7 +26,7 @@ class FetcherSettings(Settings):
 
     source_bucket: BucketName
     source_prefix: KeyPrefix = "aws-data"
-    ssm_regions: Annotated[tuple[Region, ...], CommaSeparated] = ()
+    ssm_regions: Annotated[tuple[RegionCode, ...], CommaSeparated] = ()
     ssm_endpoint_urls: Annotated[tuple[HttpUrl, ...], CommaSeparated] = ()
     ssm_requests_per_second: float = Field(default=38, gt=0, le=10_000)
     launch_feed_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
@@ -35,7 +35,7 @@ class FetcherSettings(Settings):
 
     @property
     def ssm_places(self) -> list[tuple[str, str]]:
-        """Each region to read from, with its URL. Empty means the Lambda's own region, and AWS's URL."""
+        """Each region to read from, with its URL. Empty means the Lambda's own region, or AWS's URL."""
         regions = self.ssm_regions or ("",)
         return list(zip(regions, self.ssm_endpoint_urls or ("",) * len(regions), strict=True))
 
@@ -51,10 +51,10 @@ class RequestError(ValueError):
     """The request cannot be fulfilled. A retry does not help."""
 
 
-class Request(BaseModel):
-    """The event: empty for a whole run. `regions`: read only these, and keep the rest as it was published last.
+class RunRequest(BaseModel):
+    """The event: empty for a whole run. `regions`: read only these, and keep the last published data of the others.
 
-    `accept_shrink`: write the result even if it has lost more than is credible.
+    `accept_shrink`: write the result even if it has lost too much to be credible.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,10 +63,10 @@ class Request(BaseModel):
     accept_shrink: bool = False
 
 
-def read_request(event: object) -> Request:
+def read_request(event: object) -> RunRequest:
     """The request in an event; RequestError if the event holds anything else."""
     try:
-        return Request.model_validate(event or {})
+        return RunRequest.model_validate(event or {})
     except ValidationError as error:
         msg = f"an event may hold regions and accept_shrink, nothing else; {first_error(error)}"
         raise RequestError(msg) from error
@@ -74,8 +74,8 @@ def read_request(event: object) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run: its id, which is that of the invocation, the settings and its request."""
+    """One run: its id (that of the invocation), the settings and the request."""
 
     id: str
     settings: FetcherSettings
-    request: Request
+    request: RunRequest

@@ -1,10 +1,9 @@
-"""The source bucket: the files of the last run in, new ones out. The fetcher's only module that calls S3.
+"""Reads the files of the last run from the source bucket and writes new ones. The fetcher's only module that calls S3.
 
-Two runs may overlap. So a run reads the ETag of every file before it writes the first, and writes each on condition
-that it is still that file. A run that was overtaken begins anew with the files as they are then. So the files of the
-run that finishes last all stand: of two runs that both wrote, one had read the other's files before it began.
-That is only certain of files that every run writes, even if their bytes are the same: a file that is not written is
-not known to be still the one that was read.
+Two runs may overlap. So a run reads the ETag of every file before it writes the first, and writes each file only if
+its ETag has not changed. A run that was overtaken starts again with the new files. So in the end all files are those of
+the last run to finish, which read the other run's files before it wrote its own. This is certain only for files that
+every run writes, even if their bytes are the same: a write is the only check that a file has not changed.
 """
 
 import hashlib
@@ -23,18 +22,18 @@ if TYPE_CHECKING:
 
 MISSING = {"NoSuchKey", "404", "NotFound"}
 OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", *MISSING}
-PARSED = (contract.COMPLETE_DATA_FILE, contract.SERVICES_FILE, contract.CHANGE_HISTORY_FILE)
+FILES_READ_WHOLE = (contract.COMPLETE_DATA_FILE, contract.SERVICES_FILE, contract.CHANGE_HISTORY_FILE)
 
 DocumentT = TypeVar("DocumentT", bound=contract.Document)
 
 
 class OvertakenError(Exception):
-    """A file is no longer the one that was read. Read all files again and begin anew."""
+    """A file has changed since it was read. Read all files again and start over."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenObject:
-    """An object as it was written; `size` in bytes."""
+    """A written object; `size` in bytes."""
 
     key: str
     size: int
@@ -42,21 +41,21 @@ class WrittenObject:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file as it was read, its bytes only if they were asked for. Without an ETag there is no such file."""
+    """A file that was read; `body` is empty if only the ETag was requested. Without an ETag the file does not exist."""
 
     etag: str = ""
     body: bytes = b""
 
     def holds(self, body: bytes) -> bool:
-        """Whether the file has these bytes; False also where that is unknown."""
+        """Whether the file has these bytes; False also if that is unknown."""
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html: only with SSE-S3 the ETag is the bytes' MD5;
-        # with a KMS key the same bytes are written again, which does no harm.
+        # with a KMS key the same bytes are written again, which is harmless.
         return self.etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousState:
-    """The catalogue as the last run published it; without `services` no service's name is known."""
+    """The catalogue that the last run published; without `services` no service's name is known."""
 
     complete_data: contract.CompleteData
     services: contract.Services | None
@@ -64,9 +63,9 @@ class PreviousState:
 
 @dataclass(frozen=True, slots=True)
 class PreviousFiles:
-    """The files before this run, by name, and those contents that it builds on: None if missing or unreadable.
+    """The files before this run, by name, and the contents that it needs: None if missing or unreadable.
 
-    `unreadable` names files that exist but break the contract, each with the reason.
+    `unreadable`: files that exist but break the contract, with the reasons.
     """
 
     files: Mapping[str, StoredFile]
@@ -91,8 +90,8 @@ class SourceBucket:
             return _require_missing(error)
         return StoredFile(answer["ETag"], answer["Body"].read())
 
-    def look(self, name: str) -> StoredFile:
-        """A file without its bytes."""
+    def read_etag(self, name: str) -> StoredFile:
+        """A file's ETag, without its bytes."""
         try:
             answer = self.client.head_object(Bucket=self.bucket, Key=self._key(name))
         except ClientError as error:
@@ -102,7 +101,7 @@ class SourceBucket:
     def write(
         self, name: str, body: bytes, metadata: Mapping[str, str], previous: StoredFile | None = None
     ) -> WrittenObject:
-        """Write a file over the previous one; OvertakenError if that is another by now. None: over any or none."""
+        """Write a file; OvertakenError if it is no longer `previous`. With None it is written without a condition."""
         key = self._key(name)
         arguments: Any = {"ContentType": "application/json", "Metadata": dict(metadata), **_condition(previous)}
         try:
@@ -131,9 +130,9 @@ def _require_missing(error: ClientError) -> StoredFile:
 
 
 def read_previous_files(bucket: SourceBucket) -> PreviousFiles:
-    """Read or look at every file of the contract; ClientError or BotoCoreError if S3 does not answer."""
+    """Read every file of the contract, or only its ETag; ClientError or BotoCoreError if S3 does not answer."""
     names = [*contract.FILES, *contract.schemas()]
-    files = {name: bucket.read(name) if name in PARSED else bucket.look(name) for name in names}
+    files = {name: bucket.read(name) if name in FILES_READ_WHOLE else bucket.read_etag(name) for name in names}
     unreadable: dict[str, str] = {}
 
     def parse(name: str, model: type[DocumentT]) -> DocumentT | None:

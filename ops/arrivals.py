@@ -1,4 +1,4 @@
-"""What a run of the fetcher wrote in, when the website had each file out."""
+"""Measures when the website has each file that a run of the fetcher wrote."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,10 @@ PAUSE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A file that the website has as the source has it.
+    """A file whose bytes on the website equal those of the source.
 
-    `lag_seconds` is the time from source to website, None if the website had the same bytes before. S3 gives times in
-    whole seconds, so the lag is good to a second.
+    `lag_seconds`: the time from source to website, None if the website had the same bytes before. S3 gives times in
+    whole seconds, so the lag is exact to a second.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Arrival:
 
 
 def expected_files(stack: DeployedStack, summary: dict[str, Any]) -> list[str]:
-    """The files of the contract that the run wrote and that are to be published; none if nothing is distributed."""
+    """The files of the contract that the run wrote and that are published; none if nothing is distributed."""
     if not stack.distributes:
         return []
     distributor, prefix = observe_distributor(stack), f"{stack.output('SourceKeyPrefix')}/"
@@ -36,8 +36,8 @@ def expected_files(stack: DeployedStack, summary: dict[str, Any]) -> list[str]:
 
 
 def await_arrivals(stack: DeployedStack, names: Sequence[str], seconds: float) -> Iterator[Arrival]:
-    """Each file as the website gets it; ends when all have arrived or the time is over."""
-    waiting, give_up = set(names), time.monotonic() + seconds
+    """Yield each file when the website has it; ends when all have arrived or the time is over."""
+    waiting, deadline = set(names), time.monotonic() + seconds
     while waiting:
         sources, websites = observe_source(stack, waiting), observe_website(stack, waiting)
         for name in sorted(waiting):
@@ -45,7 +45,7 @@ def await_arrivals(stack: DeployedStack, names: Sequence[str], seconds: float) -
             if isinstance(source, StoredObject) and isinstance(website, StoredObject) and source.body == website.body:
                 waiting.remove(name)
                 yield Arrival(name, _lag(source, website))
-        if time.monotonic() > give_up:
+        if time.monotonic() > deadline:
             return
         if waiting:
             time.sleep(PAUSE_SECONDS)
@@ -54,6 +54,6 @@ def await_arrivals(stack: DeployedStack, names: Sequence[str], seconds: float) -
 def _lag(source: StoredObject, website: StoredObject) -> float | None:
     try:
         lag = (datetime.fromisoformat(website.metadata["distributed-at"]) - source.last_modified).total_seconds()
-    except (KeyError, ValueError, TypeError):  # put there by hand
+    except (KeyError, ValueError, TypeError):  # uploaded by hand
         return None
     return lag if lag >= 0 else None

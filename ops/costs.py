@@ -1,4 +1,4 @@
-"""A month's traffic and a list of prices in, the bill out. Pure Decimal arithmetic; nothing is rounded on the way."""
+"""A month's traffic and a list of prices in, the bill out. Pure Decimal arithmetic; only results are rounded."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,11 +8,9 @@ from enum import Enum
 from ops.prices import UPKEEP, Price, PriceList
 
 CENT = Decimal("0.01")
-FEWEST_COMPRESSED, MOST_COMPRESSED = 1_000, 10_000_000
-"""Bytes of a file that CloudFront compresses.
-
-https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/ServingCompressedFiles.html
-"""
+# The smallest and the largest file that CloudFront compresses, in bytes:
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/ServingCompressedFiles.html
+MIN_COMPRESSED, MAX_COMPRESSED = 1_000, 10_000_000
 
 
 class Gigabyte(Enum):
@@ -24,9 +22,9 @@ class Gigabyte(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What readers fetch in a month. A visit is so many requests, which bring `bytes_per_visit` together.
+    """What readers fetch in a month. A visit makes `requests_per_visit`, which return `bytes_per_visit` in total.
 
-    `miss_percent` of the requests are not in an edge's cache and go on to S3.
+    `miss_percent` of the requests are not in an edge's cache and go to S3.
     """
 
     visitors_per_day: int
@@ -59,7 +57,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BillLine:
     """One line of a bill; `dollars` is not rounded."""
 
     name: str
@@ -75,14 +73,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """A month's bill for one way of doing it."""
+    """A month's bill for one way to serve readers."""
 
     name: str
-    lines: tuple[Line, ...]
+    lines: tuple[BillLine, ...]
 
     @property
     def dollars(self) -> Decimal:
-        """The sum, not rounded; so it may differ by a cent from the sum of the lines as they are shown."""
+        """The sum, not rounded; so it may differ by a cent from the sum of the displayed lines."""
         return sum((line.dollars for line in self.lines), Decimal(0))
 
     @property
@@ -97,7 +95,7 @@ def to_cents(dollars: Decimal) -> Decimal:
 
 
 def price_of(quantity: Decimal, price: Price, *, free: bool = True) -> Decimal:
-    """The cost of so many units: what is free first, then each tier's units at its price."""
+    """The cost of `quantity` units: free units first, then each tier's units at its price."""
     remaining = max(Decimal(0), quantity - price.free) if free else quantity
     dollars = Decimal(0)
     for tier in price.tiers:
@@ -108,7 +106,7 @@ def price_of(quantity: Decimal, price: Price, *, free: bool = True) -> Decimal:
 
 
 def direct(traffic: Traffic, prices: PriceList, *, free: bool = True) -> Bill:
-    """Readers fetch from S3 itself; S3 compresses nothing."""
+    """Readers fetch directly from S3, which compresses nothing."""
     return Bill(
         "S3 direct",
         (
@@ -119,7 +117,7 @@ def direct(traffic: Traffic, prices: PriceList, *, free: bool = True) -> Bill:
 
 
 def through_cloudfront(traffic: Traffic, prices: PriceList, *, free: bool = True, name: str = "CloudFront") -> Bill:
-    """Readers fetch from the edges; what those fetch from S3 costs the GETs, the transfer between the two is free."""
+    """Readers fetch from the edges; these fetch from S3, which costs GETs, but the transfer between them is free."""
     return Bill(
         name,
         (
@@ -132,20 +130,20 @@ def through_cloudfront(traffic: Traffic, prices: PriceList, *, free: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """What the feed does in a day without an incident, from the calls that its code makes.
+class DailyUse:
+    """The AWS requests that the code makes in a day without an incident.
 
-    The fetcher looks at each file and its schema, and puts each file and a snapshot; each file is read, copied and
-    looked at once more; the snapshot's event is skipped; the sweeper lists both buckets. SSM's standard calls for
-    public parameters cost nothing.
+    The fetcher sends a GET or HEAD for each file and its schema, and a PUT for each file and a snapshot; the
+    distributor sends a GET, a COPY and a HEAD for each file and skips the snapshot; the sweeper lists both buckets.
+    SSM's standard calls for public parameters cost nothing.
     """
 
     files: int
     fetch_seconds: Decimal = Decimal(10)  # 1,141 calls to four endpoints at 38 a second each, and the writing
-    copy_seconds: Decimal = Decimal(1)  # an invocation for each object, a cold start among them
+    copy_seconds: Decimal = Decimal(1)  # one invocation for each object, one of them with a cold start
     sweep_seconds: Decimal = Decimal(3)
     memory_gb: Decimal = Decimal("0.5")
-    metric_hours: int = 60  # some thirty metrics, each sent in an hour or two; CloudWatch bills by the hour
+    metric_hours: int = 60  # about thirty metrics, each sent in one or two hours; CloudWatch bills by the hour
 
     @property
     def invocations(self) -> int:
@@ -154,7 +152,7 @@ class Day:
 
     @property
     def gb_seconds(self) -> Decimal:
-        """Of all functions."""
+        """The memory times seconds of all functions."""
         copies = (self.files + 1) * self.copy_seconds
         return self.memory_gb * (self.fetch_seconds + copies + self.sweep_seconds)
 
@@ -165,15 +163,15 @@ class Day:
 
     @property
     def gets(self) -> int:
-        """The fetcher's look at each file and schema, the GET before each copy and the HEAD after it."""
+        """The fetcher's request for each file and schema, the GET before each copy and the HEAD after it."""
         return 4 * self.files
 
 
 HOURS_A_MONTH = 730
 
 
-def upkeep(day: Day, *, days: int, alarm_metrics: int, invalidated_paths: int = 0, free: bool = True) -> Bill:
-    """What the feed itself costs, whoever reads it; logs and storage of some MB come to nothing."""
+def upkeep(day: DailyUse, *, days: int, alarm_metrics: int, invalidated_paths: int = 0, free: bool = True) -> Bill:
+    """What the feed itself costs, independent of readers; logs and storage of a few MB cost almost nothing."""
     month, prices = Decimal(days), UPKEEP
     return Bill(
         "the feed itself",
@@ -194,10 +192,10 @@ def upkeep(day: Day, *, days: int, alarm_metrics: int, invalidated_paths: int = 
 def compressed(sizes: Iterable[int], percent: Decimal) -> Decimal:
     """The bytes that readers get of these files from an edge that compresses to `percent`, except some sizes."""
     return sum(
-        (size * percent / 100 if FEWEST_COMPRESSED <= size <= MOST_COMPRESSED else Decimal(size) for size in sizes),
+        (size * percent / 100 if MIN_COMPRESSED <= size <= MAX_COMPRESSED else Decimal(size) for size in sizes),
         Decimal(0),
     )
 
 
-def _line(name: str, quantity: Decimal, unit: str, price: Price, *, free: bool) -> Line:
-    return Line(name, quantity, unit, price_of(quantity, price, free=free))
+def _line(name: str, quantity: Decimal, unit: str, price: Price, *, free: bool) -> BillLine:
+    return BillLine(name, quantity, unit, price_of(quantity, price, free=free))

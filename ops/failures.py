@@ -1,4 +1,4 @@
-"""The messages of the distributor's failure queue in, what became of each out: shown, put back, or tried again."""
+"""Shows the messages of the distributor's failure queue, puts them back, or tries them again."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,10 +10,10 @@ from typing import Any
 from distributor.events import Changed, EnvelopeError, decode
 from ops.stack import DeployedStack, InvocationError
 
-WELL = {"copied", "skipped", "gone"}
-LISTING_SECONDS = 60  # how long a message that is only shown stays hidden from others
+SUCCESSFUL = {"copied", "skipped", "gone"}
+LISTING_SECONDS = 60  # how long a message is hidden from others after it was only shown
 REDRIVE_SECONDS = 900
-WAIT_SECONDS = 1  # any wait makes SQS look on all its servers, so that no message is missed
+WAIT_SECONDS = 1  # any wait makes SQS ask all its servers, so that no message is missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Failure:
 
 
 def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS) -> list[Failure]:
-    """Every visible message of the queue, oldest first. Each stays in the queue, hidden for that long."""
+    """Every visible message of the queue, oldest first. Each stays in the queue, hidden for `hidden_seconds`."""
     sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
     failures: dict[str, Failure] = {}
     while messages := sqs.receive_message(
@@ -53,15 +53,15 @@ def put_back(stack: DeployedStack, failures: Iterable[Failure]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What became of a failure that was tried again. If it is `done`, it has left the queue."""
+    """The result of another try. If the failure is `done`, it was deleted from the queue."""
 
     failure: Failure
     done: bool
-    reason: str
+    detail: str
 
 
 def redrive(stack: DeployedStack, failures: Iterable[Failure]) -> Iterator[Redriven]:
-    """Try each failure again through its function; only what went well leaves the queue."""
+    """Try each failure again through its function; only successful ones are deleted from the queue."""
     sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
     for failure in failures:
         redriven = _redrive(stack, failure)
@@ -75,19 +75,19 @@ def redrive(stack: DeployedStack, failures: Iterable[Failure]) -> Iterator[Redri
 def _redrive(stack: DeployedStack, failure: Failure) -> Redriven:
     if failure.event is None:
         return Redriven(
-            failure, done=False, reason="cannot be tried again: it names no key; purge the queue to drop it"
+            failure, done=False, detail="cannot be tried again: it names no key; purge the queue to drop it"
         )
     try:
         answer = stack.invoke(failure.function, failure.event)
     except InvocationError as error:
-        return Redriven(failure, done=False, reason=str(error))
-    if "compared" in answer:  # a sweep, which reports an object that cannot be published in its own way
-        return Redriven(failure, done=True, reason=f"swept: {answer['outcomes']}")
+        return Redriven(failure, done=False, detail=str(error))
+    if "compared" in answer:  # a sweep, which itself reports objects that cannot be published
+        return Redriven(failure, done=True, detail=f"swept: {answer['outcomes']}")
     outcomes = answer.get("objects", [])
-    bad = [outcome for outcome in outcomes if outcome.get("outcome") not in WELL | {None}]
+    bad = [outcome for outcome in outcomes if outcome.get("outcome") not in SUCCESSFUL | {None}]
     reasons = "; ".join(f"{outcome['outcome']}: {outcome.get('reason', '')}" for outcome in bad)
     went_well = ", ".join(str(outcome.get("outcome")) for outcome in outcomes)
-    return Redriven(failure, done=not bad, reason=reasons or went_well or "done")
+    return Redriven(failure, done=not bad, detail=reasons or went_well or "done")
 
 
 def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:
@@ -101,7 +101,7 @@ def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:
         case {"requestPayload": event, "requestContext": {"functionArn": str(arn)} as context}:
             # arn:aws:lambda:<region>:<account>:function:<name>[:<version>]
             function = arn.split(":")[6] if arn.count(":") > 5 else arn  # noqa: PLR2004
-            # Without an answer Lambda never ran the function, and its condition says why.
+            # Without a response Lambda never ran the function, and the condition has the reason.
             reason = str((body.get("responsePayload") or context).get("errorMessage", context.get("condition", "?")))
             keys = _keys(event)
             again = {"keys": list(keys)} if keys else event
@@ -117,7 +117,7 @@ def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:
 
 
 def _keys(event: object) -> tuple[str, ...]:
-    """The keys of an event if each of its records names one; else none, and it is tried again as it is."""
+    """The keys of an event if each of its records names one; else none, and the event itself is tried again."""
     try:
         notices = decode(event).notices
     except EnvelopeError:

@@ -1,11 +1,11 @@
-"""A stack in, what CloudWatch says of it out: its alarms, and how long the oldest message of a queue has waited."""
+"""Reads a stack's alarms, and the age of the oldest message in each queue, from CloudWatch."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ops.observation import Unavailable, attempt, queue_urls
+from ops.observation import Unavailable, or_unavailable, queue_urls
 from ops.stack import DeployedStack
 
 LOOK_BACK = timedelta(minutes=15)  # SQS reports every five minutes, of queues that were used in the last six hours
@@ -23,12 +23,12 @@ class AlarmState:
 
 def observe_alarms(stack: DeployedStack) -> list[AlarmState] | Unavailable:
     """Every alarm of the stack."""
-    return attempt(_alarms, stack.client("cloudwatch"), stack)
+    return or_unavailable(_alarms, stack.client("cloudwatch"), stack)
 
 
 def observe_oldest_messages(stack: DeployedStack) -> dict[str, float]:
-    """The seconds that each queue's oldest message has waited; a queue is left out if CloudWatch does not tell."""
-    ages = attempt(_oldest_messages, stack.client("cloudwatch"), queue_urls(stack))
+    """The seconds that each queue's oldest message has waited; a queue is left out if CloudWatch has no value."""
+    ages = or_unavailable(_oldest_messages, stack.client("cloudwatch"), queue_urls(stack))
     return {} if isinstance(ages, Unavailable) else ages
 
 

@@ -1,4 +1,4 @@
-"""A stack in, what AWS says of it out: the reading half of `feed verify` and `feed status`. Nothing is changed."""
+"""Reads the state of a stack from AWS, for `feed verify` and `feed status`. Changes nothing."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """AWS has no such thing, or does not show it to this person; the reason is its own."""
+    """Something does not exist or may not be read; the reason is AWS's own."""
 
     reason: str
 
@@ -34,7 +34,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class FunctionState:
-    """A function as Lambda has it; `concurrency` is what is reserved for it, None: nothing is."""
+    """The state of a function; `concurrency` is its reserved concurrency, None without one."""
 
     name: str
     state: str
@@ -45,7 +45,7 @@ class FunctionState:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """How many messages a queue holds, about: those to be received, and those that someone has taken or are delayed."""
+    """The approximate numbers of messages: `visible` can be received, `hidden` were received or are delayed."""
 
     url: str
     visible: int
@@ -54,7 +54,7 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What there is of a stack, by the names that the stack's outputs give. Without a website, `website` is empty."""
+    """The state of a stack, by the names in the stack's outputs. Without a website, `website` is empty."""
 
     stack: DeployedStack
     source: dict[str, StoredObject | Unavailable]
@@ -66,7 +66,7 @@ class Observation:
 
 
 def observe(stack: DeployedStack) -> Observation:
-    """Ask for everything, one thing after the other; StackError if the stack lacks an output that is needed."""
+    """Read everything, one part after the other; StackError if the stack lacks an output that is needed."""
     s3, lambda_, sqs, scheduler = (stack.client(service) for service in ("s3", "lambda", "sqs", "scheduler"))
     schedules = [f"{stack.name}-fetch", *[f"{stack.name}-sweep"] * stack.distributes]
     return Observation(
@@ -74,13 +74,13 @@ def observe(stack: DeployedStack) -> Observation:
         source=observe_source(stack),
         website=observe_website(stack),
         functions={
-            name.removesuffix("FunctionName").lower(): attempt(_function, lambda_, value)
+            name.removesuffix("FunctionName").lower(): or_unavailable(_function, lambda_, value)
             for name, value in stack.outputs.items()
             if name.endswith("FunctionName")
         },
-        queues={name: attempt(_queue, sqs, url) for name, url in queue_urls(stack).items()},
-        schedules={name: attempt(_schedule, scheduler, name) for name in schedules},
-        notifications=attempt(_notifications, s3, stack.output("SourceBucketName")),
+        queues={name: or_unavailable(_queue, sqs, url) for name, url in queue_urls(stack).items()},
+        schedules={name: or_unavailable(_schedule, scheduler, name) for name in schedules},
+        notifications=or_unavailable(_notifications, s3, stack.output("SourceBucketName")),
     )
 
 
@@ -97,8 +97,8 @@ def observe_website(stack: DeployedStack, names: Iterable[str] = FILES) -> dict[
 
 
 def observe_distributor(stack: DeployedStack) -> FunctionState | Unavailable:
-    """The distributor as Lambda has it."""
-    return attempt(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
+    """The state of the distributor."""
+    return or_unavailable(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
 
 
 def queue_urls(stack: DeployedStack) -> dict[str, str]:
@@ -110,8 +110,8 @@ def queue_urls(stack: DeployedStack) -> dict[str, str]:
     }
 
 
-def attempt(call: Callable[..., T], *arguments: object) -> T | Unavailable:
-    """The call's result, or AWS's refusal as data: what is missing is a finding, not the end of the command."""
+def or_unavailable(call: Callable[..., T], *arguments: object) -> T | Unavailable:
+    """The call's result, or AWS's refusal as `Unavailable`, so that the command can continue and report it."""
     try:
         return call(*arguments)
     except ClientError as error:
@@ -123,7 +123,7 @@ def _objects(
     stack: DeployedStack, bucket: str, prefix: str, names: Iterable[str]
 ) -> dict[str, StoredObject | Unavailable]:
     s3 = stack.client("s3")
-    return {name: attempt(_object, s3, bucket, f"{prefix}/{name}") for name in names}
+    return {name: or_unavailable(_object, s3, bucket, f"{prefix}/{name}") for name in names}
 
 
 def _object(s3: Any, bucket: str, key: str) -> StoredObject:  # noqa: ANN401 - one type for each service

@@ -1,4 +1,4 @@
-"""A stack in, how the feed is doing out: all that `feed status` shows."""
+"""Collects everything that `feed status` shows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.contract import COMPLETE_DATA_FILE, CompleteData
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class DriftCount:
     """How many files a dry run of the sweeper compared, and how many of them are the same in both buckets."""
 
     compared: int
@@ -24,7 +24,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class FileOverview:
-    """A file of the contract in both buckets, None where it is missing, and how the two compare."""
+    """A file of the contract in both buckets, None if it is missing, and the comparison of both."""
 
     name: str
     source: StoredObject | None
@@ -34,7 +34,7 @@ class FileOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All there is to show; `todo` are the checks that do not hold. `oldest_seconds` is by queue."""
+    """Everything to show; `todo` are the checks that do not hold. `oldest_seconds` is by queue."""
 
     now: datetime
     observed: Observation
@@ -42,12 +42,12 @@ class Overview:
     oldest_seconds: dict[str, float]
     last_run: CompleteData | None
     files: tuple[FileOverview, ...]
-    drift: Drift | None
+    drift: DriftCount | None
     todo: tuple[Check, ...]
 
 
 def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool) -> Overview:
-    """Ask for everything; `with_drift` runs the sweeper dry, which compares every file of both buckets."""
+    """Collect everything; `with_drift` makes a dry run of the sweeper, which compares every file of both buckets."""
     observed, alarms, oldest_seconds = observe(stack), observe_alarms(stack), observe_oldest_messages(stack)
     drift = _drift(stack) if with_drift else None
     now = datetime.now(UTC)
@@ -71,12 +71,12 @@ def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool)
     )
 
 
-def _drift(stack: DeployedStack) -> Drift:
+def _drift(stack: DeployedStack) -> DriftCount:
     answers = list(stack.sweep(dry_run=True))
-    return Drift(sum(answer["compared"] for answer in answers), sum(answer["inStep"] for answer in answers))
+    return DriftCount(sum(answer["compared"] for answer in answers), sum(answer["inStep"] for answer in answers))
 
 
-def _check_drift(drift: Drift | None) -> Iterator[Check]:
+def _check_drift(drift: DriftCount | None) -> Iterator[Check]:
     if drift:
         drifted = drift.compared - drift.in_step
         yield Check("Drift", "source and website are in step", not drifted, f"{drifted} differ", "feed sweep --yes")

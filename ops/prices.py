@@ -6,13 +6,13 @@ us-east-1 for S3, Lambda, SQS and CloudWatch, edges in North America and Europe 
 from dataclasses import dataclass
 from decimal import Decimal
 
-READ_ON = "2026-11-23"  # compare the pages before you decide anything by a cent
+READ_ON = "2026-11-23"  # check the pages before a decision that depends on cents
 GB_PER_TB = Decimal(1024)
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """So much for each unit, for the next `units` of a month; None: for all that remain."""
+    """The price of each of the next `units` of a month; None: of all remaining units."""
 
     price: Decimal
     units: Decimal | None = None
@@ -20,7 +20,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a month's use of one thing costs: `free` units first, then tier by tier."""
+    """The price of a month's use: `free` units first, then tier by tier."""
 
     tiers: tuple[Tier, ...]
     free: Decimal = Decimal(0)
@@ -28,7 +28,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """What bringing files to readers costs: prices of one request, one GB, one path."""
+    """The prices of serving readers: for one request, one GB, one path."""
 
     source: str
     s3_get: Price
@@ -40,7 +40,7 @@ class PriceList:
 
 @dataclass(frozen=True, slots=True)
 class UpkeepPrices:
-    """What the feed itself uses: prices of a request, a GB-second, a metric or one of an alarm a month."""
+    """The prices of what the feed itself uses: a request, a GB-second, a metric or alarm metric for a month."""
 
     source: str
     lambda_request: Price

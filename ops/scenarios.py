@@ -1,4 +1,4 @@
-"""What is assumed of readers and files in, bills for each number of visitors out. Pure."""
+"""Assumptions about readers and files in, bills for each number of visitors out. Pure."""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -9,7 +9,7 @@ from ops.prices import DESIGN, TODAY
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The files that a visit fetches, in bytes, and what compression leaves of them."""
+    """The sizes in bytes of the files that a visit fetches, and the percentage that remains after compression."""
 
     sizes: tuple[int, ...]
     percent: Decimal
@@ -18,7 +18,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One table: bills for each number of visitors, and what was assumed."""
+    """One table: bills for each number of visitors, and the assumptions."""
 
     title: str
     assumptions: tuple[str, ...]
@@ -26,7 +26,7 @@ class Scenario:
 
 
 def by_design(traffic: Traffic, visitors: list[int]) -> Scenario:
-    """Both ways by the design's figures."""
+    """Bills for both ways, with the design's figures."""
     bills: dict[int, tuple[Bill, ...]] = {}
     for number in visitors:
         of_visitors = replace(traffic, visitors_per_day=number)
@@ -35,7 +35,7 @@ def by_design(traffic: Traffic, visitors: list[int]) -> Scenario:
 
 
 def by_today(traffic: Traffic, visitors: list[int], visit: Visit, *, free: bool) -> Scenario:
-    """Both ways at today's prices, and compressed by CloudFront; `free`: the account's free amounts are left."""
+    """Bills for both ways at today's prices, and compressed by CloudFront; `free`: free amounts are still available."""
     small = compressed(visit.sizes, visit.percent)
     bills: dict[int, tuple[Bill, ...]] = {}
     for number in visitors:

@@ -1,4 +1,4 @@
-"""A stack's name in, its resources out: found from the stack's outputs, so that nobody types a name twice."""
+"""Finds a stack by its name and its resources by the stack's outputs, so that nobody types a name twice."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class StackError(Exception):
-    """The stack cannot be found or lacks what is asked for; the message is for the person at the terminal."""
+    """The stack cannot be found or lacks something; the message is for the person at the terminal."""
 
 
 class InvocationError(Exception):
@@ -19,7 +19,7 @@ class InvocationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DeployedStack:
-    """A deployed stack, on AWS or embedded: what AWS_ENDPOINT_URL and the usual configuration point to."""
+    """A deployed stack, on AWS or embedded, as AWS_ENDPOINT_URL and the usual configuration say."""
 
     session: "boto3.Session"
     name: str
@@ -32,7 +32,7 @@ class DeployedStack:
         return "DistributorFunctionName" in self.outputs
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - one type for each service
-        """A client of the session; it waits as long as the longest function runs."""
+        """A client of the session; it waits as long as the longest function may run."""
         from botocore.config import Config
 
         client: Any = self.session.client
@@ -59,7 +59,7 @@ class DeployedStack:
         return content
 
     def sweep(self, *, dry_run: bool) -> Iterator[dict[str, Any]]:
-        """Run the sweeper to its end; the answer of each of its invocations as it comes in."""
+        """Run the sweeper to its end; yields the answer of each invocation."""
         event: dict[str, Any] | None = {"dry_run": dry_run, "follow": False}
         while event is not None:
             answer = self.invoke(self.output("SweeperFunctionName"), event)
@@ -81,7 +81,7 @@ class DeployedStack:
 
 
 def find_stack(name: str, profile: str | None, region: str | None) -> DeployedStack:
-    """Look a stack up as the AWS CLI would, with its profiles, regions and endpoints."""
+    """Find a stack like the AWS CLI, with its profiles, regions and endpoints."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -1,4 +1,4 @@
-"""A stack and the URLs at which readers find its files in, every check of a deployment out."""
+"""Runs every check of a deployment, also at the URLs that readers use."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 10
 
 
 def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: timedelta) -> Iterator[Check]:
-    """Each check as it is known; `bases` end with a slash. StackError if the stack lacks an output that is needed."""
+    """Yield the checks one by one; `bases` end with a slash. StackError if the stack lacks a needed output."""
     observed = observe(stack)
     yield from check_machinery(observed)
     yield from check_source(observed, now, max_age)
@@ -28,7 +28,7 @@ def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: t
 
 
 def check_readers(observed: Observation, base: str, now: datetime) -> Iterator[Check]:
-    """What readers get below a URL."""
+    """Check what readers get below a URL."""
     for name, stored in (observed.website or observed.source).items():
         yield from check_edge(name, request(base + quote(name)), stored, cache_control(name, observed), now)
 

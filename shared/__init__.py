@@ -1,1 +1,1 @@
-"""What both Lambdas need: the contract of the published files, settings read at the edge, logs and metrics."""
+"""Code of both packages: the contract of the published files, settings, AWS clients, logs, metrics and traces."""

@@ -1,4 +1,4 @@
-"""Clients of AWS. The one place that says how often and how long anything waits for an answer."""
+"""Clients of AWS. Only this module sets retries and time-outs."""
 
 from typing import Any, Final, NamedTuple
 
@@ -7,7 +7,7 @@ from botocore.config import Config
 
 
 class Patience(NamedTuple):
-    """Requests sent at most, and the seconds that each waits for a connection and for an answer."""
+    """The maximum number of requests, and the seconds that each waits for a connection and for an answer."""
 
     attempts: int
     connect: int
@@ -15,14 +15,14 @@ class Patience(NamedTuple):
 
 
 FETCHING: Final = Patience(5, 5, 30)
-# A request that was given up may still land, but within the minute that the publishing protocol allows.
+# A request may still take effect after its time-out, but within the minute that the publishing protocol allows.
 PUBLISHING: Final = Patience(3, 2, 8)
 KEEPING_FAILURES: Final = Patience(3, 2, 8)
-# The copy is made. If the queue does not answer within ten seconds, the failure queue keeps the key.
+# The copy is complete. If the queue does not answer within ten seconds, the failure queue keeps the key.
 QUEUEING_INVALIDATIONS: Final = Patience(2, 1, 3)
-# Asked once: what fails goes back to the queue, which has more patience than the SDK.
+# One attempt: after a failure the message returns to the queue, which retries for longer than the SDK.
 INVALIDATING: Final = Patience(1, 2, 10)
-HANDING_ON: Final = Patience(3, 5, 30)
+CONTINUING_SWEEP: Final = Patience(3, 5, 30)
 
 
 def connect(service: str, patience: Patience) -> Any:  # noqa: ANN401 - boto3's clients have no common type

@@ -1,4 +1,4 @@
-"""Logs and metrics under common names."""
+"""Loggers and metrics with common names."""
 
 import os
 
@@ -8,13 +8,13 @@ NAMESPACE = "AwsServicesFeed"
 
 
 def logger_for(service: str) -> Logger:
-    """A JSON logger; every line carries the service's name, and the request id once a handler has begun."""
+    """A JSON logger; every line has the service's name and, inside a handler, the request id."""
     return Logger(service=service)
 
 
 def metrics_for(service: str) -> Metrics:
-    """Metrics in CloudWatch's embedded format: written as log lines, so they cost no call.
+    """Metrics in CloudWatch's embedded format: written as log lines, so they need no request.
 
-    The template gives each stack a namespace of its own.
+    The template gives each stack its own namespace.
     """
     return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE), service=service)

@@ -1,4 +1,4 @@
-"""Environment variables in, a frozen settings model out; a ConfigurationError that names the variable otherwise."""
+"""Reads environment variables into a frozen settings model, or raises a ConfigurationError that names the variable."""
 
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
@@ -11,7 +11,7 @@ _PREFIX_BYTES = 512
 
 
 class ConfigurationError(ValueError):
-    """The environment does not describe a working function. A retry does not help; the message names the variable."""
+    """An environment variable is missing or wrong. A retry does not help; the message names the variable."""
 
 
 def _not_blank(value: str) -> str:
@@ -44,7 +44,7 @@ def _prefix(value: str) -> str:
 
 
 def comma_separated(value: str) -> tuple[str, ...]:
-    """The parts of a list as a variable holds it; empty ones are left out."""
+    """The parts of a list in a variable; empty parts are left out."""
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 

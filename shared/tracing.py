@@ -1,8 +1,8 @@
-"""A step's name and facts in, a subsegment of the invocation's X-Ray trace out. The only module that talks to X-Ray.
+"""Sends a step's name, times and annotations to X-Ray as a subsegment. The only module that talks to X-Ray.
 
-Lambda itself makes the segment of an invocation and runs X-Ray's daemon beside the function. X-Ray's SDK would add
-to each cold start and, through its dependencies, all of botocore to the zip, and has got no fixes but for
-security since February 2026. A subsegment is one datagram:
+Lambda itself creates the segment of an invocation and runs X-Ray's daemon. X-Ray's SDK would lengthen each cold start
+and, through its dependencies, add all of botocore to the zip; since February 2026 it gets only security fixes. A
+subsegment is one datagram:
 https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-daemon
 """
 
@@ -20,9 +20,9 @@ HEADER = b'{"format": "json", "version": 1}\n'
 
 @contextmanager
 def traced(step: str, **annotations: str | int) -> Iterator[Annotations]:
-    """Time a step; by its annotations, more of which may be added within, traces are found. Steps do not nest.
+    """Measure a step. Traces can be searched by its annotations; add more inside the block. Steps do not nest.
 
-    Nothing is sent where there is no daemon or the invocation is not sampled. What goes wrong here is never raised.
+    Nothing is sent without a daemon or if the invocation is not sampled. Errors of sending are never raised.
     """
     started, fault = time.time(), True
     try:

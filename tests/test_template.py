@@ -214,7 +214,7 @@ MUTATIONS: list[Mutation] = [
     ("Fetcher", HANDLER, "fetcher.handler.main", "no attribute 'main'"),
     ("Fetcher", HANDLER, "fetcher.main.lambda_handler", "No module named 'fetcher.main'"),
     ("Distributor", HANDLER, "distributor.handler.dependencies", "Distributor: handler"),
-    ("Invalidator", HANDLER, "distributor.invalidator.handler.decode", "Invalidator: handler"),
+    ("Invalidator", HANDLER, "distributor.invalidator.handler.decode_batch", "Invalidator: handler"),
     ("FetchSchedule", EXPRESSION, "cron(0 25 * * ? *)", "hours: 25"),
     ("FetchSchedule", EXPRESSION, "cron(x 2 * * ? *)", "minutes: x"),
     ("FetchSchedule", EXPRESSION, "cron(0 2 * * *)", "six cron fields"),

@@ -1,1 +1,1 @@
-"""Messages of the invalidation queue in, one invalidation for each distribution out."""
+"""Turns messages of the invalidation queue into one invalidation for each distribution."""

@@ -1,4 +1,4 @@
-"""Requests for invalidations in, CloudFront's answers out. The only module that calls CloudFront."""
+"""Sends invalidation requests to CloudFront and returns its answers. The only module that calls CloudFront."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -13,18 +13,17 @@ from distributor.invalidator.requests import Answer, Created, Deferred, Invalida
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
 
-# An account may make about one request in two seconds, whatever the distribution.
-PAUSE = 2.0
-# What passes by itself; all with status 400, 429 or 503, of which the first tells nothing.
-_PASSING = {"Throttling", "ThrottlingException", "TooManyRequestsException", "TooManyInvalidationsInProgress"}
+PAUSE = 2.0  # CloudFront accepts about one request in two seconds from an account, over all distributions
+# Temporary errors. Some have status 400, which alone says nothing.
+_TEMPORARY = {"Throttling", "ThrottlingException", "TooManyRequestsException", "TooManyInvalidationsInProgress"}
 
 
 def create_invalidations(
     client: "CloudFrontClient", requests: Iterable[InvalidationRequest], sleep: Callable[[float], None] = time.sleep
 ) -> list[Answer]:
-    """Send each request, with a pause between; one that is not granted never keeps the others from being sent.
+    """Send each request, with pauses between them; a failed request does not stop the others.
 
-    Never waits until an invalidation is completed, which may take ten minutes and more.
+    Does not wait until an invalidation is completed, which may take more than ten minutes.
     """
     answers: list[Answer] = []
     for request in requests:
@@ -47,12 +46,12 @@ def _create(client: "CloudFrontClient", request: InvalidationRequest) -> Answer:
         return _after_refusal(request, error)
     except ParamValidationError as error:
         return Refused(request, str(error))
-    except (BotoCoreError, ResponseParserError) as error:  # no answer, or half of one
+    except (BotoCoreError, ResponseParserError) as error:  # no answer, or an incomplete one
         return Deferred(request, f"{type(error).__name__}: {error}")
     return Created(request, created["Id"], created["Status"])
 
 
 def _after_refusal(request: InvalidationRequest, error: ClientError) -> Deferred | Refused:
     code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-    passing = code in _PASSING or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    passing = code in _TEMPORARY or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return (Deferred if passing else Refused)(request, f"{code}: {error.response['Error'].get('Message', '')}")

@@ -1,7 +1,7 @@
-"""The invalidator's entry: messages of the invalidation queue in, one invalidation for each distribution created.
+"""The invalidator's entry point: turns messages of the invalidation queue into one invalidation for each distribution.
 
-Two invocations at most run side by side (the mapping's MaximumConcurrency, of which 2 is the least): CloudFront takes
-about one request in two seconds of an account, and what comes while one is running waits and is merged.
+At most two invocations run at once (the mapping's MaximumConcurrency, whose minimum is 2): CloudFront accepts about
+one request in two seconds from an account. Messages that arrive meanwhile wait and are merged.
 """
 
 import os
@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from distributor.invalidator.cloudfront import create_invalidations
-from distributor.invalidator.messages import Batch, Refusal, decode
+from distributor.invalidator.messages import Batch, Refusal, decode_batch
 from distributor.invalidator.redelivery import Redelivery
 from distributor.invalidator.requests import (
     Answer,
@@ -44,8 +44,8 @@ metrics = metrics_for(SERVICE)
 
 
 @dataclass(frozen=True, slots=True)
-class Connections:
-    """What an invocation works with."""
+class InvalidatorDependencies:
+    """Settings and clients."""
 
     settings: InvalidatorSettings
     cloudfront: "CloudFrontClient"
@@ -53,28 +53,29 @@ class Connections:
 
 
 @cache
-def connections() -> Connections:
-    """ConfigurationError, each time anew, if the environment is not right."""
+def build_invalidator_dependencies() -> InvalidatorDependencies:
+    """Built once. ConfigurationError, on each call, if the environment is not right."""
     settings = read_settings(InvalidatorSettings, os.environ)
     sqs = connect("sqs", QUEUEING_INVALIDATIONS)
     redelivery = Redelivery(sqs, settings.invalidation_queue_url, settings.failure_queue_url)
-    return Connections(settings, connect("cloudfront", INVALIDATING), redelivery)
+    return InvalidatorDependencies(settings, connect("cloudfront", INVALIDATING), redelivery)
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Merge, ask CloudFront, and name the messages that must come again; Lambda deletes the rest."""
-    settings, redelivery = connections().settings, connections().redelivery
-    batch = decode(event)
-    _correlate(batch, settings)
+    """Merge messages, request invalidations, and return the messages that must come again; Lambda deletes the rest."""
+    dependencies, batch = build_invalidator_dependencies(), decode_batch(event)
+    settings, redelivery = dependencies.settings, dependencies.redelivery
+    _append_correlation_ids(batch)
+    _report_batch(batch, settings)
     with traced("invalidate") as annotations:
-        answers = create_invalidations(connections().cloudfront, requests_for(batch.published, settings))
+        answers = create_invalidations(dependencies.cloudfront, requests_for(batch.published, settings))
         counts = Counter(type(answer) for answer in answers)
         annotations.update({kind.__name__.lower(): counts[kind] for kind in ANSWERS})
     unfinished = unfinished_messages(batch, answers)
 
-    not_moved = redelivery.give_up(unfinished.refused)
+    not_moved = redelivery.move_to_dead_letters(unfinished.refused)
     again = [*unfinished.again, *not_moved]
     put_off = redelivery.put_off(again, random.random())  # noqa: S311 - only spreads load
 
@@ -88,11 +89,14 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     return {"batchItemFailures": [{"itemIdentifier": delivery.message_id} for delivery in again]}
 
 
-def _correlate(batch: Batch, settings: InvalidatorSettings) -> None:
-    """Let every further line of this invocation carry the ids of the runs and uploads that it belongs to."""
+def _append_correlation_ids(batch: Batch) -> None:
+    """Add the ids of the batch's runs and uploads to every later log line of this invocation."""
     ids = sorted({published.correlation_id for published in batch.published if published.correlation_id})
     more = [f"and {len(ids) - MAX_NAMED} more"] if len(ids) > MAX_NAMED else []
     logger.append_keys(correlation_id=", ".join([*ids[:MAX_NAMED], *more]))
+
+
+def _report_batch(batch: Batch, settings: InvalidatorSettings) -> None:
     keys = [published.key for published in batch.published]
     unreachable = sum(not is_reachable(key, settings.distribution_origin_path) for key in keys)
     counts = {"messages": len(keys), "malformed": len(batch.malformed), "unreachable": unreachable}

@@ -1,4 +1,4 @@
-"""An event of the invalidation queue in, its deliveries out, and the delay before the next one. Pure."""
+"""Decodes events of the invalidation queue, and computes the delay before a message comes again. Pure."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class _Attributes(BaseModel):
 
 
 class _Record(BaseModel):
-    """What is needed of a record that Lambda hands on from SQS."""
+    """The fields that are needed of an SQS record."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -30,7 +30,7 @@ class _Event(BaseModel):
 
 
 class _Body(BaseModel):
-    """What the distributor writes; `key` is of the website bucket, `time` when it was sent, after the copy."""
+    """A message of the distributor. `key`: in the website bucket. `time`: when the message was sent, after the copy."""
 
     key: str = Field(min_length=1)
     etag: str = ""
@@ -40,7 +40,7 @@ class _Body(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as it was received, for the `receives`th time."""
+    """A received message; `receives` counts its deliveries, this one included."""
 
     message_id: str
     receipt: str
@@ -59,7 +59,7 @@ class PublishedKey:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A delivery that no retry helps, and why."""
+    """A delivery that no retry helps, and the reason."""
 
     delivery: Delivery
     reason: str
@@ -73,10 +73,10 @@ class Batch:
     malformed: tuple[Refusal, ...]
 
 
-def decode(event: object) -> Batch:
-    """The deliveries of an event of SQS; pydantic's ValidationError if it is none.
+def decode_batch(event: object) -> Batch:
+    """The deliveries of an SQS event; pydantic's ValidationError if it is no such event.
 
-    A message that can't be understood is set aside and touches no other.
+    A malformed message does not affect the others.
     """
     deliveries = [
         Delivery(record.message_id, record.receipt_handle, record.body, record.attributes.approximate_receive_count)
@@ -98,5 +98,5 @@ def _decode(delivery: Delivery) -> PublishedKey | Refusal:
 
 
 def delay(receives: int, jitter: float) -> int:
-    """Seconds before the next try: 20, doubled with each up to 15 minutes; a jitter of 0 to 1 takes off up to half."""
+    """Seconds before the next try: 20, doubled by each receive, up to 900; a jitter of 0 to 1 takes off up to half."""
     return round(min(FIRST_DELAY << min(receives - 1, 10), LONGEST_DELAY) * (1 - jitter / 2))

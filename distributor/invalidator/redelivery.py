@@ -1,6 +1,6 @@
-"""Messages that are not done in; put off in the invalidation queue, or moved to its dead-letter queue with the reason.
+"""Delays unfinished messages in the invalidation queue, or moves them to its dead-letter queue with the reason.
 
-What is done is deleted by Lambda.
+Lambda deletes finished messages.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ class Redelivery:
     failures_url: str
 
     def put_off(self, deliveries: Sequence[Delivery], jitter: float) -> int:
-        """Let each be received again after a delay that grows with its receives; how many could be put off.
+        """Delay each message, for longer the more often it was received; returns how many could be delayed.
 
-        One jitter for all: messages that come again together are again one invalidation. Never raises: what can't be
-        put off comes again after the queue's visibility time-out.
+        All get the same jitter: messages that come again together are again one invalidation. Never raises: a message
+        that can't be delayed comes again after the queue's visibility time-out.
         """
         put_off = 0
         try:
@@ -52,10 +52,10 @@ class Redelivery:
             return put_off
         return put_off
 
-    def give_up(self, refused: Sequence[Refusal]) -> list[Delivery]:
-        """Move each to the dead-letter queue, its body as it is and the reason beside it; what could not be moved.
+    def move_to_dead_letters(self, refused: Sequence[Refusal]) -> list[Delivery]:
+        """Move each message, unchanged and with the reason, to the dead-letter queue; returns those not moved.
 
-        It is moved here, at once, since SQS itself would do so only after many vain receives, and without a reason.
+        They are moved here, since SQS itself would do so only after 250 failed receives, and without a reason.
         """
         messages = [OutgoingMessage(refusal.delivery.body, refusal.reason[:LONGEST_REASON]) for refusal in refused]
         reasons = send_messages(self.client, self.failures_url, messages)

@@ -1,4 +1,4 @@
-"""Published keys in, one request for each distribution out; the answers to these in, what is left to do out. Pure."""
+"""Published keys in, one request for each distribution out; CloudFront's answers in, unfinished messages out. Pure."""
 
 import hashlib
 import json
@@ -11,13 +11,13 @@ from os.path import commonprefix
 from distributor.invalidator.messages import Batch, Delivery, PublishedKey, Refusal
 from distributor.settings import InvalidatorSettings
 
-# How other characters must be encoded in a path is disputed; a wildcard covers them whatever is right.
+# It is unclear how other characters must be encoded in a path; a wildcard covers every encoding.
 _PLAIN = re.compile(r"[A-Za-z0-9._=/-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidationRequest:
-    """One request to CloudFront: sorted paths, and the reference by which a repetition is known."""
+    """One request to CloudFront: sorted paths, and the reference by which CloudFront recognizes a repetition."""
 
     distribution: str
     paths: tuple[str, ...]
@@ -27,9 +27,9 @@ class InvalidationRequest:
 def requests_for(published: Sequence[PublishedKey], settings: InvalidatorSettings) -> list[InvalidationRequest]:
     """One request for each distribution; none if no key can be reached through them.
 
-    The reference is made of the messages' ids, so that a batch that is delivered again gets the invalidation that it
-    had, which began after the messages were sent. ETags would not do: content that goes A, B, A would get that of the
-    first A. Nor would the clock: every repetition would be another invalidation.
+    The reference is built from the messages' ids, so a repeated batch reuses its invalidation, which began after the
+    messages were sent. ETags would not work: for content A, B, A the second A would reuse the first's. Nor would the
+    time: every repetition would be another invalidation.
     """
     keys = {message.key for message in published}
     paths = paths_for(keys, settings.distribution_origin_path, settings.max_invalidation_paths)
@@ -47,10 +47,10 @@ def _reference(distribution: str, paths: Sequence[str], ids: Sequence[str]) -> s
 
 
 def paths_for(keys: Iterable[str], origin_path: str, most: int) -> tuple[str, ...]:
-    """The sorted paths that cover every key below the origin path; the others can't be reached and need none.
+    """The sorted paths that cover every key below the origin path; other keys can't be reached and need none.
 
-    Keys with characters beyond `A-Za-z0-9._=/-` are covered by one wildcard over their common folder, and so is
-    everything when there are more than `most` paths. A wildcard costs as one path; a distribution bears 15 in progress.
+    One wildcard over their common folder covers all keys with characters other than `A-Za-z0-9._=/-`, or all keys if
+    there are more than `most` paths. A wildcard costs as much as one path; a distribution allows 15 in progress.
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
     """
     paths = {f"/{key}".removeprefix(origin_path) for key in keys if is_reachable(key, origin_path)}
@@ -61,7 +61,7 @@ def paths_for(keys: Iterable[str], origin_path: str, most: int) -> tuple[str, ..
 
 
 def is_reachable(key: str, origin_path: str) -> bool:
-    """Whether the distribution, whose origin path is empty or like `/site`, shows this key of the bucket."""
+    """Whether readers can reach this key of the bucket; `origin_path` is empty or like `/site`."""
     return f"/{key}".startswith(f"{origin_path}/")
 
 
@@ -72,7 +72,7 @@ def _wildcard(paths: Collection[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """CloudFront accepted the invalidation under this id, or knew it already."""
+    """CloudFront accepted the invalidation with this id, or had done so before."""
 
     request: InvalidationRequest
     id: str
@@ -81,7 +81,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """CloudFront can't at present, or did not answer; a later try may go well."""
+    """CloudFront can't do it now, or did not answer; a later try may succeed."""
 
     request: InvalidationRequest
     reason: str
@@ -89,7 +89,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """CloudFront will not; no retry helps until a person changes something."""
+    """CloudFront refused; no retry helps until someone changes something."""
 
     request: InvalidationRequest
     reason: str
@@ -100,17 +100,17 @@ Answer = Created | Deferred | Refused
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """The messages that are not done: some are tried again, some are for a person."""
+    """The unfinished messages: `again` are tried again, `refused` need an operator."""
 
     again: tuple[Delivery, ...]
     refused: tuple[Refusal, ...]
 
 
 def unfinished_messages(batch: Batch, answers: Iterable[Answer]) -> Unfinished:
-    """If one distribution deferred its request, all messages come again; else, if one refused, they are for a person.
+    """If CloudFront deferred any request, all messages come again; else, if it refused any, they need an operator.
 
-    A distribution that accepted its request then gets it again: under the same reference if the same messages come
-    again together, else as one more invalidation. That is rare and harmless; to leave a distribution out is not.
+    A distribution whose request was accepted then gets it again: with the same reference if the same messages come
+    together again, else as one more invalidation. That is rare and harmless; leaving out a distribution is not.
     """
     answered = list(answers)
     deliveries = tuple(published.delivery for published in batch.published)

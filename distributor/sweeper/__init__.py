@@ -1,1 +1,1 @@
-"""Both buckets in, what has drifted between them published again."""
+"""Compares both buckets, and publishes again what differs."""

@@ -1,4 +1,4 @@
-"""Two buckets in, what differs between them out, in the order of their keys and a page at a time."""
+"""Compares two buckets, in the order of their keys and a page at a time."""
 
 import re
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ _SINGLE_PART = re.compile(r"[0-9a-f]{32}")
 
 
 class Drift(StrEnum):
-    """How a destination differs from the source, as far as a listing can tell; it holds no headers."""
+    """How a destination differs from the source, as far as a listing shows; it contains no headers."""
 
     MISSING = "missing"
     STALE = "stale"
-    UNLIKE = "unlike"  # multipart or otherwise unlike ETags, which say nothing about equality
+    INCOMPARABLE = "unlike"  # the ETags cannot be compared (multipart, KMS)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An object as a listing shows it; `name` is the key below the prefix, `etag` without quotes."""
+    """An object of a listing; `name` is the key below the prefix, `etag` has no quotes."""
 
     name: str
     etag: str
@@ -34,17 +34,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One name of the source and its drift; None if the destination is in step."""
+    """A name of the source and its drift; None if the destination has the same object."""
 
     name: str
     drift: Drift | None
 
 
-def compare(client: "S3Client", source: Location, destination: Location, after: str = "") -> Iterator[Difference]:
+def compare_buckets(
+    client: "S3Client", source: Location, destination: Location, after: str = ""
+) -> Iterator[Difference]:
     """Every object of the source after the name `after`, each with its drift. Holds a page of each side in memory.
 
-    S3 lists in the order of the keys' UTF-8 bytes, so both sides are read once, side by side. What only the
-    destination has is passed over: deletions are not mirrored. botocore's error if a page cannot be read.
+    S3 lists in the order of the keys' UTF-8 bytes, so both sides are read once, in parallel. Objects that only the
+    destination has are ignored: deletions are not mirrored. botocore's error if a page cannot be read.
     """
     copies = _list(client, destination, after)
     copy = next(copies, None)
@@ -60,7 +62,7 @@ def _drift(original: Entry, copy: Entry | None) -> Drift | None:
     if (original.etag, original.size) == (copy.etag, copy.size):
         return None
     comparable = _SINGLE_PART.fullmatch(original.etag) and _SINGLE_PART.fullmatch(copy.etag)
-    return Drift.STALE if comparable or original.size != copy.size else Drift.UNLIKE
+    return Drift.STALE if comparable or original.size != copy.size else Drift.INCOMPARABLE
 
 
 def _list(client: "S3Client", place: Location, after: str) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""The sweeper's entry: on a schedule with `{}`, or by hand; compares source and website and mends what has drifted."""
+"""The sweeper's entry point, invoked by its schedule with `{}` or by hand: publishes again what differs."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from distributor.answers import raise_if_failed
-from distributor.dependencies import dependencies
+from distributor.dependencies import build_dependencies
 from distributor.follow_up import follow_up
 from distributor.outcomes import Outcome
 from distributor.sweeper.comparison import Drift
 from distributor.sweeper.sweep import SweepRequest, SweepResult, sweep
-from shared.clients import HANDING_ON, connect
+from shared.clients import CONTINUING_SWEEP, connect
 from shared.observability import logger_for, metrics_for
 from shared.tracing import traced
 
@@ -25,19 +25,19 @@ metrics = metrics_for(SERVICE)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweep with `{}`, only compare with `{"dry_run": true}`; see `distributor.sweeper.sweep.SweepRequest`.
 
-    What could not be published is raised when the sweep is complete; until then the next sweep takes it up.
+    Failures raise an error in the invocation that completes the sweep; failures before it are left to the next sweep.
     """
-    request, resources = SweepRequest.model_validate(event or {}), dependencies()
+    request, dependencies = SweepRequest.model_validate(event or {}), build_dependencies()
 
     def follow_up_batch(outcomes: list[Outcome]) -> None:
-        follow_up(outcomes, resources, logger, metrics, keep_rejections=True)
+        follow_up(outcomes, dependencies, logger, metrics, keep_rejections=True)
 
     with traced("sweep") as annotations:
-        result = sweep(request, resources, context.get_remaining_time_in_millis, follow_up_batch)
+        result = sweep(request, dependencies, context.get_remaining_time_in_millis, follow_up_batch)
         annotations.update(compared=result.compared, drifted=result.drift.total())
     _report(result)
     if result.next and request.follow:
-        _hand_on(result.next, context)
+        _continue(result.next, context)
     if not result.next:
         raise_if_failed(result.failed)
     return result.summary(request)
@@ -51,8 +51,8 @@ def _report(result: SweepResult) -> None:
         metrics.add_metric(name=f"Drift{kind.capitalize()}", unit=MetricUnit.Count, value=result.drift[kind])
 
 
-def _hand_on(rest: SweepRequest, context: LambdaContext) -> None:
-    """Go on in an invocation of its own. Each one gets further, so the chain ends."""
-    connect("lambda", HANDING_ON).invoke(
+def _continue(rest: SweepRequest, context: LambdaContext) -> None:
+    """Continue in another invocation. Each one gets further, so the chain ends."""
+    connect("lambda", CONTINUING_SWEEP).invoke(
         FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=rest.model_dump_json().encode()
     )

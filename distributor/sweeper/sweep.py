@@ -1,7 +1,7 @@
-"""Both buckets in; what has drifted is published by the same protocol as any event; a summary out.
+"""Compares the buckets, publishes differences by the same protocol as for events, and returns a summary.
 
-A sweep finds what an event that never came, or a failure that nobody retried, has left behind, and the backlog when
-the distributor is first deployed onto a full source bucket.
+A sweep publishes objects whose event was lost or whose failure nobody retried, and those that were in the
+source bucket before the distributor was deployed.
 """
 
 from collections import Counter
@@ -16,18 +16,18 @@ from distributor.dependencies import Dependencies
 from distributor.outcomes import KINDS, Failed, Outcome, Publish, describe
 from distributor.plan import decide
 from distributor.publish import carry_out
-from distributor.sweeper.comparison import Drift, compare
+from distributor.sweeper.comparison import Drift, compare_buckets
 from shared.text import printable
 
-BATCH = 200
-MARGIN_MS = 60_000  # for the batch under way and for handing on the rest
-MAX_SHOWN = 100
+OBJECTS_PER_BATCH = 200
+SWEEP_MARGIN_MS = 60_000  # for the current batch, and to start the next invocation
+MAX_EXAMPLES = 100
 
 
 class SweepRequest(BaseModel):
     """The event. `destination` and `after` say where an earlier invocation stopped.
 
-    `follow`: hand the rest to another invocation when time runs out; otherwise the answer's `next` says how to go on.
+    `follow`: continue in another invocation when time runs out; otherwise the answer's `next` is the event for that.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,7 +40,7 @@ class SweepRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One object that a destination lacks or has otherwise than the source, and the task that mends it."""
+    """An object that is missing or different at a destination, and the task that repairs it."""
 
     task: Publish
     drift: Drift
@@ -48,36 +48,36 @@ class Repair:
 
 @dataclass(slots=True)
 class SweepResult:
-    """What one invocation found and did. `shown` and `failed` hold the first of many, so memory does not grow."""
+    """The result of one invocation. `examples` and `failed` are cut to the first of many, so memory does not grow."""
 
     compared: int = 0
     drift: Counter[Drift] = field(default_factory=Counter)
     outcomes: Counter[type[Outcome]] = field(default_factory=Counter)
-    shown: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[dict[str, Any]] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     next: SweepRequest | None = None
 
     def add(self, repairs: list[Repair], outcomes: list[Outcome]) -> None:
-        """Count a batch; without outcomes (a dry run) the drift alone is shown."""
+        """Count a batch; without outcomes (a dry run) the examples show only the drift."""
         self.outcomes.update(type(outcome) for outcome in outcomes)
-        room = MAX_SHOWN - len(self.shown)
+        room = MAX_EXAMPLES - len(self.examples)
         described = [describe(outcome) for outcome in outcomes[:room]] or [{}] * len(repairs[:room])
-        self.shown += [
+        self.examples += [
             {"source": printable(repair.task.source_key), "drift": repair.drift, **fields}
             for repair, fields in zip(repairs, described, strict=False)
         ]
         failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-        self.failed += failed[: MAX_SHOWN - len(self.failed)]
+        self.failed += failed[: MAX_EXAMPLES - len(self.failed)]
 
     def summary(self, request: SweepRequest) -> dict[str, Any]:
-        """The answer of an invocation; `next` is the event that goes on from here, null if the sweep is complete."""
+        """The answer of an invocation; `next` is the event that continues the sweep, null if it is complete."""
         return {
             "dryRun": request.dry_run,
             "compared": self.compared,
             "inStep": self.compared - self.drift.total(),
             "drift": {kind.value: self.drift[kind] for kind in Drift},
             "outcomes": {kind.__name__.lower(): self.outcomes[kind] for kind in KINDS},
-            "objects": self.shown,
+            "objects": self.examples,
             "next": self.next.model_dump() if self.next else None,
         }
 
@@ -88,14 +88,14 @@ def sweep(
     remaining_ms: Callable[[], int],
     follow_up_batch: Callable[[list[Outcome]], None],
 ) -> SweepResult:
-    """Compare from where the request says, batch by batch; `follow_up_batch` gets each batch's outcomes.
+    """Compare from the request's position on, in batches; `follow_up_batch` gets each batch's outcomes.
 
-    Batch by batch, since a sweep that breaks off and starts again finds no drift where it has already copied. Stops in
-    time and then says how to go on. botocore's error if a bucket cannot be listed.
+    It gets them at once, since a sweep that breaks off and starts again finds no drift where it has already copied.
+    Stops in time; `next` of the result then continues. botocore's error if a bucket cannot be listed.
     """
     result = SweepResult()
     repairs = _repairs(request, dependencies, remaining_ms, result)
-    while batch := list(islice(repairs, BATCH)):
+    while batch := list(islice(repairs, OBJECTS_PER_BATCH)):
         tasks = [] if request.dry_run else [repair.task for repair in batch]
         outcomes = carry_out(tasks, dependencies.store, remaining_ms)
         follow_up_batch(outcomes)
@@ -110,8 +110,8 @@ def _repairs(
     for index, destination in enumerate(settings.destinations):
         if index < request.destination:
             continue
-        for difference in compare(dependencies.store.client, settings.source, destination, after):
-            if remaining_ms() < MARGIN_MS and after != request.after:
+        for difference in compare_buckets(dependencies.store.client, settings.source, destination, after):
+            if remaining_ms() < SWEEP_MARGIN_MS and after != request.after:
                 result.next = request.model_copy(update={"destination": index, "after": after})
                 return
             after = difference.name

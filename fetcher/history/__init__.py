@@ -1,4 +1,4 @@
-"""What came and went between runs, as a log and as a feed. Outside of this folder only these names are used."""
+"""What changed between runs, as a log and as a feed. Other folders use only these names."""
 
 from fetcher.history.feed import build_feed
 from fetcher.history.log import merge

@@ -1,4 +1,4 @@
-"""Steps in, changes as the log writes them out; and back. Pure."""
+"""Converts steps into the changes that the log contains, and back. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from shared import contract
 
 
 def to_changes(steps: Steps) -> contract.Changes:
-    """The steps as the log writes them, every list sorted."""
+    """The steps as changes of the log, every list sorted."""
     ordered = sorted(steps.items())
     came = {item: step.after for item, step in ordered if step.before is None and step.after is not None}
     went = {item: step.before for item, step in ordered if step.before is not None and step.after is None}

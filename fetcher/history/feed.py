@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, time
 
-from fetcher.history.wording import describe
+from fetcher.history.wording import describe_changes
 from shared import contract
 
 MOST_ITEMS = 100
@@ -24,12 +24,12 @@ def _item(entry: contract.ChangeEntry) -> contract.FeedItem:
     return contract.FeedItem(
         id=f"{contract.TOOL}:changes:{entry.date}",
         title=entry.summary,
-        content_text=describe(entry.changes) or entry.summary,
+        content_text=describe_changes(entry.changes) or entry.summary,
         date_published=datetime.combine(entry.date, time(), UTC),
         tags=_tags(entry.changes),
     )
 
 
 def _tags(changes: contract.Changes) -> tuple[str, ...]:
-    """What kinds of change there are: the names of the log's lists that are not empty."""
+    """The kinds of change: the names of the lists that are not empty."""
     return tuple(sorted(name for name, values in changes.model_dump(by_alias=True).items() if values))

@@ -1,30 +1,29 @@
-"""The log of changes, what was published before and what is known now in, the log with today's changes out. Pure.
+"""The log of changes, the previous state and the current state in; the log with today's changes out. Pure.
 
 The log is written before the data that it describes, so a run that dies in between leaves a log ahead of the data.
-The log's latest name of an item therefore counts for more than the data of the run before: what the log says already
-is never repeated, and what came with the lost run but is gone by the next is taken back. What a later run of the same
-day undid is in no entry, so the history holds it apart.
+If log and data disagree, the log is right: nothing is logged twice, and changes of the lost run that the next run does
+not confirm are reversed. Changes that a later run of the same day reversed are kept outside the entries.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 
 from fetcher.history.entries import to_changes, to_steps
-from fetcher.history.steps import Item, State, Steps, combine, compare, facts_of, region_item, service_names
-from fetcher.history.wording import summarize, summarize_baseline
+from fetcher.history.steps import Item, State, Steps, combine, compare_facts, facts_of, region_item, service_names
+from fetcher.history.wording import summarize_baseline, summarize_changes
 from shared import contract
 
-Log = Sequence[contract.ChangeEntry]  # newest first
-LoggedNames = Mapping[Item, str | None]  # by the latest change of each item; None if it is gone
+ChangeLog = Sequence[contract.ChangeEntry]  # newest first
+LoggedNames = Mapping[Item, str | None]  # from the latest change of each item; None if it was removed
 
 
 def merge(
     history: contract.ChangeHistory | None, previous: State | None, current: State, today: date
 ) -> contract.ChangeHistory:
-    """The log with what is news in `current`; merging the same again, on that day or a later one, adds nothing.
+    """The log with the changes in `current`. A second merge of the same state, that day or later, adds nothing.
 
-    Without a history the result is a baseline: one entry, no changes. Without `previous` only what contradicts the log
-    is news. If the clock went back, the news joins the newest entry.
+    Without a history the result is a baseline: one entry without changes. Without `previous`, only contradictions of
+    the log are changes. If the clock was set back, changes are added to the newest entry.
     """
     if history is None:
         return _history(_entries(today, today, {}, current), {}, current, created=today, last_updated=today)
@@ -41,7 +40,7 @@ def merge(
 
 
 def _news(logged: LoggedNames, so_far: Steps, previous: State, current: State) -> Steps:
-    """How the present facts differ from those of the log or, for items that are not in it, from the previous facts."""
+    """The differences between the current facts and the log or, for items not in the log, the previous facts."""
     names = service_names(current)
     stale = set(current.complete_data.metadata.stale_regions)  # nothing new was learned about these
     before: dict[Item, str | None] = {
@@ -49,10 +48,10 @@ def _news(logged: LoggedNames, so_far: Steps, previous: State, current: State) -
         **{item: name for item, name in logged.items() if item.region not in stale},
     }
     known = {item: name for item, name in before.items() if name is not None}
-    # A region that was announced today and is empty now is taken back: an entry shows a new region only with services.
+    # A region that was announced today and is empty now is removed: an entry shows a new region only with services.
     today = {item.region for item, step in so_far.items() if item.kind == "region" and step.before is None}
     announced = {item.region for item in known if item.kind == "region"} - (today - stale)
-    return compare(known, facts_of(current.complete_data, names, announced))
+    return compare_facts(known, facts_of(current.complete_data, names, announced))
 
 
 def _logged_names(history: contract.ChangeHistory) -> LoggedNames:
@@ -61,21 +60,23 @@ def _logged_names(history: contract.ChangeHistory) -> LoggedNames:
 
 
 def _announced(logged: LoggedNames) -> set[str]:
-    """The regions that readers of the log know: it has a region's services and zones only from then on."""
+    """The regions that the log mentions and has not removed; services and zones of others are not logged yet."""
     return {item.region for item in logged if item.region and logged.get(region_item(item.region), "") is not None}
 
 
-def _entries(day: date, created: date, steps: Steps, current: State) -> Log:
-    """The entry of the day; none if nothing changed, unless it is the baseline."""
+def _entries(day: date, created: date, steps: Steps, current: State) -> ChangeLog:
+    """The entry of the day; none if nothing changed, except for the baseline."""
     changes = to_changes(steps)
     if day == created:
         summary = summarize_baseline(current.complete_data.metadata.counts, changes)
     else:
-        summary = summarize(changes)
+        summary = summarize_changes(changes)
     return [contract.ChangeEntry(date=day, summary=summary, changes=changes)] if summary else []
 
 
-def _history(log: Log, undone: Steps, current: State, *, created: date, last_updated: date) -> contract.ChangeHistory:
+def _history(
+    log: ChangeLog, undone: Steps, current: State, *, created: date, last_updated: date
+) -> contract.ChangeHistory:
     counts = current.complete_data.metadata.counts
     return contract.ChangeHistory(
         metadata=contract.HistoryMetadata(

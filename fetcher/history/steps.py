@@ -1,6 +1,6 @@
-"""What was known and what is known now in, what came, went or was renamed out. Pure.
+"""Compares previous and current facts: which items were added, removed or renamed. Pure.
 
-Both sides are facts, items with the names that they are shown under, so that one comparison serves for all.
+Facts are items with their displayed names, so that one comparison covers all kinds.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -14,7 +14,7 @@ Kind = Literal["region", "service", "offer"] | contract.ZoneKind
 
 @dataclass(frozen=True, slots=True, order=True)
 class Item:
-    """Something that comes and goes. An offer is a service in a region; a service itself belongs to no region."""
+    """Something that is added or removed. An offer is a service in a region; a service itself belongs to no region."""
 
     kind: Kind
     region: str
@@ -22,7 +22,7 @@ class Item:
 
 
 def service_item(code: str) -> Item:
-    """A service itself, in whatever regions it is offered."""
+    """A service itself, independent of regions."""
     return Item("service", "", code)
 
 
@@ -33,7 +33,7 @@ def region_item(code: str) -> Item:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The name of an item before and after, None where there is no such item. Offers and zones have an empty name."""
+    """The name of an item before and after, None if it does not exist. Offers and zones have an empty name."""
 
     before: str | None
     after: str | None
@@ -61,7 +61,7 @@ def service_names(state: State) -> dict[str, str]:
 
 
 def facts_of(data: contract.CompleteData, names: Mapping[str, str], announced: Collection[str]) -> Facts:
-    """The facts. A region counts as soon as it has services, and as long as it is in `announced`."""
+    """The facts. A region is included if it has services or is in `announced`."""
     by_region = data.services_by_region.by_region
     facts = {service_item(code): names.get(code, code) for code in data.services.services}
     for region in data.regions.regions:
@@ -79,13 +79,13 @@ def _zones(region: contract.Region) -> Iterator[Item]:
     yield from (Item("wavelength", region.code, zone) for zone in region.zones.wavelength)
 
 
-def compare(before: Facts, after: Facts) -> Steps:
-    """A step for each item that came, went or has another name."""
+def compare_facts(before: Facts, after: Facts) -> Steps:
+    """A step for each item that was added, removed or renamed."""
     return _real({item: Step(before.get(item), after.get(item)) for item in before.keys() | after.keys()})
 
 
 def combine(first: Steps, second: Steps) -> Steps:
-    """Both as one: from a to b, then from b to c, is from a to c; from a to b and back is no step."""
+    """Both as one: a to b and b to c become a to c; a to b and b to a become no step."""
     return _real({**first, **{item: Step(first.get(item, step).before, step.after) for item, step in second.items()}})
 
 

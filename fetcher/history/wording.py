@@ -1,4 +1,4 @@
-"""Changes in, English out: a sentence for the log, and lines with the details. Pure."""
+"""Describes changes in English: a sentence for the log, and lines with details. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,22 +10,22 @@ CODES_IN_SUMMARY = 5
 CODES_IN_LINE = 50
 
 
-def summarize(changes: contract.Changes) -> str:
+def summarize_changes(changes: contract.Changes) -> str:
     """One sentence of at most LONGEST_SUMMARY characters; empty if nothing changed."""
     sentence = _sentence(changes, CODES_IN_SUMMARY)
     return sentence if len(sentence) <= LONGEST_SUMMARY else _sentence(changes, 0)
 
 
 def summarize_baseline(counts: contract.Counts, changes: contract.Changes) -> str:
-    """The counts on the first day, and what came that day after the first run."""
+    """The counts on the first day, and the changes of that day after the first run."""
     baseline = ", ".join(
         (_count(counts.regions, "region"), _count(counts.services, "service"), _count(counts.region_services, "pair"))
     )
-    later = summarize(changes)
+    later = summarize_changes(changes)
     return f"Baseline: {baseline}." + (f" After the first run: {later}" if later else "")
 
 
-def describe(changes: contract.Changes) -> str:
+def describe_changes(changes: contract.Changes) -> str:
     """A line for each kind of change and region, with at most CODES_IN_LINE codes; empty if nothing changed."""
     return "\n".join(f"{what}: {_listed(codes, CODES_IN_LINE)}" for what, codes in _lines(changes) if codes)
 

@@ -1,4 +1,4 @@
-"""AWS's catalogue as SSM's public parameters. Outside of this folder only these names are used."""
+"""Reads AWS's catalogue from SSM's public parameters. Other folders use only these names."""
 
 from fetcher.ssm.crawler import Listing, Readings, crawl
 from fetcher.ssm.endpoint import CallCounts

@@ -1,6 +1,6 @@
-"""A parameter store in, readings out: what SSM answered, and what could not be read. Decides nothing.
+"""Reads all parameters that are needed: what SSM answered, and what could not be read. Decides nothing.
 
-Listings are not recursive: a recursive one also returns each service's endpoint and protocols, three times the pages.
+Listings are not recursive: a recursive one also returns each service's endpoint and protocols, which triples the pages.
 Availability Zones are listed region by region, Local and Wavelength Zones from their roots with `parent-region`:
 https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters-global-infrastructure.html
 """
@@ -21,7 +21,7 @@ ZONE_ROOTS = ("local-zones", "wavelength-zones")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The codes directly under a path, in any order, and when its last page was read."""
+    """The codes directly under a path, in any order, and the time when the last page was read."""
 
     codes: tuple[str, ...]
     read_at: datetime
@@ -31,7 +31,7 @@ class Listing:
 class Readings:
     """What this run or an earlier one has read, by path below SSM's root.
 
-    `listings` are by path, `values` by name (None if SSM has no such parameter), `errors` by what could not be read.
+    `listings` are by path, `values` by name (None if SSM has no such parameter), `errors` by unreadable path or name.
     """
 
     listings: Mapping[str, Listing] = field(default_factory=dict)
@@ -39,12 +39,12 @@ class Readings:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-class Store(Protocol):
+class ParameterSource(Protocol):
     """What a crawl needs of SSM; see `fetcher.ssm.parameter_store.ParameterStore`."""
 
     @property
     def connections(self) -> int:
-        """How many requests may be under way at once."""
+        """How many requests may run at once."""
 
     def codes_under(self, path: str) -> tuple[str, ...]:
         """The codes directly under the path."""
@@ -57,11 +57,11 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def crawl(store: Store, only: Collection[str] = (), clock: Callable[[], datetime] = _now) -> Readings:
-    """Read every list, and every attribute ten at a time; with `only`, just these of the regions.
+def crawl(store: ParameterSource, only: Collection[str] = (), clock: Callable[[], datetime] = _now) -> Readings:
+    """Read every list, and every attribute, ten in a request; with `only`, read no other regions.
 
-    Listings run side by side, the pages of each in turn. Attributes are requested as soon as their codes are known, so
-    that they fill the time in which only the longest lists remain. What fails is among the errors by its name.
+    Lists are read in parallel, the pages of each one after the other. Attributes are requested as soon as their codes
+    are known, while the longest lists are still being read. Failures are among the errors, by name.
     """
     with ThreadPoolExecutor(store.connections) as pool:
         requests = _Requests(store, pool, clock)
@@ -79,9 +79,9 @@ def crawl(store: Store, only: Collection[str] = (), clock: Callable[[], datetime
 
 
 class _Requests:
-    """The requests of a crawl, each answer as a future. Names wait until there are ten."""
+    """The requests of a crawl, each answer as a future. Names are sent ten at a time."""
 
-    def __init__(self, store: Store, pool: Executor, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: ParameterSource, pool: Executor, clock: Callable[[], datetime]) -> None:
         self._store, self._pool, self._clock = store, pool, clock
         self._listings: dict[str, Future[Listing]] = {}
         self._batches: list[tuple[Sequence[str], Future[Mapping[str, str]]]] = []
@@ -95,7 +95,7 @@ class _Requests:
         return Listing(self._store.codes_under(f"{ROOT}/{path}"), self._clock())
 
     def codes(self, path: str) -> tuple[str, ...]:
-        """The codes under a path that was listed, none if that failed."""
+        """The codes under a listed path; none if the listing failed."""
         listing = self._listings[path]
         return () if isinstance(listing.exception(), ParameterStoreError) else listing.result().codes
 

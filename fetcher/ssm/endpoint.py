@@ -1,6 +1,6 @@
-"""One request in, SSM's answer out: signed, paced and retried. The only module that calls SSM.
+"""Sends requests to SSM: signed, paced and retried. The only module that calls SSM.
 
-botocore signs and sends the requests, without its client on top. The client would cost at least half as much processor
+botocore signs and sends the requests, but its client is not used. The client would need at least half as much processor
 time again, and a Lambda of 512 MB has 0.29 of a core (`make bench SUBJECTS=client` compares).
 """
 
@@ -23,18 +23,18 @@ CONNECTIONS = 10  # to each endpoint: 40 requests a second that take up to 250 m
 TIMEOUT_SECONDS = 5
 ATTEMPTS = 8
 LONGEST_PAUSE = 2.0
-STRIKES = 10  # failed attempts in a row, by whatever thread: then an endpoint is down
+STRIKES = 10  # failed attempts in a row, over all threads: then an endpoint is down
 THROTTLES = ("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded")
 OK, TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 200, 429, 500
 
 
 class EndpointError(Exception):
-    """This endpoint gave no answer; another one may. The message names endpoint and reason."""
+    """This endpoint did not answer; another may. The message has the endpoint and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallCounts:
-    """Requests sent, retries included, and how many of them were throttled or failed for another reason."""
+    """The number of requests, with retries, and how many were throttled or failed for another reason."""
 
     calls: int = 0
     throttles: int = 0
@@ -46,7 +46,7 @@ class CallCounts:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The result of one attempt; `code` and `message` are those of the error, empty if there was none."""
+    """The result of one attempt; `code` and `message` are those of its error, empty without one."""
 
     content: Any
     code: str = ""
@@ -70,14 +70,14 @@ class Endpoint:
 
     @property
     def is_down(self) -> bool:
-        """Whether the last attempts have all failed."""
+        """Whether the last `STRIKES` attempts have all failed."""
         return self._strikes >= STRIKES
 
-    def call(self, operation: str, request: dict[str, Any], deadline: float, give_up: Callable[[], bool]) -> Any:  # noqa: ANN401
-        """The JSON answer to one request; each of up to `ATTEMPTS` attempts waits for a slot of its own.
+    def call(self, operation: str, request: dict[str, Any], deadline: float, should_give_up: Callable[[], bool]) -> Any:  # noqa: ANN401
+        """The JSON answer to one request; each of up to `ATTEMPTS` attempts waits for its own slot.
 
-        EndpointError if there is none by the deadline (of `time.monotonic`), if a retry can't help, or if `give_up`
-        is true after a failed attempt.
+        EndpointError if there is none by the deadline (of `time.monotonic`), if a retry can't help, or if
+        `should_give_up` returns True after a failed attempt.
         """
         answer = _Answer(None, "DeadlineExceeded", "no time was left to ask")
         for attempt in range(ATTEMPTS):
@@ -87,7 +87,7 @@ class Endpoint:
             answer = self._try(operation, request)
             if not answer.code:
                 return answer.content
-            if not answer.is_temporary or give_up():
+            if not answer.is_temporary or should_give_up():
                 break
             time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.1 * 2**attempt)))  # noqa: S311 - jitter
         msg = f"{answer.code}: {answer.message} ({self._url})"

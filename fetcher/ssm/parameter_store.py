@@ -1,4 +1,4 @@
-"""SSM's public parameters: paths and names in, codes and values out, from one endpoint or several."""
+"""Reads SSM's public parameters, codes by path and values by name, from one endpoint or several."""
 
 import socket
 import threading
@@ -23,13 +23,13 @@ Call = Callable[[str, dict[str, Any]], Any]
 
 
 class ParameterStoreError(Exception):
-    """No endpoint answered, even after retries. A later run may succeed; the message names path and reason."""
+    """No endpoint answered, even after retries. A later run may succeed; the message has the path and the reason."""
 
 
 class ParameterStore:
     """The public parameters, read from the least busy endpoint; safe to share between threads.
 
-    An endpoint that is down is left out, and its work goes to the others.
+    If an endpoint is down, the others do its work.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], deadline: float) -> None:
@@ -41,7 +41,7 @@ class ParameterStore:
 
     @property
     def connections(self) -> int:
-        """How many requests may be under way at once."""
+        """How many requests may run at once."""
         return CONNECTIONS * len(self._endpoints)
 
     @property
@@ -52,14 +52,14 @@ class ParameterStore:
     def codes_under(self, path: str) -> tuple[str, ...]:
         """The last segments of the names directly under the path, in SSM's order; empty if there are none.
 
-        A page may be short or empty and still carry a token: only a missing token ends the listing. A token is only
-        good at the endpoint that issued it, so another endpoint starts from the first page.
+        A page may be short or empty and still have a token: only a missing token ends the listing. A token is valid
+        only at the endpoint that issued it, so another endpoint starts from the first page.
         """
         names = self._try_endpoints(path, lambda call: list(_names_under(path, call)))
         return tuple(name.rpartition("/")[2] for name in names)
 
     def values(self, names: Sequence[str]) -> dict[str, str]:
-        """The values of at most ten full names, without those that SSM calls invalid: they do not exist."""
+        """The values of at most ten full names; names that SSM calls invalid do not exist and are left out."""
         answer = self._try_endpoints(names[0], lambda call: call("GetParameters", {"Names": list(names)}))
         values = {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
         unanswered = set(names) - set(values) - set(answer.get("InvalidParameters", ()))
@@ -83,7 +83,7 @@ class ParameterStore:
 
     @contextmanager
     def _least_busy(self, untried: Sequence[Endpoint]) -> Iterator[Endpoint]:
-        """The endpoint with the fewest tasks in relation to its rate; those that are down come last."""
+        """The endpoint with the fewest tasks in proportion to its rate; endpoints that are down come last."""
         with self._lock:
             endpoint = min(
                 untried, key=lambda candidate: (candidate.is_down, self._tasks[candidate] / candidate.pacer.per_second)
@@ -96,10 +96,10 @@ class ParameterStore:
                 self._tasks[endpoint] -= 1
 
     def _caller(self, endpoint: Endpoint, others: Sequence[Endpoint]) -> Call:
-        def give_up() -> bool:
+        def should_give_up() -> bool:
             return endpoint.is_down and any(not other.is_down for other in others)
 
-        return lambda operation, request: endpoint.call(operation, request, self._deadline, give_up)
+        return lambda operation, request: endpoint.call(operation, request, self._deadline, should_give_up)
 
 
 def _names_under(path: str, call: Call) -> Iterator[str]:
@@ -118,8 +118,8 @@ def open_parameter_store(
 ) -> Iterator[ParameterStore]:
     """A store that reads for at most `seconds` from these regions, each with its endpoint's URL.
 
-    `per_second` is the initial rate at each endpoint. An empty region is the Lambda's own. For an empty URL boto3
-    chooses by the region, AWS_ENDPOINT_URL_SSM and the like.
+    `per_second` is the initial rate at each endpoint. An empty region means the Lambda's own. For an empty URL boto3
+    chooses one by the region and settings such as AWS_ENDPOINT_URL_SSM.
     """
     deadline = time.monotonic() + seconds
     session = boto3.Session()

@@ -1,4 +1,4 @@
-"""What was observed of a stack in, a check for each thing that must hold out. Pure, every module of it.
+"""The observed state of a stack in, a check for each thing that must hold out. Every module is pure.
 
 A check that does not hold says what is wrong and what to do about it.
 """

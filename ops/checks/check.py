@@ -17,7 +17,7 @@ class Check:
 
 
 def exists(group: str, name: str, stored: StoredObject | Unavailable, advice: str) -> Check:
-    """Whether an object is there."""
+    """Check that an object exists."""
     if isinstance(stored, Unavailable):
         return Check(group, f"{name} is there", holds=False, actual=stored.reason, advice=advice)
     actual = f"{len(stored.body):,} bytes, {stored.last_modified:%Y-%m-%d %H:%M:%S} UTC"
@@ -25,7 +25,7 @@ def exists(group: str, name: str, stored: StoredObject | Unavailable, advice: st
 
 
 def equals(group: str, name: str, actual: str, wanted: str | None, advice: str) -> Check:
-    """Whether a header is as it should be; None: nobody can tell how that is."""
+    """Check a header; `wanted` is None if the right value is unknown."""
     if wanted is None:
         return Check(group, name, holds=False, actual=actual, advice="the distributor's configuration cannot be read")
     holds = actual == wanted

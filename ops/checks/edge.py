@@ -1,4 +1,4 @@
-"""A response of the website's edge in, checks out: the file itself, its headers, and how old it is. Pure."""
+"""Checks a response of the website's edge: the file itself, its headers and its age. Pure."""
 
 import json
 import re
@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from distributor.plan import CONTENT_TYPE
 from ops.checks.check import Check, equals
-from ops.checks.website import CONTENT_TYPE
+from ops.costs import MIN_COMPRESSED
 from ops.observation import StoredObject, Unavailable
 
-READER_ORIGIN = "https://reader.example"  # the page that asks for the file; any origin but the website's own
-LEAST_COMPRESSED = 1_000
-"""Bytes of the smallest file that CloudFront compresses.
-
-https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/ServingCompressedFiles.html
-"""
+READER_ORIGIN = "https://reader.example"  # the page that requests the file; any origin except the website's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ def check_edge(
     cache_control: str | None,
     now: datetime,
 ) -> Iterator[Check]:
-    """That a reader gets the website's file under the right headers; one check alone if there is no file at all."""
+    """Check that a reader gets the website's file with the right headers; without a file there is only one check."""
     group = response.url.removesuffix(name)
     if isinstance(response, Unreachable):
         yield Check(
@@ -85,7 +81,7 @@ def _check_headers(group: str, name: str, response: EdgeResponse, cache_control:
         f"{headers.get('age', 'none')}, max-age {longest}",
         "the edge keeps it for longer than max-age: lower the minimum TTL of the behaviour's cache policy",
     )
-    if len(response.body) >= LEAST_COMPRESSED:
+    if len(response.body) >= MIN_COMPRESSED:
         yield Check(
             group,
             f"{name}: compression",
@@ -122,7 +118,7 @@ def _check_body(group: str, name: str, response: EdgeResponse, website: StoredOb
 
 
 def max_age(cache_control: str) -> int | None:
-    """The seconds that a shared cache may keep a response; None if it does not say."""
+    """The seconds that a shared cache may keep a response; None if they are not stated."""
     directives = {name: int(value) for name, value in re.findall(r"(s-maxage|max-age)=(\d+)", cache_control)}
     return directives.get("s-maxage", directives.get("max-age"))
 

@@ -1,4 +1,4 @@
-"""The stack, its functions, schedules, notification, queues and alarms in, checks out. Pure."""
+"""Checks the stack, its functions, schedules, notification, queues and alarms. Pure."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +20,7 @@ DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COM
 
 
 def check_machinery(observed: Observation) -> Iterator[Check]:
-    """That everything is there, can run and is called, and that nothing has failed."""
+    """Check that everything exists, can run and is invoked, and that nothing has failed."""
     yield _check_stack(observed)
     yield from _check_functions(observed)
     yield from _check_events(observed)
@@ -108,7 +108,7 @@ def _check_queues(observed: Observation) -> Iterator[Check]:
 
 
 def check_failures(name: str, queue: QueueState | Unavailable) -> Check:
-    """Whether a queue that keeps what failed is empty."""
+    """Check that a failure queue is empty."""
     if isinstance(queue, Unavailable):
         return Check("Queues", f"{name} is there", holds=False, actual=queue.reason, advice=DEPLOY_AGAIN)
     held = queue.visible + queue.hidden

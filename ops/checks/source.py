@@ -1,4 +1,4 @@
-"""The files of the source bucket in, checks out: there, valid, of one run, and fresh. Pure."""
+"""Checks the files of the source bucket: present, valid, written by one run, and fresh. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ GROUP = "Source bucket"
 
 
 def check_source(observed: Observation, now: datetime, max_age: timedelta) -> Iterator[Check]:
-    """That each file of the contract is there and keeps it, that they belong together, and are not too old."""
+    """Check that each file of the contract exists and is valid, that they are of one run, and not too old."""
     for name, stored in observed.source.items():
         yield exists(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
         if isinstance(stored, StoredObject):
@@ -38,7 +38,7 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
 
 
 def parsed(observed: Observation) -> dict[str, Document]:
-    """The source's files that are there and keep the contract."""
+    """The source's files that exist and match the contract."""
     return {
         name: FILES[name].from_bytes(stored.body)
         for name, stored in observed.source.items()
@@ -47,7 +47,7 @@ def parsed(observed: Observation) -> dict[str, Document]:
 
 
 def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta) -> Check:
-    """Whether the last run is recent enough."""
+    """Check that the last run is recent enough."""
     age = now - complete.metadata.timestamp
     return Check(
         GROUP,

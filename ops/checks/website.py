@@ -1,22 +1,21 @@
-"""The files of the website bucket in, checks out: there, the source's bytes, the headers that readers need. Pure."""
+"""Checks the files of the website bucket: present, same bytes as the source, headers that readers need. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from distributor.plan import compile_glob, headers_for
+from distributor.plan import CONTENT_TYPE, compile_glob, headers_for
 from distributor.settings import HeaderSettings
 from ops.checks.check import Check, equals, exists
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable
 from shared.settings import ConfigurationError, read_settings
 
 GROUP = "Website bucket"
-CONTENT_TYPE = "application/json"
 CLOCK_SKEW = timedelta(minutes=5)
 
 
 def check_website(observed: Observation, now: datetime) -> Iterator[Check]:
-    """That each file that is to be published is on the website, as the source has it and as readers need it."""
+    """Check that each published file is on the website, with the source's bytes and the headers that readers need."""
     for name, stored in observed.website.items():
         if not is_published(name, observed.functions.get("distributor")):
             yield Check(GROUP, f"{name} is left out", holds=True, actual="PublishPatterns does not name it")
@@ -47,7 +46,7 @@ def _check_published(
 
 
 def cache_control(name: str, observed: Observation) -> str | None:
-    """What the distributor puts on the file; None if its configuration cannot be read."""
+    """The header that the distributor sets on the file; None if its configuration cannot be read."""
     distributor = observed.functions.get("distributor")
     if not isinstance(distributor, FunctionState):
         return None
@@ -79,6 +78,6 @@ def _wrong_provenance(stored: StoredObject, name: str, observed: Observation, no
     text = stored.metadata.get("distributed-at", "")
     try:
         in_future = datetime.fromisoformat(text) > now + CLOCK_SKEW
-    except (ValueError, TypeError):  # no time, or one without its zone
+    except (ValueError, TypeError):  # no time, or no time zone
         return f"distributed-at is {text or 'missing'}"
     return f"distributed-at is in the future: {text}" if in_future else ""

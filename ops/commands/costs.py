@@ -14,7 +14,7 @@ from ops.terminal import (
     LOOK,
     Json,
     Profile,
-    Region,
+    RegionOption,
     StackName,
     console,
     examples,
@@ -84,10 +84,10 @@ def costs(  # noqa: PLR0913 - one argument an option
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
-    region: Region = None,
+    region: RegionOption = None,
 ) -> None:
     """Show what a month of readers costs: S3 direct against CloudFront. Needs no network, unless --measure is given."""
-    from ops.costs import Day, Gigabyte, Traffic, upkeep
+    from ops.costs import DailyUse, Gigabyte, Traffic, upkeep
     from ops.scenarios import by_design, by_today
     from shared.contract import FILES
 
@@ -120,7 +120,7 @@ def costs(  # noqa: PLR0913 - one argument an option
         by_today(of_today, visitors or VISITORS, visit, free=free_tier),
     ]
     amounts = {"days": days, "alarm_metrics": alarm_metrics, "invalidated_paths": traffic.invalidated_paths}
-    bills = [upkeep(Day(len(FILES)), **amounts, free=free) for free in (True, False)]
+    bills = [upkeep(DailyUse(len(FILES)), **amounts, free=free) for free in (True, False)]
     if as_json:
         print_json(
             {

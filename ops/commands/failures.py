@@ -12,7 +12,7 @@ from ops.terminal import (
     LOOK,
     Json,
     Profile,
-    Region,
+    RegionOption,
     StackName,
     Yes,
     examples,
@@ -34,7 +34,7 @@ def failures(
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
-    region: Region = None,
+    region: RegionOption = None,
 ) -> None:
     """Show what could not be published, and why. Exit code 0 if there is nothing."""
     from ops.failures import put_back, receive_failures
@@ -55,7 +55,7 @@ def redrive_failures(
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
-    region: Region = None,
+    region: RegionOption = None,
 ) -> None:
     """Try what failed once more; only what goes well leaves the queue. Exit code 0 if nothing is left in it."""
     from ops.failures import LISTING_SECONDS, REDRIVE_SECONDS, put_back, receive_failures, redrive
@@ -68,8 +68,8 @@ def redrive_failures(
             say(f"{len(received)} message(s); --yes tries them", as_json=as_json)
             return
         results = list(track(redrive(stack, received), "trying again", total=len(received)))
-    rows = [[", ".join(result.failure.keys), "done" if result.done else "kept", result.reason] for result in results]
-    data = [{"keys": result.failure.keys, "done": result.done, "reason": result.reason} for result in results]
+    rows = [[", ".join(result.failure.keys), "done" if result.done else "kept", result.detail] for result in results]
+    data = [{"keys": result.failure.keys, "done": result.done, "reason": result.detail} for result in results]
     print_rows("Tried again", ["keys", "result", "words"], rows, data=data, as_json=as_json)
     if not all(result.done for result in results):
         raise typer.Exit(FAILED)

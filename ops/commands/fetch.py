@@ -14,7 +14,7 @@ from ops.terminal import (
     FAILED,
     Json,
     Profile,
-    Region,
+    RegionOption,
     StackName,
     examples,
     open_stack,
@@ -51,7 +51,7 @@ def fetch(  # noqa: PLR0913 - one argument an option
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
-    region: Region = None,
+    region: RegionOption = None,
 ) -> None:
     """Fetch the catalogue now. Exit code 1, with the fetcher's own message, if it fails or the website lags behind."""
     from ops.arrivals import await_arrivals, expected_files

@@ -1,4 +1,4 @@
-"""`feed invalidate`: put messages on the stack's invalidation queue, so that edges fetch published files anew."""
+"""`feed invalidate`: put messages on the stack's invalidation queue, so that edges fetch published files again."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from ops.terminal import (
     FAILED,
     Json,
     Profile,
-    Region,
+    RegionOption,
     StackName,
     examples,
     open_stack,
@@ -26,12 +26,10 @@ from ops.terminal import (
 
 app = typer.Typer()
 
-BATCH = 10  # the most messages that one request to SQS takes
-
 
 @dataclass(frozen=True, slots=True)
-class InvalidationRequest:
-    """A key of the website bucket, and why the queue refused its message; empty if it took it."""
+class QueuedKey:
+    """A key of the website bucket, and why the queue refused its message; empty if it was queued."""
 
     key: str
     refusal: str
@@ -48,7 +46,7 @@ def invalidate(  # noqa: PLR0913 - one argument an option
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
-    region: Region = None,
+    region: RegionOption = None,
 ) -> None:
     """Ask CloudFront to drop files from its edges, through the stack's queue. Needed only to be faster than max-age."""
     if bool(paths) is everything:
@@ -56,16 +54,14 @@ def invalidate(  # noqa: PLR0913 - one argument an option
     now = datetime.now(UTC)
     correlation_id = f"feed-invalidate-{now:%Y%m%dT%H%M%SZ}"  # every line of the logs about this request has it
     with open_stack(stack_name, profile, region) as stack:
-        requests = _send(stack, _keys(stack, paths or [], everything=everything), now, correlation_id)
-    rows = [[request.key, request.refusal or "queued"] for request in requests]
+        queued = _send(stack, _keys(stack, paths or [], everything=everything), now, correlation_id)
+    rows = [[key.key, key.refusal or "queued"] for key in queued]
     data = {
         "correlationId": correlation_id,
-        "asked": [
-            {"key": request.key, "queued": not request.refusal, "reason": request.refusal} for request in requests
-        ],
+        "asked": [{"key": key.key, "queued": not key.refusal, "reason": key.refusal} for key in queued],
     }
     print_rows("Invalidations asked for", ["key", "result"], rows, data=data, as_json=as_json)
-    if any(request.refusal for request in requests):
+    if any(key.refusal for key in queued):
         raise typer.Exit(FAILED)
     say(f"CloudFront is asked within a minute and takes some more; the logs call it {correlation_id}", as_json=as_json)
 
@@ -81,8 +77,9 @@ def _keys(stack: DeployedStack, names: Sequence[str], *, everything: bool) -> li
     return [f"{prefix}*"] if everything else list(dict.fromkeys(keys))
 
 
-def _send(stack: DeployedStack, keys: Sequence[str], now: datetime, correlation_id: str) -> list[InvalidationRequest]:
+def _send(stack: DeployedStack, keys: Sequence[str], now: datetime, correlation_id: str) -> list[QueuedKey]:
     """Put a message for each key on the queue, as the distributor writes it; StackError if the stack has no queue."""
+    from distributor.queues import MESSAGES_PER_REQUEST
     from shared.text import utc_stamp
 
     if "InvalidationsUrl" not in stack.outputs:
@@ -93,11 +90,11 @@ def _send(stack: DeployedStack, keys: Sequence[str], now: datetime, correlation_
         raise StackError(msg)
     sqs, url = stack.client("sqs"), stack.output("InvalidationsUrl")
     message = {"etag": "", "correlation_id": correlation_id, "time": utc_stamp(now)}
-    requests: list[InvalidationRequest] = []
-    for start in range(0, len(keys), BATCH):
-        batch = dict(enumerate(keys[start : start + BATCH]))
+    queued: list[QueuedKey] = []
+    for start in range(0, len(keys), MESSAGES_PER_REQUEST):
+        batch = dict(enumerate(keys[start : start + MESSAGES_PER_REQUEST]))
         entries = [{"Id": str(id_), "MessageBody": json.dumps({"key": key, **message})} for id_, key in batch.items()]
         failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
         refusals = {entry["Id"]: f"{entry['Code']}: {entry.get('Message', '')}" for entry in failed}
-        requests += [InvalidationRequest(key, refusals.get(str(id_), "")) for id_, key in batch.items()]
-    return requests
+        queued += [QueuedKey(key, refusals.get(str(id_), "")) for id_, key in batch.items()]
+    return queued

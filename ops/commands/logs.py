@@ -12,7 +12,7 @@ from ops.terminal import (
     LOOK,
     Json,
     Profile,
-    Region,
+    RegionOption,
     StackName,
     console,
     examples,
@@ -60,7 +60,7 @@ def logs(
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
-    region: Region = None,
+    region: RegionOption = None,
 ) -> None:
     """Print where the logs are, commands that follow them, and queries for CloudWatch Logs Insights."""
     with open_stack(stack_name, profile, region) as stack:

@@ -11,10 +11,10 @@ from ops.terminal import (
     ACT,
     DEFAULT_STACK,
     FAILED,
-    UNUSABLE,
+    NOT_CARRIED_OUT,
     Json,
     Profile,
-    Region,
+    RegionOption,
     StackName,
     Yes,
     examples,
@@ -26,7 +26,7 @@ from ops.terminal import (
 
 app = typer.Typer()
 
-BATCH = 50
+KEYS_PER_INVOCATION = 50
 
 
 @app.command(
@@ -42,12 +42,12 @@ def redistribute(  # noqa: PLR0913 - one argument an option
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
-    region: Region = None,
+    region: RegionOption = None,
 ) -> None:
     """Publish files again. Keys that are named are published at once, a selection only with --yes."""
     if not (keys or glob or everything):
         typer.echo("feed: name keys, or use --glob or --all", err=True)
-        raise typer.Exit(UNUSABLE)
+        raise typer.Exit(NOT_CARRIED_OUT)
     with open_stack(stack_name, profile, region) as stack:
         selected = _select(stack, keys or [], glob or [], everything=everything)
         if (glob or everything) and not yes:
@@ -87,7 +87,7 @@ def _matching(stack: DeployedStack, prefix: str, globs: Sequence[str]) -> Iterat
 def _redistribute(stack: DeployedStack, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
     """Publish the keys through the distributor, a batch at a time; an outcome for each as it comes in."""
     remaining = iter(keys)
-    while batch := list(islice(remaining, BATCH)):
+    while batch := list(islice(remaining, KEYS_PER_INVOCATION)):
         try:
             yield from stack.invoke(stack.output("DistributorFunctionName"), {"keys": batch})["objects"]
         except InvocationError as error:

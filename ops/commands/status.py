@@ -16,7 +16,7 @@ from ops.terminal import (
     Json,
     MaxAgeHours,
     Profile,
-    Region,
+    RegionOption,
     StackName,
     console,
     examples,
@@ -44,7 +44,7 @@ def status(  # noqa: PLR0913 - one argument an option
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
-    region: Region = None,
+    region: RegionOption = None,
 ) -> None:
     """Show the last run, the files, the queues and the alarms; changes nothing. Exit code 0 if all is well."""
     from ops.overview import take_overview

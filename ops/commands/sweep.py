@@ -9,7 +9,7 @@ from ops.terminal import (
     FAILED,
     Json,
     Profile,
-    Region,
+    RegionOption,
     StackName,
     Yes,
     examples,
@@ -28,7 +28,7 @@ def sweep(
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
-    region: Region = None,
+    region: RegionOption = None,
 ) -> None:
     """Compare source and website; with --yes publish what has drifted. Exit code 0 if nothing is amiss afterwards."""
     with open_stack(stack_name, profile, region) as stack, Console(stderr=True).status("comparing"):

@@ -17,7 +17,7 @@ from ops.terminal import (
     Json,
     MaxAgeHours,
     Profile,
-    Region,
+    RegionOption,
     StackName,
     console,
     examples,
@@ -53,7 +53,7 @@ def verify_deployment(  # noqa: PLR0913 - one argument an option
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
-    region: Region = None,
+    region: RegionOption = None,
 ) -> None:
     """Check a deployment from its stack to its readers; changes nothing. Exit code 0 only if every check holds."""
     from ops.verification import verify

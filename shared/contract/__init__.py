@@ -1,7 +1,7 @@
-"""The published files as models: facts in, JSON bytes out; bytes in, a checked model or a ValidationError out.
+"""Models of the published files: they write JSON bytes, and read bytes or raise a ValidationError.
 
-This is the one statement in code of what readers rely on. The models do no I/O. Names are snake_case here and
-camelCase in the JSON. Unknown keys are ignored, so that a file of a later minor version is still accepted.
+Only this package defines what readers rely on. The models do no I/O. Names are snake_case here and camelCase in the
+JSON. Unknown keys are ignored, so that a file of a later minor version is still accepted.
 """
 
 from collections.abc import Mapping
@@ -108,5 +108,5 @@ FILES: dict[str, type[Document]] = {
 
 @cache
 def schemas() -> Mapping[str, bytes]:
-    """The JSON Schema of every file of the contract, by the schema's own name below the prefix."""
+    """The JSON Schema of every file of the contract, by the schema's name below the prefix."""
     return build_schemas(FILES)

@@ -1,4 +1,4 @@
-"""The files that say what there is: regions, services, and which services each region has."""
+"""The files that describe the present: regions, services, and the services of each region."""
 
 from typing import Annotated, Final, Literal, Self
 
@@ -32,7 +32,7 @@ class Zones(Document):
 
 
 class Region(Document):
-    """One region, as SSM states it; what SSM does not state is null."""
+    """One region; values that SSM does not state are null."""
 
     code: Code
     name: str
@@ -91,7 +91,7 @@ class Services(Document):
 
 
 class Counts(Document):
-    """How much there is."""
+    """The numbers of regions, services and pairs."""
 
     regions: NonNegativeInt
     services: NonNegativeInt
@@ -99,7 +99,7 @@ class Counts(Document):
 
 
 class Metadata(Document):
-    """Which run made the file, and when."""
+    """Which run created the file, and when."""
 
     timestamp: Timestamp
     tool: Literal["aws-services-feed"]
@@ -107,7 +107,7 @@ class Metadata(Document):
     run_id: str
     counts: Counts
     stale_regions: Codes = Field(
-        default=(), description="Regions whose list could not be read when it was last asked for. Since 1.1.0."
+        default=(), description="Regions whose list could not be read at the last try. Since 1.1.0."
     )
 
 
@@ -131,7 +131,7 @@ class RegionServices(Document):
     region_code: Code
     service_count: NonNegativeInt
     services: Codes
-    last_fetched: Timestamp = Field(description="When SSM was really asked for them; ISO 8601, in UTC.")
+    last_fetched: Timestamp = Field(description="When they were last read from SSM; ISO 8601, in UTC.")
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
@@ -212,7 +212,7 @@ class CompleteData(Document):
 
 
 class ServiceRegion(Document):
-    """The regions that offer one service; none is possible."""
+    """The regions that offer one service; there may be none."""
 
     service_code: Code
     name: str

@@ -12,7 +12,7 @@ ZoneKind = Literal["availability", "local", "wavelength"]
 
 
 class NamedCode(Document):
-    """A region or a service; one without a name shows its code."""
+    """A region or a service; without a name, `name` is the code."""
 
     code: Code
     name: str
@@ -26,7 +26,7 @@ class RegionalService(Document):
 
 
 class Renamed(Document):
-    """A region or service that is shown under another name; its code stays."""
+    """A region or service that got another name; its code stays the same."""
 
     kind: Literal["region", "service"]
     code: Code
@@ -44,7 +44,7 @@ class ZoneChange(Document):
 
 
 class Changes(Document):
-    """What came, went or was renamed. Every list is sorted and free of duplicates."""
+    """What was added, removed or renamed. Every list is sorted and free of duplicates."""
 
     new_services: Annotated[tuple[NamedCode, ...], FailFast()] = ()
     new_regional_services: Annotated[tuple[RegionalService, ...], FailFast()] = ()
@@ -83,7 +83,7 @@ class Inception(Document):
 
 
 class HistoryMetadata(Document):
-    """Since when changes are kept, when they were last looked for, and how much there was then."""
+    """When the log began, when it was last updated, and how much there was then."""
 
     created: Date
     last_updated: Date
@@ -100,7 +100,7 @@ class ChangeHistory(Document):
     change_log: Annotated[tuple[ChangeEntry, ...], FailFast()]
     undone: Changes = Field(
         default=Changes(),
-        description="For the fetcher alone: changes that undid another of the same day, so that no entry holds either.",
+        description="Only for the fetcher: changes that reversed others of the same day, so that no entry has either.",
         exclude_if=lambda undone: undone == Changes(),
     )
 

@@ -1,4 +1,4 @@
-"""What every model of the contract is made of: the base class, the types of single values, and checks of invariants."""
+"""Parts of the contract's models: the base class, types of single values, and checks of invariants."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -83,17 +83,17 @@ SortableT = TypeVar("SortableT", str, tuple[str, str])
 
 
 def require(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence at each call
-    """Inside a validator: the invariant holds, or the document breaks the contract for this reason."""
+    """For validators: ValueError with the text `otherwise` if the invariant does not hold."""
     if not holds:
         raise ValueError(otherwise)
 
 
 def require_count(field: str, count: int, items: Sequence[object]) -> None:
-    """A stated count is the length of its list."""
+    """Require that a stated count is the length of its list."""
     require(count == len(items), f"{field} is {count}, but its list has {len(items)}")
 
 
 def require_sorted(codes: Iterable[SortableT], what: str) -> None:
-    """The codes come in order, none twice."""
+    """Require that the codes are sorted, without duplicates."""
     listed = list(codes)
     require(listed == sorted(set(listed)), f"{what} must be sorted by code and free of duplicates")

@@ -1,4 +1,4 @@
-"""The models in, JSON Schemas out, for readers in any language. A schema can't say how values relate; models can."""
+"""Builds JSON Schemas from the models, for readers in any language. Relations between values are only in the models."""
 
 import json
 from collections.abc import Mapping

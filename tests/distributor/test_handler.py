@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from distributor import handler
 from distributor.answers import DistributionFailedError
-from distributor.dependencies import dependencies
+from distributor.dependencies import build_dependencies
 from distributor.events import EnvelopeError
 from shared.settings import ConfigurationError
 from tests.distributor.world import ENVIRONMENT, event, record
@@ -27,7 +27,7 @@ Printed = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    dependencies.cache_clear()
+    build_dependencies.cache_clear()
     with mock_aws():
         url = boto3.client("sqs").create_queue(QueueName="failures")["QueueUrl"]
         for name, value in (ENVIRONMENT | {"FAILURE_QUEUE_URL": url}).items():
@@ -53,7 +53,7 @@ def test_a_new_object_is_published_and_in_the_summary(s3: Any, lambda_context: L
 
 def test_one_published_object_costs_one_get_one_copy_and_one_head(s3: Any, lambda_context: LambdaContext) -> None:
     calls: Counter[str] = Counter()
-    store = dependencies().store
+    store = build_dependencies().store
     store.client.meta.events.register("before-send.s3", lambda request, **_: calls.update([request.method]))
 
     handler.lambda_handler(event(record()), lambda_context)
@@ -76,7 +76,7 @@ def test_each_record_has_its_own_outcome_and_none_touches_another(s3: Any, lambd
 def test_what_is_rejected_is_kept_on_the_failure_queue(s3: Any, lambda_context: LambdaContext) -> None:
     handler.lambda_handler(event(record("aws-data/%FF.json")), lambda_context)
 
-    url = dependencies().settings.failure_queue_url
+    url = build_dependencies().settings.failure_queue_url
     (message,) = boto3.client("sqs").receive_message(QueueUrl=url)["Messages"]
     assert json.loads(message["Body"])["reason"] == "the key is not UTF-8"
 
@@ -163,12 +163,12 @@ def test_an_operator_finds_every_key_in_the_answer_and_nothing_is_raised_or_kept
 ) -> None:
     s3.put_object(Bucket="my-source", Key="aws-data/broken.json", Body=b"<html>")
     unreachable: Any = Mock(side_effect=RuntimeError("unreachable"))
-    dependencies().store.client.meta.events.register("before-call.s3.HeadObject", unreachable)
+    build_dependencies().store.client.meta.events.register("before-call.s3.HeadObject", unreachable)
 
     summary = handler.lambda_handler({"keys": ["aws-data/broken.json", "aws-data/x.json"]}, lambda_context)
 
     assert [line["outcome"] for line in summary["objects"]] == ["rejected", "failed"]
-    url = dependencies().settings.failure_queue_url
+    url = build_dependencies().settings.failure_queue_url
     assert "Messages" not in boto3.client("sqs").receive_message(QueueUrl=url)
 
 
@@ -217,7 +217,7 @@ def test_a_key_that_the_invalidation_queue_does_not_take_is_kept_and_the_copy_is
 
     handler.lambda_handler(request_event, lambda_context)
 
-    (kept,) = messages(dependencies().settings.failure_queue_url)
+    (kept,) = messages(build_dependencies().settings.failure_queue_url)
     assert kept["keys"] == ["aws-data/x.json"]
     assert [line["InvalidationsNotQueued"] for line in printed() if "InvalidationsNotQueued" in line] == [[1.0]]
 
@@ -225,7 +225,7 @@ def test_a_key_that_the_invalidation_queue_does_not_take_is_kept_and_the_copy_is
 def test_a_key_that_no_queue_keeps_is_raised_so_that_the_event_is_tried_again(
     s3: Any, invalidations: str, lambda_context: LambdaContext, printed: Printed
 ) -> None:
-    for url in (invalidations, dependencies().settings.failure_queue_url):
+    for url in (invalidations, build_dependencies().settings.failure_queue_url):
         boto3.client("sqs").delete_queue(QueueUrl=url)
 
     with pytest.raises(ClientError, match="NonExistentQueue"):

@@ -6,7 +6,7 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, 
 from botocore.parsers import ResponseParserError
 
 from distributor.outcomes import Copied, Decision, Failed, Gone, Rejected, Skipped
-from distributor.publish import MARGIN_MS, MAX_PASSES, carry_out, publish
+from distributor.publish import MAX_PASSES, PUBLISH_MARGIN_MS, carry_out, publish
 from distributor.store import Store
 from tests.distributor.fake_s3 import FakeS3, etag, refusal
 from tests.distributor.world import task
@@ -303,7 +303,7 @@ def test_an_object_that_breaks_in_an_unforeseen_way_keeps_no_sibling_back() -> N
 
 def test_what_there_is_no_time_for_is_left_to_the_retry() -> None:
     s3 = FakeS3({("my-source", f"aws-data/{name}.json"): NEW for name in "abc"})
-    left = iter([MARGIN_MS, MARGIN_MS - 1])
+    left = iter([PUBLISH_MARGIN_MS, PUBLISH_MARGIN_MS - 1])
 
     first, *others = carry_out([task(f"{name}.json") for name in "abc"], store_on(s3), lambda: next(left))
 

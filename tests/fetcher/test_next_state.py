@@ -8,7 +8,7 @@ import pytest
 
 from fetcher.launches import Launch
 from fetcher.next_state import CrawlResult, NextState, ShrunkCatalogueError, next_state, require_no_shrink
-from fetcher.settings import FetcherSettings, Job, Request, RequestError
+from fetcher.settings import FetcherSettings, Job, RequestError, RunRequest
 from fetcher.source import PreviousFiles, SourceBucket, read_previous_files
 from fetcher.ssm import CallCounts, crawl
 from shared import contract
@@ -21,7 +21,7 @@ US, EU = "us-east-1", "eusc-de-east-1"
 MORE = PARAMETERS | {f"{ROOT}/regions/{EU}/services/AmazonGameLiftStreams": "x"}
 LAUNCH = Launch("Fri, 25 Aug 2006 00:00:00 GMT", "https://example.com/us")
 HISTORY = ["change-history.json", "change-feed.json"]
-OF_EVERY_RUN = ["regions.json", "services.json", "service-regions.json", "complete-data.json"]
+ALWAYS_WRITTEN = ["regions.json", "services.json", "service-regions.json", "complete-data.json"]
 SETTINGS = FetcherSettings(SOURCE_BUCKET="my-source", MAX_STALE_PERCENT=50)
 
 
@@ -29,14 +29,14 @@ def decide(
     parameters: dict[str, str],
     before: Mapping[str, bytes],
     day: int = 0,
-    request: Request | None = None,
+    request: RunRequest | None = None,
     launches: Mapping[str, Launch] | None = None,
 ) -> NextState:
     """The state after a run on that day, on top of the files before it."""
     now = NOW + timedelta(days=day)
     readings = crawl(MemoryStore(parameters), clock=lambda: now)
     result = CrawlResult(readings, CallCounts(70, 2, 1), 1.234, launches or {}, "")
-    return next_state(Job(f"day {day}", SETTINGS, request or Request()), result, stored(before), now)
+    return next_state(Job(f"day {day}", SETTINGS, request or RunRequest()), result, stored(before), now)
 
 
 def stored(files: Mapping[str, bytes]) -> PreviousFiles:
@@ -53,7 +53,7 @@ FIRST = decide(PARAMETERS, {})
 def test_what_changed_comes_first_and_the_complete_data_last_but_for_its_snapshot() -> None:
     snapshot = "history/complete-data-20261123T020000Z.json"
 
-    assert list(FIRST.files) == [*HISTORY, *contract.schemas(), *OF_EVERY_RUN, snapshot]
+    assert list(FIRST.files) == [*HISTORY, *contract.schemas(), *ALWAYS_WRITTEN, snapshot]
     assert FIRST.files[snapshot] == FIRST.files["complete-data.json"]
 
 
@@ -64,7 +64,7 @@ def test_the_same_readings_and_files_give_the_same_state() -> None:
 def test_without_news_only_the_files_of_every_run_and_a_snapshot_are_written() -> None:
     again = decide(PARAMETERS, FIRST.files)
 
-    assert list(again.files)[:-1] == OF_EVERY_RUN
+    assert list(again.files)[:-1] == ALWAYS_WRITTEN
 
 
 def test_a_schema_that_differs_is_written_again() -> None:
@@ -115,7 +115,7 @@ def test_a_part_of_nothing_is_refused() -> None:
     with pytest.raises(
         RequestError, match=r"no complete-data.json of which a part could be renewed: run with {} first"
     ):
-        decide(PARAMETERS, {}, request=Request(regions=(EU,)))
+        decide(PARAMETERS, {}, request=RunRequest(regions=(EU,)))
 
 
 def test_what_shrank_is_refused_unless_the_request_accepts_it() -> None:
@@ -124,7 +124,7 @@ def test_what_shrank_is_refused_unless_the_request_accepts_it() -> None:
     with pytest.raises(ShrunkCatalogueError, match="1 of 4 services have vanished"):
         decide(fewer, FIRST.files)
 
-    assert decide(fewer, FIRST.files, request=Request(accept_shrink=True)).documents.services.count == 3
+    assert decide(fewer, FIRST.files, request=RunRequest(accept_shrink=True)).documents.services.count == 3
 
 
 # The shrink guard by itself

@@ -16,7 +16,7 @@ from cloud.stand_ins.ssm import ParameterServer, Quirks
 from fetcher import run as run_module
 from fetcher.last_good import IncompleteCatalogueError
 from fetcher.run import RunResult, run
-from fetcher.settings import FetcherSettings, Job, Request, RequestError
+from fetcher.settings import FetcherSettings, Job, RequestError, RunRequest
 from fetcher.source import OvertakenError, SourceBucket, WrittenObject, read_previous_files
 from shared import contract
 from tests.fetcher.memory_s3 import MemoryS3, StoredObject
@@ -53,7 +53,7 @@ class World:
         """Every state has a time of its own."""
         return datetime(2026, 11, 23, 2, tzinfo=UTC) + timedelta(seconds=next(self._seconds))
 
-    def run(self, name: str, request: Request | None = None, **settings: Any) -> RunResult:
+    def run(self, name: str, request: RunRequest | None = None, **settings: Any) -> RunResult:
         configured = FetcherSettings(
             SOURCE_BUCKET="my-source",
             SSM_REGIONS="us-east-1",
@@ -61,7 +61,7 @@ class World:
             SSM_REQUESTS_PER_SECOND=10_000,
             **{"MAX_STALE_PERCENT": 50, "MAX_SHRINK_PERCENT": 100, **settings},
         )
-        return run(Job(name, configured, request or Request()), self.bucket, 60, self._clock)
+        return run(Job(name, configured, request or RunRequest()), self.bucket, 60, self._clock)
 
     def file(self, name: str) -> Any:
         return json.loads(self.bucket.read(name).body)
@@ -191,13 +191,13 @@ def test_without_an_earlier_run_a_failure_writes_nothing(world: World, failing: 
 
 def test_with_more_failing_than_allowed_nothing_is_written(world: World) -> None:
     world.run("good")
-    before = world.keys(), world.bucket.look("complete-data.json")
+    before = world.keys(), world.bucket.read_etag("complete-data.json")
     world.break_("regions/")
 
     with pytest.raises(IncompleteCatalogueError, match="2 of 2 regions could not be read"):
         world.run("bad")
 
-    assert (world.keys(), world.bucket.look("complete-data.json")) == before
+    assert (world.keys(), world.bucket.read_etag("complete-data.json")) == before
 
 
 def test_no_time_is_an_error_and_nothing_is_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_a_part_is_renewed_within_the_whole(world: World) -> None:
     before = world.file("complete-data.json")
     world.ssm.replace(MORE | {f"{ROOT}/regions/{US}/services/offered-nowhere": "x"})
 
-    world.run("part", Request(regions=(EU,)))
+    world.run("part", RunRequest(regions=(EU,)))
 
     now = world.file("complete-data.json")
     assert lists(now) == lists(before) | {EU: ["AmazonGameLiftStreams", "s3"]}
@@ -240,9 +240,10 @@ def test_a_part_is_renewed_within_the_whole(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "words"), [(Request(regions=(EU,)), "no complete-data.json of"), (Request(regions=("x",)), "no comp")]
+    ("request_", "words"),
+    [(RunRequest(regions=(EU,)), "no complete-data.json"), (RunRequest(regions=("x",)), "no comp")],
 )
-def test_a_part_of_nothing_is_refused(world: World, request_: Request, words: str) -> None:
+def test_a_part_of_nothing_is_refused(world: World, request_: RunRequest, words: str) -> None:
     with pytest.raises(RequestError, match=words):
         world.run("part", request_)
 
@@ -260,14 +261,14 @@ def test_a_part_of_what_vanished_meanwhile_is_refused(world: World, monkeypatch:
     monkeypatch.setattr(SourceBucket, "write", overtaken)
 
     with pytest.raises(RequestError, match="no complete-data.json of"):
-        world.run("part", Request(regions=(EU,)))
+        world.run("part", RunRequest(regions=(EU,)))
 
 
 def test_a_region_that_ssm_does_not_list_cannot_be_renewed(world: World) -> None:
     world.run("whole")
 
     with pytest.raises(RequestError, match="SSM lists no region mars-1, venus-1"):
-        world.run("part", Request(regions=("venus-1", EU, "mars-1")))
+        world.run("part", RunRequest(regions=("venus-1", EU, "mars-1")))
 
 
 def test_launches_come_from_the_feed(world: World) -> None:

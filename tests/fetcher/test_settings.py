@@ -1,6 +1,6 @@
 import pytest
 
-from fetcher.settings import FetcherSettings, Request, RequestError, read_request
+from fetcher.settings import FetcherSettings, RequestError, RunRequest, read_request
 from shared.settings import ConfigurationError, read_settings
 
 BUCKET = {"SOURCE_BUCKET": "my-source"}
@@ -47,8 +47,8 @@ def test_an_odd_value_is_refused_by_the_name_of_its_variable(name: str, value: s
 
 
 def test_an_event_is_a_request() -> None:
-    assert read_request(None) == read_request({}) == Request()
-    assert read_request({"regions": ["eu-west-1"]}) == Request(regions=("eu-west-1",))
+    assert read_request(None) == read_request({}) == RunRequest()
+    assert read_request({"regions": ["eu-west-1"]}) == RunRequest(regions=("eu-west-1",))
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,11 @@ def test_a_file_is_read_with_its_etag(bucket: SourceBucket) -> None:
     etag = put(bucket, b"{}")
 
     assert bucket.read("a.json") == StoredFile(etag, b"{}")
-    assert bucket.look("a.json") == StoredFile(etag)
+    assert bucket.read_etag("a.json") == StoredFile(etag)
 
 
 def test_a_missing_file_is_read_as_missing(bucket: SourceBucket) -> None:
-    assert bucket.read("a.json") == bucket.look("a.json") == StoredFile()
+    assert bucket.read("a.json") == bucket.read_etag("a.json") == StoredFile()
 
 
 def test_a_file_is_written_over_the_one_that_was_read_with_type_and_metadata(bucket: SourceBucket) -> None:
@@ -73,7 +73,7 @@ def test_a_file_that_is_no_longer_the_one_that_was_read_stays(bucket: SourceBuck
     with pytest.raises(OvertakenError, match=r"some/where/a\.json was written by another run"):
         bucket.write("a.json", b"{}", {}, previous)
 
-    assert bucket.look("a.json") == StoredFile(etag)
+    assert bucket.read_etag("a.json") == StoredFile(etag)
 
 
 def test_a_file_that_has_vanished_since_it_was_read_was_overtaken_too(bucket: SourceBucket) -> None:
@@ -113,7 +113,7 @@ def test_a_refused_read_is_no_missing_file() -> None:
     client = Mock()
     client.get_object.side_effect = client.head_object.side_effect = ClientError({"Error": {"Code": "403"}}, "Get")
 
-    for attempt in (SourceBucket(client, "b", "p").read, SourceBucket(client, "b", "p").look):
+    for attempt in (SourceBucket(client, "b", "p").read, SourceBucket(client, "b", "p").read_etag):
         with pytest.raises(ClientError):
             attempt("a.json")
 

@@ -6,7 +6,7 @@ import pytest
 
 from ops.costs import (
     Bill,
-    Day,
+    DailyUse,
     Gigabyte,
     Traffic,
     compressed,
@@ -131,8 +131,8 @@ def test_the_feed_itself_is_estimated_from_its_calls() -> None:
     # 4 PUT + 3 COPY + 2 LIST = 9 x 30 = 270 x 0.000005 = 0.00135; 12 x 30 = 360 x 0.0000004 = 0.000144.
     # 90 paths x 3 = 270 x 0.0000004 = 0.000108. 60 x 30 / 730 = 2.4658 metrics x 0.30 = 0.7397. A dashboard: 3.
     # 12 metrics of alarms x 0.10.
-    bill = upkeep(Day(files=3), days=30, alarm_metrics=12, invalidated_paths=90, free=False)
+    bill = upkeep(DailyUse(files=3), days=30, alarm_metrics=12, invalidated_paths=90, free=False)
 
     assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "255", "270", "360", "270", "2", "1", "12"]
     assert cents(bill) == ["0.00", "0.00", "0.00", "0.00", "0.00", "0.74", "3.00", "1.20", "4.94"]
-    assert cents(upkeep(Day(files=3), days=30, alarm_metrics=12))[-2:] == ["0.20", "0.20"]
+    assert cents(upkeep(DailyUse(files=3), days=30, alarm_metrics=12))[-2:] == ["0.20", "0.20"]

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from cloud.stand_ins.cloudfront import Accepted, CloudFront, CloudFrontServer, EdgeQuirks
 from cloud.template import read_template, resolve, translate
 from distributor.invalidator import handler as invalidator
-from distributor.invalidator.handler import Connections
+from distributor.invalidator.handler import InvalidatorDependencies
 from distributor.invalidator.redelivery import Redelivery
 from distributor.outcomes import Copied
 from distributor.queues import InvalidationQueue
@@ -68,8 +68,8 @@ def test_a_cloudfront_that_refuses_for_hours_delays_and_loses_nothing(
     with CloudFrontServer(CloudFront({"E1"}, EdgeQuirks(throttle_next=30), clock)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", server.url)
         settings = read_settings(InvalidatorSettings, ENVIRONMENT)
-        made = Connections(settings, connect("cloudfront", INVALIDATING), Redelivery(sqs, QUEUE, FAILURES))
-        monkeypatch.setattr(invalidator, "connections", lambda: made)
+        made = InvalidatorDependencies(settings, connect("cloudfront", INVALIDATING), Redelivery(sqs, QUEUE, FAILURES))
+        monkeypatch.setattr(invalidator, "build_invalidator_dependencies", lambda: made)
         publish(sqs, 0)
         tries: list[float] = []
 
@@ -94,12 +94,12 @@ def test_a_storm_of_keys_is_covered_by_few_invalidations_and_none_is_lost_or_stu
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sqs: Any = FakeSqs(clock)
-    made = Connections(
+    made = InvalidatorDependencies(
         read_settings(InvalidatorSettings, ENVIRONMENT),
         connect("cloudfront", INVALIDATING),
         Redelivery(sqs, QUEUE, FAILURES),
     )
-    monkeypatch.setattr(invalidator, "connections", lambda: made)
+    monkeypatch.setattr(invalidator, "build_invalidator_dependencies", lambda: made)
     most, side_by_side = mapping["BatchSize"], mapping["ScalingConfig"]["MaximumConcurrency"]
     copied: dict[str, float] = {}
 

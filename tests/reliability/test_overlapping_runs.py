@@ -13,7 +13,7 @@ from fetcher import run as run_module
 from fetcher.history import build_feed
 from fetcher.next_state import CrawlResult
 from fetcher.run import run
-from fetcher.settings import FetcherSettings, Job, Request
+from fetcher.settings import FetcherSettings, Job, RunRequest
 from fetcher.source import OvertakenError, SourceBucket
 from fetcher.ssm import CallCounts, crawl
 from shared import contract
@@ -84,7 +84,7 @@ class Races:
 
     def run(self, name: str, turn: Callable[[], str] = lambda: "") -> None:
         s3: Any = TurnTakingS3(self.objects, turn)
-        run(Job(name, SETTINGS, Request()), SourceBucket(s3, "my-source", "aws-data"), 60, self.clock)
+        run(Job(name, SETTINGS, RunRequest()), SourceBucket(s3, "my-source", "aws-data"), 60, self.clock)
 
     def race(self, names: Sequence[str], faults: int) -> None:
         """One thread for each run; only the one whose turn it is moves."""

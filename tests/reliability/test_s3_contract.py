@@ -20,7 +20,7 @@ from moto import mock_aws
 from distributor.outcomes import Publish
 from distributor.settings import Location
 from distributor.store import CopyAnswer, Store, StoreError
-from distributor.sweeper.comparison import compare
+from distributor.sweeper.comparison import compare_buckets
 from tests.distributor.fake_s3 import FakeS3
 from tests.distributor.world import HEADERS
 from tests.reliability.seaweedfs import seaweedfs
@@ -203,8 +203,8 @@ def test_listings_are_in_the_order_of_bytes_and_can_go_on_from_a_name(backend: B
     for name in names:
         backend.put(name, b"[1]")
 
-    whole = [one.name for one in compare(backend.client, backend.source, backend.website)]
-    rest = [one.name for one in compare(backend.client, backend.source, backend.website, after=names[3])]
+    whole = [one.name for one in compare_buckets(backend.client, backend.source, backend.website)]
+    rest = [one.name for one in compare_buckets(backend.client, backend.source, backend.website, after=names[3])]
 
     assert whole == names
     assert rest == names[4:]
@@ -216,4 +216,4 @@ def test_a_copy_and_its_source_are_listed_with_the_same_etag(backend: Backend) -
     assert etag is not None
     backend.store.copy(backend.task(), etag)
 
-    assert [one.drift for one in compare(backend.client, backend.source, backend.website)] == [None]
+    assert [one.drift for one in compare_buckets(backend.client, backend.source, backend.website)] == [None]

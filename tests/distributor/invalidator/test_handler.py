@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cloud.stand_ins.cloudfront import CloudFront, CloudFrontServer, EdgeQuirks
 from distributor.invalidator import cloudfront
-from distributor.invalidator.handler import connections, lambda_handler
+from distributor.invalidator.handler import build_invalidator_dependencies, lambda_handler
 from shared.settings import ConfigurationError
 from tests.distributor.messages import body, queue_event, received
 
@@ -18,7 +18,7 @@ Printed = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def edge(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
-    connections.cache_clear()
+    build_invalidator_dependencies.cache_clear()
     monkeypatch.setattr(cloudfront, "PAUSE", 0)
     with CloudFrontServer(CloudFront({"E1", "E2"})) as server, mock_aws():
         # moto answers for every host of AWS; the stand-in is none of them.
@@ -32,7 +32,7 @@ def edge(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
 
 def deliver(*bodies: str) -> dict[str, Any]:
     """What Lambda would hand on after these messages were sent."""
-    sqs, url = boto3.client("sqs"), connections().settings.invalidation_queue_url
+    sqs, url = boto3.client("sqs"), build_invalidator_dependencies().settings.invalidation_queue_url
     for text in bodies:
         sqs.send_message(QueueUrl=url, MessageBody=text)
     messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=720)["Messages"]
@@ -54,7 +54,7 @@ def failed(answer: dict[str, Any]) -> list[str]:
 
 
 def kept() -> list[tuple[str, str]]:
-    url = connections().settings.failure_queue_url
+    url = build_invalidator_dependencies().settings.failure_queue_url
     messages = boto3.client("sqs").receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["reason"]
     )
@@ -184,7 +184,7 @@ def test_a_malformed_message_is_kept_with_the_reason_and_touches_no_other(
 
 def test_what_cannot_be_kept_comes_again(edge: CloudFront, lambda_context: LambdaContext, printed: Printed) -> None:
     event = deliver("?", body())
-    boto3.client("sqs").delete_queue(QueueUrl=connections().settings.failure_queue_url)
+    boto3.client("sqs").delete_queue(QueueUrl=build_invalidator_dependencies().settings.failure_queue_url)
 
     assert failed(lambda_handler(event, lambda_context)) == ids(event)[:1]
     assert measured(printed())["InvalidationsRefused"] == [0.0]

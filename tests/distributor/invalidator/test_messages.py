@@ -3,12 +3,12 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from distributor.invalidator.messages import Delivery, PublishedKey, decode, delay
+from distributor.invalidator.messages import Delivery, PublishedKey, decode_batch, delay
 from tests.distributor.messages import body, queue_event, received
 
 
 def test_a_message_of_the_distributor_is_a_published_key() -> None:
-    batch = decode(queue_event(received(7, receives=3)))
+    batch = decode_batch(queue_event(received(7, receives=3)))
 
     delivery = Delivery("message-7", "receipt-7", body(), 3)
     assert batch.published == (PublishedKey(delivery, "data/x.json", "run-1"),)
@@ -29,7 +29,7 @@ def test_a_message_of_the_distributor_is_a_published_key() -> None:
     ],
 )
 def test_a_message_that_is_not_understood_is_set_aside_and_touches_no_other(text: str, reason: str) -> None:
-    batch = decode(queue_event(received(1), received(2, text), received(3)))
+    batch = decode_batch(queue_event(received(1), received(2, text), received(3)))
 
     assert [published.delivery.message_id for published in batch.published] == ["message-1", "message-3"]
     (refusal,) = batch.malformed
@@ -38,7 +38,7 @@ def test_a_message_that_is_not_understood_is_set_aside_and_touches_no_other(text
 
 
 def test_an_id_that_logs_should_not_carry_is_dropped() -> None:
-    (published,) = decode(queue_event(received(text=body(correlation_id="a\nb")))).published
+    (published,) = decode_batch(queue_event(received(text=body(correlation_id="a\nb")))).published
 
     assert published.correlation_id == ""
 
@@ -46,7 +46,7 @@ def test_an_id_that_logs_should_not_carry_is_dropped() -> None:
 @pytest.mark.parametrize("event", [{}, {"Records": [{}]}, {"Records": [received() | {"attributes": {}}]}])
 def test_an_event_that_is_not_of_a_queue_is_an_error(event: object) -> None:
     with pytest.raises(ValidationError):
-        decode(event)
+        decode_batch(event)
 
 
 @pytest.mark.parametrize(

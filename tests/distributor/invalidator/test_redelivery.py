@@ -47,10 +47,10 @@ def test_messages_are_put_off_by_how_often_they_were_received(queues: Redelivery
     assert all(30 <= seconds < 60 for seconds in hidden_for(queues))
 
 
-def test_what_is_given_up_goes_to_the_dead_letter_queue_as_it_is_with_the_reason(queues: Redelivery) -> None:
-    deliveries = received(queues, 2)
+def test_refused_messages_move_to_the_dead_letter_queue_unchanged_with_the_reason(queues: Redelivery) -> None:
+    refused = [Refusal(delivery, "AccessDenied: " + "x" * 2000) for delivery in received(queues, 2)]
 
-    assert queues.give_up([Refusal(delivery, "AccessDenied: " + "x" * 2000) for delivery in deliveries]) == []
+    assert queues.move_to_dead_letters(refused) == []
 
     kept = queues.client.receive_message(
         QueueUrl=queues.failures_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
@@ -60,12 +60,12 @@ def test_what_is_given_up_goes_to_the_dead_letter_queue_as_it_is_with_the_reason
     assert all(reason.startswith("AccessDenied: x") and len(reason) == 1000 for reason in reasons)
 
 
-def test_what_could_not_be_given_up_is_handed_back() -> None:
+def test_a_refused_message_that_could_not_be_moved_is_returned() -> None:
     sqs: Any = Mock()
     sqs.send_message_batch.return_value = {"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "x"}]}
     first, second = (Refusal(Delivery(name, "r", "{}", 1), "why") for name in "ab")
 
-    assert Redelivery(sqs, "http://queue", "http://failures").give_up([first, second]) == [second.delivery]
+    assert Redelivery(sqs, "http://queue", "http://failures").move_to_dead_letters([first, second]) == [second.delivery]
 
 
 def test_what_cannot_be_put_off_comes_again_by_itself() -> None:

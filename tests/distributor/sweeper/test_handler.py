@@ -10,7 +10,7 @@ from moto import mock_aws
 from pydantic import ValidationError
 
 from distributor.answers import DistributionFailedError
-from distributor.dependencies import dependencies
+from distributor.dependencies import build_dependencies
 from distributor.sweeper import handler as sweeper
 from distributor.sweeper import sweep as sweeping
 from tests.distributor.world import ENVIRONMENT
@@ -21,7 +21,7 @@ BODY = b'{"v": 1}'
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    dependencies.cache_clear()
+    build_dependencies.cache_clear()
     with mock_aws():
         for name, value in ENVIRONMENT.items():
             monkeypatch.setenv(name, value)
@@ -124,7 +124,7 @@ def test_what_could_not_be_published_is_raised_at_the_end(
 ) -> None:
     monkeypatch.setenv("DISTRIBUTION_BUCKET", "my-website")
     put(s3, "a.json", "b.json")
-    dependencies().store.client.meta.events.register(
+    build_dependencies().store.client.meta.events.register(
         "before-call.s3.CopyObject", Mock(side_effect=RuntimeError("no copies today"))
     )
 
@@ -172,7 +172,7 @@ def test_the_rest_is_handed_to_an_invocation_of_its_own(
     s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(s3, *(f"{number}.json" for number in range(5)))
-    dependencies()
+    build_dependencies()
     invoked = Mock()
     monkeypatch.setattr("boto3.client", lambda service, **_: {"lambda": invoked}[service])
     lambda_context.get_remaining_time_in_millis = Clock(3)  # type: ignore[method-assign]
@@ -189,8 +189,8 @@ def test_the_rest_is_handed_to_an_invocation_of_its_own(
 def test_memory_does_not_grow_with_what_is_found(
     s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "MAX_SHOWN", 3)
-    monkeypatch.setattr(sweeping, "BATCH", 2)
+    monkeypatch.setattr(sweeping, "MAX_EXAMPLES", 3)
+    monkeypatch.setattr(sweeping, "OBJECTS_PER_BATCH", 2)
     put(s3, *(f"{number}.json" for number in range(7)))
 
     answer = sweeper.lambda_handler({}, lambda_context)
@@ -204,7 +204,7 @@ def test_what_is_mended_on_the_website_is_queued_for_invalidation_batch_by_batch
     url = boto3.client("sqs").create_queue(QueueName="invalidations")["QueueUrl"]
     monkeypatch.setenv("INVALIDATION_QUEUE_URL", url)
     monkeypatch.setenv("REPLICA_DESTINATIONS", "my-mirror/copies")
-    monkeypatch.setattr(sweeping, "BATCH", 1)
+    monkeypatch.setattr(sweeping, "OBJECTS_PER_BATCH", 1)
     put(s3, "a.json", "b.json")
 
     sweeper.lambda_handler({}, lambda_context)

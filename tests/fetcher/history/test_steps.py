@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetcher.history.steps import Item, Step, combine, compare, facts_of, region_item, service_item, service_names
+from fetcher.history.steps import Item, Step, combine, compare_facts, facts_of, region_item, service_item, service_names
 from fetcher.source import PreviousState
 from tests.fetcher.states import state
 
@@ -41,12 +41,12 @@ def test_names_are_not_known_where_the_services_are_lost() -> None:
 def test_a_step_tells_what_was_and_what_is() -> None:
     a, b, c = service_item("a"), service_item("b"), service_item("c")
 
-    assert compare({a: "A", b: "B", c: "C"}, {a: "A", b: "Bee"}) == {b: Step("B", "Bee"), c: Step("C", None)}
-    assert compare({}, {a: "A"}) == {a: Step(None, "A")}
+    assert compare_facts({a: "A", b: "B", c: "C"}, {a: "A", b: "Bee"}) == {b: Step("B", "Bee"), c: Step("C", None)}
+    assert compare_facts({}, {a: "A"}) == {a: Step(None, "A")}
 
 
 @given(FACTS, FACTS, FACTS)
 def test_two_comparisons_combined_are_the_comparison_of_the_first_with_the_last(
     first: dict[Item, str], then: dict[Item, str], last: dict[Item, str]
 ) -> None:
-    assert combine(compare(first, then), compare(then, last)) == compare(first, last)
+    assert combine(compare_facts(first, then), compare_facts(then, last)) == compare_facts(first, last)

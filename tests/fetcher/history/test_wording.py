@@ -1,6 +1,6 @@
 import pytest
 
-from fetcher.history.wording import LONGEST_SUMMARY, describe, summarize, summarize_baseline
+from fetcher.history.wording import LONGEST_SUMMARY, describe_changes, summarize_baseline, summarize_changes
 from shared.contract import Changes, Counts, NamedCode, RegionalService, Renamed, ZoneChange
 
 
@@ -45,13 +45,13 @@ ALL = Changes(
     ],
 )
 def test_a_summary_is_one_sentence(changes: Changes, sentence: str) -> None:
-    assert summarize(changes) == sentence
+    assert summarize_changes(changes) == sentence
 
 
 def test_a_summary_that_would_be_too_long_names_no_codes() -> None:
     long = Changes(new_services=named(*(f"{'x' * 100}{number}" for number in range(3))))
 
-    assert summarize(long) == "3 new services."
+    assert summarize_changes(long) == "3 new services."
 
 
 def test_a_summary_of_very_much_is_short() -> None:
@@ -67,7 +67,7 @@ def test_a_summary_of_very_much_is_short() -> None:
         zone_changes=(ZoneChange(region="us", kind="local", added=("z",), removed=("y",)),),
     )
 
-    assert len(summarize(much)) <= LONGEST_SUMMARY
+    assert len(summarize_changes(much)) <= LONGEST_SUMMARY
 
 
 def test_the_baseline_tells_what_there_is_and_what_came_after_the_first_run() -> None:
@@ -80,7 +80,7 @@ def test_the_baseline_tells_what_there_is_and_what_came_after_the_first_run() ->
 
 
 def test_the_description_has_a_line_for_each_kind_of_change_and_region() -> None:
-    assert describe(ALL).splitlines() == [
+    assert describe_changes(ALL).splitlines() == [
         "New regions: eu-x-1 (EU-X-1)",
         "Removed regions: mars-1 (MARS-1), mars-2 (MARS-2)",
         "New services: a (A), b (B)",
@@ -95,6 +95,6 @@ def test_the_description_has_a_line_for_each_kind_of_change_and_region() -> None
 
 
 def test_a_line_names_fifty_codes_at_most() -> None:
-    line = describe(Changes(new_regional_services=offers("us", 1100)))
+    line = describe_changes(Changes(new_regional_services=offers("us", 1100)))
 
     assert line.endswith("s00049 and 1,050 more")

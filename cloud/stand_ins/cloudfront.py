@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from cloud.stand_ins.loopback import LoopbackServer, Reply, Request
+from cloud.stand_ins.loopback import HttpReply, HttpRequest, LoopbackServer
 from cloud.template import ACCOUNT, PARTITION
 
 NAMESPACE = "http://cloudfront.amazonaws.com/doc/2020-05-31/"
@@ -159,12 +159,12 @@ class CloudFrontServer(LoopbackServer):
         self.cloudfront = cloudfront
         self.authorize = authorize
 
-    def reply(self, request: Request) -> Reply:
+    def reply(self, request: HttpRequest) -> HttpReply:
         """CloudFront's answer in XML."""
         status, body = self._answer(request)
-        return Reply(status, "text/xml", body)
+        return HttpReply(status, "text/xml", body)
 
-    def _answer(self, request: Request) -> tuple[int, bytes]:
+    def _answer(self, request: HttpRequest) -> tuple[int, bytes]:
         match request.method, request.path.split("/"):
             case "POST", ["", "2020-05-31", "distribution", distribution, "invalidation"]:
                 try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cloud.stand_ins.loopback import LoopbackServer, Reply, Request
+from cloud.stand_ins.loopback import HttpReply, HttpRequest, LoopbackServer
 
 LAUNCHES = {
     "il-central-1": (
@@ -37,6 +37,6 @@ class LaunchFeed(LoopbackServer):
         """Serve these until `body` is set to something else."""
         self.body = rss(launches)
 
-    def reply(self, request: Request) -> Reply:  # noqa: ARG002 - whatever is asked
+    def reply(self, request: HttpRequest) -> HttpReply:  # noqa: ARG002 - whatever is asked
         """The feed."""
-        return Reply(200, "application/rss+xml", self.body)
+        return HttpReply(200, "application/rss+xml", self.body)

@@ -8,7 +8,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """One request; the body is empty if it has none."""
 
     method: str
@@ -18,7 +18,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """What is sent back."""
 
     status: int
@@ -31,7 +31,7 @@ class LoopbackServer:
 
     url = ""
 
-    def reply(self, request: Request) -> Reply:
+    def reply(self, request: HttpRequest) -> HttpReply:
         """Answer one request; several may come at once."""
         raise NotImplementedError
 
@@ -65,7 +65,7 @@ def _handler_for(server: LoopbackServer) -> type[BaseHTTPRequestHandler]:
 
         def _reply(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            reply = server.reply(Request(self.command, self.path, dict(self.headers), body))
+            reply = server.reply(HttpRequest(self.command, self.path, dict(self.headers), body))
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.content_type)
             self.send_header("Content-Length", str(len(reply.body)))

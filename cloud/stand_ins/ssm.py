@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloud.stand_ins.loopback import LoopbackServer, Reply, Request
+from cloud.stand_ins.loopback import HttpReply, HttpRequest, LoopbackServer
 
 ROOT = "/aws/service/global-infrastructure"
 PAGE = 10
@@ -107,11 +107,11 @@ class ParameterServer(LoopbackServer):
             children.setdefault(name.rpartition("/")[0], []).append(name)
         self._parameters, self._children = dict(parameters), children
 
-    def reply(self, request: Request) -> Reply:
+    def reply(self, request: HttpRequest) -> HttpReply:
         """SSM's answer in JSON; an error of its own to whatever is not SSM's protocol."""
         operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         status, content = self.answer(operation, json.loads(request.body or b"{}"), request.headers)
-        return Reply(status, "application/x-amz-json-1.1", json.dumps(content).encode())
+        return HttpReply(status, "application/x-amz-json-1.1", json.dumps(content).encode())
 
     def answer(self, operation: str, request: dict[str, Any], headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         """Status and body for one request."""

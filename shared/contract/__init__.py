@@ -7,7 +7,19 @@ JSON. Unknown keys are ignored, so that a file of a later minor version is still
 from collections.abc import Mapping
 from functools import cache
 
-from shared.contract.catalogue import (
+from shared.contract.changes import (
+    ChangeEntry,
+    ChangeHistory,
+    Changes,
+    HistoryMetadata,
+    Inception,
+    NamedCode,
+    RegionalService,
+    Renamed,
+    ZoneChange,
+    ZoneKind,
+)
+from shared.contract.data import (
     SCHEMA_VERSION,
     SOURCE,
     TOOL,
@@ -25,18 +37,6 @@ from shared.contract.catalogue import (
     ServicesByRegion,
     Summary,
     Zones,
-)
-from shared.contract.changes import (
-    ChangeEntry,
-    ChangeHistory,
-    Changes,
-    HistoryMetadata,
-    Inception,
-    NamedCode,
-    RegionalService,
-    Renamed,
-    ZoneChange,
-    ZoneKind,
 )
 from shared.contract.document import Document, RfcDate, Url
 from shared.contract.feed import ChangeFeed, FeedItem

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from shared.contract.catalogue import SCHEMA_VERSION, TOOL
+from shared.contract.data import SCHEMA_VERSION, TOOL
 from shared.contract.document import Document
 
 

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cloud.alarms import INSUFFICIENT_DATA
 from cloud.lambdas import AsyncConfiguration
 from cloud.mappings import MappingConfiguration
 from cloud.runtimes import FunctionConfiguration
@@ -291,7 +292,7 @@ def _put_alarm(alarm: Resource, client: Client) -> None:
     cloudwatch = client("cloudwatch")
     cloudwatch.put_metric_alarm(**properties | {"Threshold": float(properties["Threshold"])})
     # moto begins with OK, CloudWatch with this.
-    cloudwatch.set_alarm_state(AlarmName=alarm.name, StateValue="INSUFFICIENT_DATA", StateReason="not yet evaluated")
+    cloudwatch.set_alarm_state(AlarmName=alarm.name, StateValue=INSUFFICIENT_DATA, StateReason="not yet evaluated")
 
 
 def _put_dashboard(dashboard: Resource, client: Client) -> None:

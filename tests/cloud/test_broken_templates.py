@@ -1,7 +1,7 @@
 """The embedded cloud proves the template: whatever is wrong in it is seen when it runs."""
 
+import threading
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -68,7 +68,7 @@ def misname_handler(template: Template) -> None:
 
 def run(change: Callable[[Template], None]) -> tuple[list[str], list[Any], list[Any]]:
     """What is on the website, and on both failure queues, after a run of the schedule on a changed template."""
-    template = deepcopy(read_template())
+    template = read_template()
     change(template)
     with EmbeddedCloud(template=template, ssm=ParameterServer(PARAMETERS), in_process=True) as changed:
         changed.lambdas._retry_delay = 0
@@ -199,7 +199,7 @@ def test_a_mapping_whose_queue_gives_less_time_than_the_function_takes_is_refuse
 def test_a_stack_that_may_not_invalidate_publishes_all_the_same_and_keeps_every_key(
     role: str, sid: str, queue: str
 ) -> None:
-    template = deepcopy(read_template())
+    template = read_template()
     for policy in template["Resources"][role]["Properties"]["Policies"]:
         found = policy["PolicyDocument"]["Statement"]
         found[:] = [one for one in found if sid not in str(one)]
@@ -217,7 +217,7 @@ def test_an_invalidator_that_cannot_work_loses_no_message() -> None:
         template["Resources"]["Invalidations"]["Properties"]["VisibilityTimeout"] = 120
         template["Resources"]["Invalidations"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] = 2
 
-    template = deepcopy(read_template())
+    template = read_template()
     misplace(template)
     with EmbeddedCloud(template=template, ssm=ParameterServer(PARAMETERS), in_process=True) as changed:
         changed.fire("FetchSchedule")
@@ -225,3 +225,16 @@ def test_an_invalidator_that_cannot_work_loses_no_message() -> None:
 
         kept = {one["key"] for one in changed.messages("InvalidationFailures")}
         assert sorted(kept) == changed.objects(changed.website) == [f"data/{name}" for name in PUBLISHED]
+
+
+def test_a_cloud_that_cannot_be_started_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(threading.enumerate())
+    monkeypatch.setattr("cloud.embedded.deploy", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        EmbeddedCloud(in_process=True).__enter__()
+
+    started = set(threading.enumerate()) - before
+    for thread in started:
+        thread.join(20)
+    assert [thread for thread in started if thread.is_alive()] == []

@@ -59,7 +59,7 @@ def test_alarms_may_not_publish_where_the_policy_or_the_key_does_not_let_them(de
 
 @pytest.mark.parametrize("heard", [True, False])
 def test_without_a_website_a_day_without_a_run_is_an_alarm_which_the_topics_policy_lets_out(*, heard: bool) -> None:
-    template = deepcopy(read_template())
+    template = read_template()
     if not heard:
         del template["Resources"]["AlarmTopicPolicy"]
     server = ParameterServer(PARAMETERS)

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +135,7 @@ def test_an_output_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None
 
 
 def broken_demo(monkeypatch: pytest.MonkeyPatch, role: str, sid: str) -> tuple[bool, str]:
-    template = deepcopy(read_template())
+    template = read_template()
     document = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
     document["Statement"] = [statement for statement in document["Statement"] if statement.get("Sid") != sid]
     monkeypatch.setattr("cloud.embedded.read_template", lambda: template)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-import botocore.session
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 from cloud import isolate
@@ -20,9 +20,9 @@ from cloud import isolate
 # Before any test module is imported: Powertools reads these when it is imported.
 os.environ["POWERTOOLS_TRACE_DISABLED"] = "1"
 
-# Each session would find and parse botocore's data files again, which is most of what a client costs. Here all share
-# one loader, which keeps what it has read.
-botocore.session.create_loader = cache(botocore.session.create_loader)
+# Every session parses botocore's data files anew, which is most of what a client costs; here all share what was parsed.
+parse = cache(JSONFileLoader().load_file)
+JSONFileLoader.load_file = lambda _, path: parse(path)  # type: ignore[method-assign, assignment]
 
 settings.register_profile("test", max_examples=30, derandomize=True, deadline=None)
 settings.register_profile("prove", max_examples=500, deadline=None, print_blob=True)

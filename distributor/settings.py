@@ -6,8 +6,7 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from shared.settings import BucketName, CommaSeparated, KeyPrefix, NonBlank, Settings, comma_separated
-
-COPY_LIMIT_BYTES = 5_000_000_000  # the limit of CopyObject
+from shared.strict_json import MAX_BYTES
 
 
 class Location(NamedTuple):
@@ -70,7 +69,7 @@ class DistributorSettings(HeaderSettings):
     distribution_bucket: BucketName
     distribution_prefix: KeyPrefix = "data"
     publish_patterns: Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)] = ("*.json",)
-    max_object_bytes: int = Field(default=10_000_000, gt=0, le=COPY_LIMIT_BYTES)
+    max_object_bytes: int = Field(default=MAX_BYTES, gt=0, le=MAX_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
     invalidation_queue_url: QueueUrl = ""
     failure_queue_url: QueueUrl = ""

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import ValidationError
 
 from shared import contract
-from shared.text import first_error
+from shared.strict_json import MAX_BYTES, UnfitError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -83,12 +82,13 @@ class SourceBucket:
     prefix: str
 
     def read(self, name: str) -> StoredFile:
-        """A file with its bytes."""
+        """A file with its bytes, or with the first of too many."""
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=self._key(name))
         except ClientError as error:
             return _require_missing(error)
-        return StoredFile(answer["ETag"], answer["Body"].read())
+        with answer["Body"] as body:
+            return StoredFile(answer["ETag"], body.read(MAX_BYTES + 1))
 
     def read_etag(self, name: str) -> StoredFile:
         """A file's ETag, without its bytes."""
@@ -140,8 +140,8 @@ def read_previous_files(bucket: SourceBucket) -> PreviousFiles:
             return None
         try:
             return model.from_bytes(files[name].body)
-        except ValidationError as error:
-            unreadable[name] = first_error(error)
+        except UnfitError as error:
+            unreadable[name] = str(error)
             return None
 
     complete_data = parse(contract.COMPLETE_DATA_FILE, contract.CompleteData)

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from pydantic import ValidationError
-
 from ops.checks.check import Check, exists
 from ops.observation import Observation, StoredObject
 from shared.contract import (
@@ -17,7 +15,7 @@ from shared.contract import (
     Regions,
     Services,
 )
-from shared.text import first_error
+from shared.strict_json import UnfitError
 
 GROUP = "Source bucket"
 
@@ -90,6 +88,6 @@ def _check_together(documents: dict[str, Document]) -> Iterator[Check]:
 def _breach(name: str, body: bytes) -> str:
     try:
         FILES[name].from_bytes(body)
-    except ValidationError as error:
-        return first_error(error)
+    except UnfitError as error:
+        return str(error)
     return ""

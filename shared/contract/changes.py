@@ -1,12 +1,12 @@
 """The file that says what changed, and when. Since 1.1.0."""
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import FailFast, Field, NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 from pydantic.alias_generators import to_camel
 
-from shared.contract.document import Code, Codes, Date, Document, Text, require, require_sorted
+from shared.contract.document import Code, Codes, Date, Document, Items, Text, require, require_sorted
 
 ZoneKind = Literal["availability", "local", "wavelength"]
 
@@ -46,14 +46,14 @@ class ZoneChange(Document):
 class Changes(Document):
     """What was added, removed or renamed. Every list is sorted and free of duplicates."""
 
-    new_services: Annotated[tuple[NamedCode, ...], FailFast()] = ()
-    new_regional_services: Annotated[tuple[RegionalService, ...], FailFast()] = ()
-    new_regions: Annotated[tuple[NamedCode, ...], FailFast()] = ()
-    removed_services: Annotated[tuple[NamedCode, ...], FailFast()] = ()
-    removed_regional_services: Annotated[tuple[RegionalService, ...], FailFast()] = ()
-    removed_regions: Annotated[tuple[NamedCode, ...], FailFast()] = ()
-    renamed: Annotated[tuple[Renamed, ...], FailFast()] = ()
-    zone_changes: Annotated[tuple[ZoneChange, ...], FailFast()] = ()
+    new_services: Items[NamedCode] = ()
+    new_regional_services: Items[RegionalService] = ()
+    new_regions: Items[NamedCode] = ()
+    removed_services: Items[NamedCode] = ()
+    removed_regional_services: Items[RegionalService] = ()
+    removed_regions: Items[NamedCode] = ()
+    renamed: Items[Renamed] = ()
+    zone_changes: Items[ZoneChange] = ()
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
@@ -97,7 +97,7 @@ class ChangeHistory(Document):
     """`change-history.json`: what changed, newest first, at most one entry a day."""
 
     metadata: HistoryMetadata
-    change_log: Annotated[tuple[ChangeEntry, ...], FailFast()]
+    change_log: Items[ChangeEntry]
     undone: Changes = Field(
         default=Changes(),
         description="Only for the fetcher: changes that reversed others of the same day, so that no entry has either.",

@@ -1,13 +1,14 @@
 """The files that describe the present: regions, services, and the services of each region."""
 
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Literal, Self
 
-from pydantic import FailFast, Field, NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from shared.contract.document import (
     Code,
     Codes,
     Document,
+    Items,
     RfcDate,
     Timestamp,
     Url,
@@ -55,7 +56,7 @@ class Regions(Document):
     """`regions.json`: every region, by code."""
 
     count: NonNegativeInt
-    regions: Annotated[tuple[Region, ...], FailFast()] = Field(min_length=1)
+    regions: Items[Region] = Field(min_length=1)
     source: Literal["ssm"]
     timestamp: Timestamp
 
@@ -79,7 +80,7 @@ class Services(Document):
     """`services.json`: every service, by code."""
 
     count: NonNegativeInt
-    services: Annotated[tuple[Service, ...], FailFast()] = Field(min_length=1)
+    services: Items[Service] = Field(min_length=1)
     source: Literal["ssm"]
     timestamp: Timestamp
 

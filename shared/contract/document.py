@@ -5,8 +5,21 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    Strict,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
+
+from shared.strict_json import Limits, UnfitError, parse
+from shared.text import first_error
 
 _TIMESTAMP = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
 _DATE = r"^\d{4}-\d\d-\d\d$"
@@ -38,6 +51,11 @@ def _require_date(value: object) -> object:
     return date.fromisoformat(value)
 
 
+ItemT = TypeVar("ItemT")
+# One error is enough: a hostile list would fill the memory with them. JSON knows no tuples, so a list is taken too.
+Items = Annotated[tuple[ItemT, ...], FailFast(), Strict(strict=False)]
+
+
 def _require_sorted_and_unique(codes: tuple[str, ...]) -> tuple[str, ...]:
     require_sorted(codes, "the list")
     return codes
@@ -57,11 +75,14 @@ RfcDate = Annotated[str, Field(pattern=_RFC_822, description="RFC 822 date with 
 Code = Annotated[str, Field(min_length=1)]
 Text = Annotated[str, Field(pattern=r"\S")]
 Codes = Annotated[
-    tuple[Code, ...],
-    FailFast(),
+    Items[Code],
     AfterValidator(_require_sorted_and_unique),
     Field(description="Sorted and free of duplicates.", json_schema_extra={"uniqueItems": True}),
 ]
+
+
+# A model takes more memory than what it is made of, and so do the errors of a hostile file.
+LIMITS = Limits(nodes=300_000, names=5000)
 
 
 class Document(BaseModel):
@@ -75,8 +96,13 @@ class Document(BaseModel):
 
     @classmethod
     def from_bytes(cls, body: bytes) -> Self:
-        """The model of a published file; pydantic's ValidationError if it breaks the contract."""
-        return cls.model_validate_json(body, by_alias=True, by_name=False)
+        """The model of a published file; UnfitError if it is not strict JSON or breaks the contract."""
+        document = parse(body, LIMITS)
+        try:
+            return cls.model_validate(document, by_alias=True, by_name=False)
+        except ValidationError as error:
+            msg = f"breaks the contract in {error.error_count()} place(s); {first_error(error)}"
+            raise UnfitError(msg) from error
 
 
 SortableT = TypeVar("SortableT", str, tuple[str, str])

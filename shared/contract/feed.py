@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, FailFast, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from shared.contract.document import Code, Codes, Document, Text, Timestamp, Url, require
+from shared.contract.document import Code, Codes, Document, Items, Text, Timestamp, Url, require
 
 
 def _without_default(schema: dict[str, Any]) -> None:
@@ -39,7 +39,7 @@ class ChangeFeed(Document):
     home_page_url: OptionalUrl
     feed_url: OptionalUrl
     description: Text
-    items: Annotated[tuple[FeedItem, ...], FailFast()]
+    items: Items[FeedItem]
 
     @model_validator(mode="after")
     def _holds(self) -> Self:

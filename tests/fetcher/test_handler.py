@@ -134,7 +134,7 @@ def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
     assert "aws-data/complete-data.json" in keys(s3)
     assert s3.get_object(Bucket="my-source", Key="aws-data/change-history.json")["Body"].read() == b"{}"
     (warning,) = [line for line in printed() if line.get("message") == "published_files_unreadable"]
-    assert warning["files"] == {"change-history.json": "metadata: Field required"}
+    assert warning["files"] == {"change-history.json": "breaks the contract in 2 place(s); metadata: Field required"}
 
 
 def test_a_part_is_asked_for_in_the_event(parameters: ParameterServer, lambda_context: LambdaContext) -> None:

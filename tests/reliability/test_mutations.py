@@ -17,6 +17,7 @@ MESSAGES, REQUESTS, CLOUDFRONT, REDELIVERY, INVALIDATOR = (
     *("invalidator/messages.py", "invalidator/requests.py", "invalidator/cloudfront.py"),
     *("invalidator/redelivery.py", "invalidator/handler.py"),
 )
+STRICT_JSON, TEST_STRICT_JSON = "../shared/strict_json.py", "../shared/test_strict_json"
 STORM = "../reliability/test_invalidation_storm"
 
 MUTATIONS: list[tuple[str, str, str, str]] = [
@@ -38,10 +39,13 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (PLAN, "for rule in settings.cache_control_rules", "for rule in reversed(settings.cache_control_rules)", "test_plan"),
     (SETTINGS, 'text.partition("=")', 'text.rpartition("=")', "test_settings"),
     (SETTINGS, "not glob or not re", "not re", "test_settings"),
-    (CONTENT, "parse_constant=_refuse_constant,", "", "test_content"),
-    (CONTENT, "partial(_without_duplicates, max_names)", "dict", "test_content"),
-    (CONTENT, 'text.startswith("\\ufeff")', "False", "test_content"),
-    (CONTENT, "except RecursionError", "except ZeroDivisionError", "test_content"),
+    (STRICT_JSON, "parse_constant=_refuse_constant,", "", TEST_STRICT_JSON),
+    (STRICT_JSON, "partial(_without_duplicates, limits.names)", "dict", TEST_STRICT_JSON),
+    (STRICT_JSON, 'text.startswith("\\ufeff")', "False", TEST_STRICT_JSON),
+    (STRICT_JSON, "nodes > limits.nodes", "False", TEST_STRICT_JSON),
+    (STRICT_JSON, "nodes += sum", "nodes = sum", TEST_STRICT_JSON),
+    (STRICT_JSON, "depth > MAX_DEPTH", "False", TEST_STRICT_JSON),
+    (STRICT_JSON, "    _require_pairs(body)\n", "", TEST_STRICT_JSON),
     (CONTENT, "model.from_bytes(body)", "model", "test_content"),
     (STORE, '{"Bucket": task.source.bucket, "Key": task.source_key},\n', 'f"{task.source.bucket}/{task.source_key}",\n', "test_store"),
     (STORE, "                CopySourceIfMatch=etag,\n", "", "../reliability/test_search"),
@@ -112,7 +116,7 @@ def warm() -> ForkServerContext:
 def run(warm: ForkServerContext, output: Path, test: str, file: str = "", mutated: str = "") -> int | None:
     """The exit code of pytest for a test of the distributor, with one of its files changed; its words are in `output`."""
     path = (ROOT / "tests" / "distributor" / f"{test}.py").resolve()
-    process = warm.Process(target=run_tests, args=(output, path, ROOT / "distributor" / file, mutated))
+    process = warm.Process(target=run_tests, args=(output, path, (ROOT / "distributor" / file).resolve(), mutated))
     process.start()
     process.join()
     return process.exitcode

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared import contract
+from shared.strict_json import UnfitError
 
 NOW = "2026-11-23T02:00:00Z"
 REGION = {
@@ -297,7 +298,7 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
 def test_a_breach_of_the_contract_is_named(breach: str) -> None:
     name, change, words = BREACHES[breach]
 
-    with pytest.raises(ValidationError, match=r"(?s).*" + words.replace("[", r"\[").replace("]", r"\]")):
+    with pytest.raises(UnfitError, match=r"(?s).*" + words.replace("[", r"\[").replace("]", r"\]")):
         contract.FILES[name].from_bytes(changed(DOCUMENTS[name], change))
 
 
@@ -305,7 +306,7 @@ def test_a_breach_of_the_contract_is_named(breach: str) -> None:
 def test_every_list_of_changes_must_be_sorted(name: str) -> None:
     unsorted = changed(HISTORY, lambda d: d["changeLog"][0]["changes"][name].reverse())
 
-    with pytest.raises(ValidationError, match=f"{name} must be sorted"):
+    with pytest.raises(UnfitError, match=f"{name} must be sorted"):
         contract.ChangeHistory.from_bytes(unsorted)
 
 
@@ -319,14 +320,12 @@ def test_a_time_made_by_code_must_be_in_utc_too() -> None:
 def test_a_launch_date_as_the_feed_writes_it_is_taken() -> None:
     launched = {**REGION, "launchDate": "Wed, 25 Aug 2006 00:00:00 GMT", "blogUrl": "https://aws.amazon.com/blogs/x"}
 
-    assert contract.Region.model_validate_json(encode(launched)).launch_date
+    assert contract.Region.from_bytes(encode(launched)).launch_date
 
 
 def test_a_file_of_nothing_but_errors_is_refused_at_the_first() -> None:
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(UnfitError, match=r"in \d place\(s\)"):
         contract.Regions.from_bytes(b'{"regions": [' + b"{}," * 100_000 + b"{}]}")
-
-    assert caught.value.error_count() < 20
 
 
 def test_a_file_of_the_first_version_may_have_carried_over_regions_without_naming_them() -> None:
@@ -358,7 +357,5 @@ def test_addresses_that_are_not_known_are_left_out_of_the_feed() -> None:
 
 
 def test_a_log_of_nothing_but_errors_is_refused_at_the_first() -> None:
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(UnfitError, match=r"in \d place\(s\)"):
         contract.ChangeHistory.from_bytes(b'{"changeLog": [' + b"{}," * 100_000 + b"{}]}")
-
-    assert caught.value.error_count() < 20

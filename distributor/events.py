@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -18,6 +19,7 @@ from shared.text import correlation_id, printable
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 SUPPORTED_MAJOR_VERSION = "2"
 BATCH_SCHEMA_VERSION = "2.0"
+MOST_RECORDS = 100_000  # of one event; S3 sends one, a queue hands on 10,000 messages at most
 
 
 class EnvelopeError(ValueError):
@@ -80,9 +82,9 @@ def decode(event: object) -> Request:
         case dict() if "invocationSchemaVersion" in event:
             return _from_job(event)
         case {"keys": _}:
-            return Request(tuple(_notices(event)), Direct())
+            return Request(_all_notices(event), Direct())
         case _:
-            return Request(tuple(_notices(event)), Asynchronous())
+            return Request(_all_notices(event), Asynchronous())
 
 
 def _from_job(event: Mapping[str, Any]) -> Request:
@@ -100,6 +102,14 @@ def _from_job(event: Mapping[str, Any]) -> Request:
         raise EnvelopeError(msg) from error
     keys = {task: notice.key for task, notice in notices.items()}
     return Request(tuple(notices.values()), BatchJob(event.get("invocationId"), keys))
+
+
+def _all_notices(event: object) -> tuple[Notice, ...]:
+    notices = tuple(islice(_notices(event), MOST_RECORDS + 1))
+    if len(notices) > MOST_RECORDS:
+        msg = f"an event of more than {MOST_RECORDS:,} records"
+        raise EnvelopeError(msg)
+    return notices
 
 
 def _notices(event: object) -> Iterator[Notice]:

@@ -29,6 +29,8 @@ def _decide(notice: Notice, settings: DistributorSettings) -> Iterator[Decision]
         yield notice
     elif notice.bucket not in {None, settings.source_bucket}:
         yield Rejected(key, f"the event is of another bucket, {printable(str(notice.bucket))}", Cause.FOREIGN_BUCKET)
+    elif len(key.encode(errors="surrogatepass")) > LONGEST_KEY:
+        yield Rejected(key, f"not a key: over {LONGEST_KEY} bytes", Cause.MALFORMED_RECORD)
     elif not key.startswith(prefix):
         yield Skipped(key, f"not below {prefix}")
     else:

@@ -107,6 +107,15 @@ def test_patterns_are_globs_below_the_prefix(pattern: str, name: str, matches: b
     assert isinstance(decision, Publish if matches else Skipped)
 
 
+def test_what_is_too_long_for_a_key_is_rejected_as_a_malformed_record(settings: DistributorSettings) -> None:
+    (longest,) = plan([Changed(None, "aws-data/" + "x" * 1010 + ".json")], settings)
+    (rejected,) = plan([Changed(None, "aws-data/" + "x" * 1011 + ".json")], settings)
+
+    assert isinstance(longest, Publish)
+    assert isinstance(rejected, Rejected)
+    assert rejected.cause is Cause.MALFORMED_RECORD  # so that the failure queue gets no text of any length as a key
+
+
 def test_another_bucket_is_rejected_and_marked(settings: DistributorSettings) -> None:
     (decision,) = plan([Changed("my-source-evil", "aws-data/x.json")], settings)
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -93,7 +94,8 @@ class EmulatedRuntime:
     ) -> None:
         """Start it; `command` and `cwd` are for code that was built elsewhere."""
         self._timeout = configuration.timeout
-        environment = {**_base_environment(configuration), **configuration.environment}
+        self._folder = tempfile.TemporaryDirectory()  # its /tmp, which outlives the function's process
+        environment = {**_base_environment(configuration), **configuration.environment, "TMPDIR": self._folder.name}
         for _ in range(_STARTS):
             port, api_port = free_ports(2)
             self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
@@ -139,6 +141,7 @@ class EmulatedRuntime:
         if self._process.stdin:
             self._process.stdin.close()
         self._log.close()
+        self._folder.cleanup()
 
     def _listens(self, port: int) -> bool:
         """Wait until the emulator listens; False if it has ended or takes too long."""

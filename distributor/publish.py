@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from distributor.content import UnfitError, check
+from distributor import content
+from distributor.content import UnfitError
 from distributor.outcomes import Copied, Decision, Failed, Gone, Outcome, Publish, Rejected
 from distributor.store import CopyAnswer, SourceObject, StoreError, TooLargeError
 
@@ -24,6 +26,7 @@ PUBLISH_MARGIN_MS = 10_000  # an object takes about 100 ms; the rest is for slow
 _check_lock = threading.Lock()  # one at a time: a parsed document needs many times the memory of its bytes
 
 PublishOutcome: TypeAlias = Copied | Gone | Rejected | Failed
+Check: TypeAlias = Callable[[Publish, SourceObject], datetime | None]
 
 
 class ObjectStore(Protocol):
@@ -39,7 +42,14 @@ class ObjectStore(Protocol):
         """The source's present ETag."""
 
 
-def carry_out(decisions: Sequence[Decision], store: ObjectStore, remaining_ms: Callable[[], int]) -> list[Outcome]:
+def check_source(task: Publish, source: SourceObject) -> datetime | None:
+    """Check the source's bytes; see `distributor.content.check`."""
+    return content.check(task.name, source.body)
+
+
+def carry_out(
+    decisions: Sequence[Decision], store: ObjectStore, remaining_ms: Callable[[], int], check: Check = check_source
+) -> list[Outcome]:
     """Carry out every decision, `CONCURRENCY` at once; an error in one does not affect the others.
 
     When less than `PUBLISH_MARGIN_MS` is left, the rest becomes `Failed` without a try, so that a retry publishes it.
@@ -56,7 +66,7 @@ def carry_out(decisions: Sequence[Decision], store: ObjectStore, remaining_ms: C
         if decision is not first and not has_time():
             return Failed(decision.source_key, "not tried: too little time was left")
         try:
-            return publish(decision, store, has_time)
+            return publish(decision, store, has_time, check=check)
         except Exception as error:  # noqa: BLE001 - no error of this object may stop the others
             return Failed(decision.source_key, f"unexpected {type(error).__name__}: {error}")
 
@@ -69,6 +79,7 @@ def publish(
     store: ObjectStore,
     has_time: Callable[[], bool] = lambda: True,
     clock: Callable[[], float] = time.monotonic,
+    check: Check = check_source,
 ) -> PublishOutcome:
     """Publish one object. After `Failed` the event must come again; every other outcome is final.
 
@@ -85,7 +96,7 @@ def publish(
                 break
             correlation_id = source.run_id or correlation_id
             with _check_lock:
-                data_time = check(task.name, source.body)
+                data_time = check(task, source)
             answer = store.copy(task, source.etag)
             unanswered += not answer.certain
             if answer.copied and store.head(task) in {source.etag, None}:

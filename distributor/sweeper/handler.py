@@ -1,5 +1,7 @@
 """The sweeper's entry point, invoked by its schedule with `{}` or by hand: publishes again what differs."""
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -10,6 +12,7 @@ from distributor.dependencies import build_dependencies
 from distributor.follow_up import follow_up
 from distributor.outcomes import Outcome
 from distributor.sweeper.comparison import Drift
+from distributor.sweeper.progress import Progress
 from distributor.sweeper.sweep import SweepRequest, SweepResult, sweep
 from shared.clients import CONTINUING_SWEEP, connect
 from shared.observability import logger_for, metrics_for
@@ -32,8 +35,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     def follow_up_batch(outcomes: list[Outcome]) -> None:
         follow_up(outcomes, dependencies, logger, metrics, keep_rejections=True)
 
+    progress = Progress(Path(tempfile.gettempdir()) / "sweep.jsonl", context.aws_request_id)
+    if progress.interrupted.batch:
+        logger.warning("sweep_resumed", extra={"not_checked": [key for key, _ in progress.interrupted.fatal]})
     with traced("sweep") as annotations:
-        result = sweep(request, dependencies, context.get_remaining_time_in_millis, follow_up_batch)
+        result = sweep(request, dependencies, context.get_remaining_time_in_millis, follow_up_batch, progress)
         annotations.update(compared=result.compared, drifted=result.drift.total())
     _report(result)
     if result.next and request.follow:

@@ -5,18 +5,20 @@ source bucket before the distributor was deployed.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from distributor.dependencies import Dependencies
 from distributor.outcomes import KINDS, Failed, Outcome, Publish, describe
-from distributor.plan import decide
+from distributor.plan import decide, headers_for
 from distributor.publish import carry_out
+from distributor.settings import DistributorSettings
 from distributor.sweeper.comparison import Drift, compare_buckets
+from distributor.sweeper.progress import Position, Progress
 from shared.text import printable
 
 OBJECTS_PER_BATCH = 200
@@ -59,6 +61,7 @@ class SweepResult:
 
     def add(self, repairs: list[Repair], outcomes: list[Outcome]) -> None:
         """Count a batch; without outcomes (a dry run) the examples show only the drift."""
+        self.drift.update(repair.drift for repair in repairs)
         self.outcomes.update(type(outcome) for outcome in outcomes)
         room = MAX_EXAMPLES - len(self.examples)
         described = [describe(outcome) for outcome in outcomes[:room]] or [{}] * len(repairs[:room])
@@ -87,20 +90,41 @@ def sweep(
     dependencies: Dependencies,
     remaining_ms: Callable[[], int],
     follow_up_batch: Callable[[list[Outcome]], None],
+    progress: Progress,
 ) -> SweepResult:
     """Compare from the request's position on, in batches; `follow_up_batch` gets each batch's outcomes.
 
     It gets them at once, since a sweep that breaks off and starts again finds no drift where it has already copied.
-    Stops in time; `next` of the result then continues. botocore's error if a bucket cannot be listed.
+    Stops in time; `next` of the result then continues. If an earlier try of the event died, its batch comes first.
+    botocore's error if a bucket cannot be listed.
     """
-    result = SweepResult()
-    repairs = _repairs(request, dependencies, remaining_ms, result)
+    interrupted = [_interrupted_repair(position, dependencies.settings) for position in progress.interrupted.batch]
+    result = SweepResult(compared=len(interrupted))
+    request = _behind(request, progress.interrupted.batch)
+    repairs = chain(interrupted, _repairs(request, dependencies, remaining_ms, result))
     while batch := list(islice(repairs, OBJECTS_PER_BATCH)):
         tasks = [] if request.dry_run else [repair.task for repair in batch]
-        outcomes = carry_out(tasks, dependencies.store, remaining_ms)
+        progress.begin(_position(repair, dependencies.settings) for repair in batch)
+        outcomes = carry_out(tasks, dependencies.store, remaining_ms, progress.check)
         follow_up_batch(outcomes)
         result.add(batch, outcomes)
+    progress.end()
     return result
+
+
+def _position(repair: Repair, settings: DistributorSettings) -> Position:
+    return settings.destinations.index(repair.task.destination), repair.task.name, repair.drift
+
+
+def _interrupted_repair(position: Position, settings: DistributorSettings) -> Repair:
+    index, name, drift = position
+    destination = settings.destinations[index]
+    return Repair(Publish(settings.source, destination, name, headers_for(name, settings)), Drift(drift))
+
+
+def _behind(request: SweepRequest, batch: Sequence[Position]) -> SweepRequest:
+    """The request for what follows the batch, and the request itself if it is empty."""
+    return request.model_copy(update={"destination": batch[-1][0], "after": batch[-1][1]}) if batch else request
 
 
 def _repairs(
@@ -120,6 +144,5 @@ def _repairs(
                 continue
             result.compared += 1
             if difference.drift:
-                result.drift[difference.drift] += 1
                 yield Repair(task, difference.drift)
         after = ""

@@ -60,7 +60,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (STORE, 'answer["ContentLength"] > self.limit', 'answer["ContentLength"] >= self.limit', "test_publish"),
     (PUBLISH, "in {source.etag, None}", "is not False", "test_publish"),
     (PUBLISH, "_as_failed(outcome) if unanswered else outcome,", "outcome,", "test_publish"),
-    (PUBLISH, "data_time = check(task.name, source.body)", "data_time = None", "test_publish"),
+    (PUBLISH, "data_time = check(task, source)", "data_time = None", "test_publish"),
     (PUBLISH, "except Exception as error:", "except ZeroDivisionError as error:", "test_publish"),
     (PUBLISH, "if decision is not first and not has_time()", "if False", "test_publish"),
     (ANSWERS, "isinstance(outcome, Failed)]", "False]", "test_answers"),

@@ -5,8 +5,11 @@ contract suite compares with real servers.
 """
 
 import json
+import os
+import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 from urllib.parse import quote_plus
@@ -22,6 +25,7 @@ from distributor.publish import carry_out
 from distributor.queues import NoInvalidations
 from distributor.settings import DistributorSettings
 from distributor.store import Store
+from distributor.sweeper.progress import Progress
 from distributor.sweeper.sweep import SweepRequest, sweep
 from shared.settings import read_settings
 from tests.distributor.fake_s3 import FakeS3, etag, refusal
@@ -127,7 +131,8 @@ class World:
     def sweep(self) -> None:
         """Let the sweeper run to its end."""
         self.counts["sweeps"] += 1
-        sweep(SweepRequest(), self.made, lambda: ENOUGH, lambda outcomes: None)
+        progress = Progress(Path(tempfile.gettempdir()) / f"sweep-{os.getpid()}.jsonl", str(self.counts["sweeps"]))
+        sweep(SweepRequest(), self.made, lambda: ENOUGH, lambda outcomes: None, progress)
         self.unheard.clear()
 
     def come_to_rest(self) -> None:

@@ -1,5 +1,7 @@
 import json
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -13,6 +15,7 @@ from distributor.answers import DistributionFailedError
 from distributor.dependencies import build_dependencies
 from distributor.sweeper import handler as sweeper
 from distributor.sweeper import sweep as sweeping
+from distributor.sweeper.progress import Progress
 from tests.distributor.world import ENVIRONMENT
 from tests.shared.test_contract import COMPLETE, encode
 
@@ -225,3 +228,27 @@ def test_a_key_that_the_invalidation_queue_does_not_take_is_kept(
 
     (message,) = boto3.client("sqs").receive_message(QueueUrl=url)["Messages"]
     assert json.loads(message["Body"])["keys"] == ["aws-data/a.json"]
+
+
+def test_the_retry_of_a_sweep_that_died_repeats_its_batch_and_goes_on_behind_it(
+    s3: Any,
+    lambda_context: LambdaContext,
+    printed: Callable[[], list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put(s3, *(f"{letter}.json" for letter in "abcde"))
+    monkeypatch.setattr(sweeping, "OBJECTS_PER_BATCH", 2)
+    died = Progress(Path(tempfile.gettempdir()) / "sweep.jsonl", lambda_context.aws_request_id)
+    died.begin([(0, "b.json", "missing"), (0, "c.json", "stale")])
+    died._append(("aws-data/c.json", s3.head_object(Bucket="my-source", Key="aws-data/c.json")["ETag"]))
+
+    answer = sweeper.lambda_handler({}, lambda_context)
+
+    assert held(s3) == ["data/b.json", "data/d.json", "data/e.json"]
+    assert (answer["compared"], answer["drift"]) == (4, {"missing": 3, "stale": 1, "unlike": 0})
+    assert (answer["outcomes"]["copied"], answer["outcomes"]["rejected"]) == (3, 1)
+    assert [line["not_checked"] for line in printed() if line.get("message") == "sweep_resumed"] == [
+        ["aws-data/c.json"]
+    ]
+    sweeper.lambda_handler({}, lambda_context)
+    assert held(s3) == [f"data/{letter}.json" for letter in "abcde"]

@@ -6,6 +6,9 @@ from collections import Counter
 from rich.table import Table
 
 from benchmarks.load import Load, load
+from tests.hostile.documents import CASES
+from tests.hostile.events import DISTRIBUTOR
+from tests.hostile.judge import limited_process
 from tests.reliability.search import search
 from tests.reliability.storm import Damage, storm
 from tests.reliability.test_search import ALL
@@ -23,6 +26,16 @@ def storm_table() -> Table:
     for name, value in (*_damage(damage), *_counts(counts)):
         table.add_row(name, f"{value:,}")
     table.add_row("seconds", f"{time.monotonic() - started:.0f}")
+    return table
+
+
+def hostile_table() -> Table:
+    """Documents and events that are meant to kill, in a process with the function's memory."""
+    table = Table("inputs", "tried", "as promised", "largest peak, MiB", "longest, s", title="Hostile inputs")
+    for title, inputs in (("documents under names of files", CASES), ("events", list(DISTRIBUTOR.values()))):
+        with limited_process() as judge:
+            held = sum(hostile.outcome(judge) == hostile.promised for hostile in inputs)
+            table.add_row(title, str(len(inputs)), str(held), f"{judge.peak:.0f}", f"{judge.seconds:.1f}")
     return table
 
 

@@ -26,7 +26,10 @@ class UnfitError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`nodes`: brackets, commas and colons: about as many as values and names, 120 bytes of memory each. `names`: of one object."""
+    """The most that a document may have. `names`: of one object.
+
+    `nodes`: commas, colons and opening brackets, about one for each value or name. Parsed, one takes up to 120 bytes.
+    """
 
     nodes: int = 1_000_000
     names: int = 1_000_000

@@ -25,8 +25,8 @@ SETTINGS: dict[str, type[Settings]] = {
     "Sweeper": DistributorSettings,
     "Invalidator": InvalidatorSettings,
 }
-# Variables that every function gets, whether it reads them or not.
-GLOBAL = {"POWERTOOLS_METRICS_NAMESPACE", "SOURCE_BUCKET", "SOURCE_PREFIX"}
+# Variables that every function gets; glibc reads one, Powertools another, and not every function needs the rest.
+GLOBAL = {"POWERTOOLS_METRICS_NAMESPACE", "MALLOC_ARENA_MAX", "SOURCE_BUCKET", "SOURCE_PREFIX"}
 LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 ACCOUNT, REGION = "123456789012", "us-east-1"

@@ -73,7 +73,7 @@ def test_the_list_of_commands_needs_nothing_of_what_they_import() -> None:
         (["status", "--help"], HEAVY),
         (["costs"], CLOUD | AWS | {"distributor", "requests"}),
         (["status"], CLOUD | {"requests"}),
-        (["logs"], CLOUD | {"distributor", "requests", "shared"}),
+        (["logs"], CLOUD | {"distributor", "requests"}),
     ],
 )
 def test_a_command_imports_no_more_than_it_needs(

@@ -55,7 +55,9 @@ def cloud(
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Run the functions in this process instead of AWS's emulator.")
     ] = False,
-    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds; by default at Ctrl-C.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, max=1_000_000, help="Stop after so many seconds; by default at Ctrl-C.")
+    ] = None,
 ) -> None:
     """Keep the embedded cloud running, with the files fetched and published, for other commands to try."""
     from cloud import isolate

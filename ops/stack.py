@@ -81,7 +81,7 @@ class DeployedStack:
 
 
 def find_stack(name: str, profile: str | None, region: str | None) -> DeployedStack:
-    """Find a stack like the AWS CLI, with its profiles, regions and endpoints."""
+    """Find a stack by its name or ARN like the AWS CLI, with its profiles, regions and endpoints; else StackError."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -92,4 +92,4 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
         msg = f"cannot look up the stack {name}: {error}"
         raise StackError(msg) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    return DeployedStack(session, name, stack["StackStatus"], outputs)
+    return DeployedStack(session, stack["StackName"], stack["StackStatus"], outputs)

@@ -5,6 +5,7 @@ anybody may have written cannot give the terminal orders, nor look like a line o
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,13 +24,13 @@ FAILED, NOT_CARRIED_OUT = 1, 2
 MOST_ROWS = 40
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
 DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and the time of a run with all its retries
-DEFAULT_STACK = "aws-services-feed"
+DEFAULT_STACK, STACK_VARIABLE = "aws-services-feed", "FEED_STACK"
 
-StackName = Annotated[str, typer.Option("--stack-name", envvar="FEED_STACK", help="The stack's name.")]
+StackName = Annotated[str, typer.Option("--stack-name", envvar=STACK_VARIABLE, help="The stack's name or ARN.")]
 Profile = Annotated[str | None, typer.Option(help="A profile of the AWS CLI.")]
 RegionOption = Annotated[str | None, typer.Option(help="The stack's region.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-MaxAgeHours = Annotated[float, typer.Option(min=0, help="How old the data may be.")]
+MaxAgeHours = Annotated[float, typer.Option(min=0, max=1_000_000, help="How old the data may be.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
 
 
@@ -38,6 +39,9 @@ def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[D
     """The stack; AWS errors in the block are printed as one line, with the exit code 2."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    # typer takes an empty variable for none: the command would act on the default stack, which nobody named.
+    if not name.strip() or (name == DEFAULT_STACK and os.environ.get(STACK_VARIABLE) == ""):
+        refuse(f"the stack's name is empty; look at --stack-name and {STACK_VARIABLE}")
     try:
         yield find_stack(name, profile, region)
     except (StackError, InvocationError, ClientError, BotoCoreError) as error:

@@ -33,6 +33,7 @@ DESIGN_VISIT_KB = 233
 # complete-data.json as `feed demo` published it from the catalogue of moto 5.2.5; `gzip -6` leaves 13,781 bytes of it.
 RECORDED_BYTES = 266_218
 RECORDED_PERCENT = 5.2
+MOST = 10**12  # of anything that is counted: more than any site has, and far from where Decimal's digits end
 ALARM_METRICS = 20  # of a stack that distributes; with CloudFront five more
 
 
@@ -54,16 +55,20 @@ class Unit(StrEnum):
 )
 def costs(  # noqa: PLR0913 - one argument an option
     *,
-    visitors: Annotated[list[int] | None, typer.Option(min=0, help="Visitors a day; repeatable.")] = None,
+    visitors: Annotated[list[int] | None, typer.Option(min=0, max=MOST, help="Visitors a day; repeatable.")] = None,
     days: Annotated[int, typer.Option(min=1, max=31, help="Days of the month.")] = 30,
     requests_per_visit: Annotated[
-        int | None, typer.Option(min=1, help="By default 1 in the design, today one for each file.")
+        int | None, typer.Option(min=1, max=MOST, help="By default 1 in the design, today one for each file.")
     ] = None,
     miss_percent: Annotated[float, typer.Option(min=0, max=100, help="Requests that CloudFront asks S3 for.")] = 5,
-    visit_kb: Annotated[float, typer.Option(min=0, help="KB (1,000 bytes) a visit, by the design.")] = DESIGN_VISIT_KB,
+    visit_kb: Annotated[
+        float, typer.Option(min=0, max=MOST, help="KB (1,000 bytes) a visit, by the design.")
+    ] = DESIGN_VISIT_KB,
     file_bytes: Annotated[
         list[int] | None,
-        typer.Option(min=0, help="Size of a file that a visit fetches; repeatable. By default complete-data.json's."),
+        typer.Option(
+            min=0, max=MOST, help="Size of a file that a visit fetches; repeatable. By default complete-data.json's."
+        ),
     ] = None,
     compressed_percent: Annotated[
         float, typer.Option(min=0, max=100, help="What CloudFront's compression leaves of a file.")
@@ -71,10 +76,10 @@ def costs(  # noqa: PLR0913 - one argument an option
     gb: Annotated[Unit | None, typer.Option(help="By default decimal in the design, binary today.")] = None,
     invalidations: Annotated[
         int | None,
-        typer.Option(min=0, help="Paths invalidated in the month; by default each file once a day."),
+        typer.Option(min=0, max=MOST, help="Paths invalidated in the month; by default each file once a day."),
     ] = None,
     alarm_metrics: Annotated[
-        int, typer.Option(min=0, help="Metrics that the stack's alarms watch; CloudWatch bills each.")
+        int, typer.Option(min=0, max=MOST, help="Metrics that the stack's alarms watch; CloudWatch bills each.")
     ] = ALARM_METRICS,
     free_tier: Annotated[
         bool, typer.Option("--free-tier/--no-free-tier", help="Whether the account's free amounts are left for this.")

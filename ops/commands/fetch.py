@@ -46,7 +46,7 @@ def fetch(  # noqa: PLR0913 - one argument an option
         bool, typer.Option("--accept-shrink", help="Write the files even if much of the catalogue has gone.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the website has the files.")] = True,
-    seconds: Annotated[float, typer.Option(min=0, help="How long to wait for the website.")] = 120,
+    seconds: Annotated[float, typer.Option(min=0, max=86_400, help="How long to wait for the website.")] = 120,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -51,6 +52,28 @@ def test_a_shell_completes_commands_options_and_values(words: str, position: int
     finished = CliRunner().invoke(app, [], prog_name="feed", env=environment)
 
     assert finished.output.split() == [completed]
+
+
+def numeric(option: Any) -> bool:
+    annotation = option.type_descriptor.annotation
+    return bool({int, float} & {annotation, *get_args(annotation)})
+
+
+NUMBERS = [
+    (name, option.opts[0])
+    for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
+    for option in command.params
+    if numeric(option)
+]
+
+
+@pytest.mark.parametrize(("name", "option"), NUMBERS)
+def test_a_number_that_makes_no_sense_is_refused(name: str, option: str) -> None:
+    for number in ("9" * 400, "9" * 5000, "nan", "inf", "-1"):
+        finished = CliRunner().invoke(app, [name, option, number])
+
+        assert finished.exit_code == 2, number
+        assert "Invalid value" in finished.stderr
 
 
 def imported(*arguments: str) -> set[str]:

@@ -1,19 +1,21 @@
 """Shows the messages of the distributor's failure queue, puts them back, or tries them again."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from distributor.events import Changed, EnvelopeError, decode
+from distributor.queues import MESSAGES_PER_REQUEST
 from ops.stack import DeployedStack, InvocationError
 
 SUCCESSFUL = {"copied", "skipped", "gone"}
-LISTING_SECONDS = 60  # how long a message is hidden from others after it was only shown
+LISTING_SECONDS = 300  # how long a message is hidden from others after it was only shown; time to read MOST_MESSAGES
 REDRIVE_SECONDS = 900
 WAIT_SECONDS = 1  # any wait makes SQS ask all its servers, so that no message is missed
+MOST_MESSAGES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +31,42 @@ class Failure:
     event: Any
 
 
-def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS) -> list[Failure]:
-    """Every visible message of the queue, oldest first. Each stays in the queue, hidden for `hidden_seconds`."""
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The messages that were read, oldest first; `complete` if the queue showed no more."""
+
+    failures: list[Failure]
+    complete: bool
+
+
+def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS) -> Received:
+    """The visible messages of the queue, at most MOST_MESSAGES. Each stays there, hidden for `hidden_seconds`.
+
+    Messages come back if reading takes longer than that, so an answer with nothing new is the last one.
+    """
     sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
     failures: dict[str, Failure] = {}
-    while messages := sqs.receive_message(
-        QueueUrl=url,
-        MaxNumberOfMessages=10,
-        VisibilityTimeout=hidden_seconds,
-        WaitTimeSeconds=WAIT_SECONDS,
-        MessageSystemAttributeNames=["SentTimestamp"],
-    ).get("Messages", []):
+    known, messages = -1, []
+    while known < len(failures) < MOST_MESSAGES:
+        known = len(failures)
+        messages = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=MESSAGES_PER_REQUEST,
+            VisibilityTimeout=hidden_seconds,
+            WaitTimeSeconds=WAIT_SECONDS,
+            MessageSystemAttributeNames=["SentTimestamp"],
+        ).get("Messages", [])
         failures |= {message["MessageId"]: _failure(stack, message) for message in messages}
-    return sorted(failures.values(), key=lambda failure: failure.sent)
+    return Received(sorted(failures.values(), key=lambda failure: failure.sent), complete=not messages)
 
 
-def put_back(stack: DeployedStack, failures: Iterable[Failure]) -> None:
+def put_back(stack: DeployedStack, failures: Sequence[Failure]) -> None:
     """Make messages visible again at once."""
     sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
-    for failure in failures:
-        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=failure.receipt, VisibilityTimeout=0)
+    for start in range(0, len(failures), MESSAGES_PER_REQUEST):
+        batch = enumerate(failures[start : start + MESSAGES_PER_REQUEST])
+        entries = [{"Id": str(id_), "ReceiptHandle": failure.receipt, "VisibilityTimeout": 0} for id_, failure in batch]
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
 
 
 @dataclass(frozen=True, slots=True)

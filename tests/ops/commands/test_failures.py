@@ -36,7 +36,7 @@ def test_a_redrive_deletes_only_what_went_well(cloud: EmbeddedCloud, feed: Feed)
     kept = len(shown(feed))
     done = feed("redrive", "--yes", "--json")
 
-    assert (looked.exit_code, kept, done.exit_code) == (0, 2, 1)
+    assert (looked.exit_code, kept, done.exit_code) == (1, 2, 1)
     results = {result["keys"][0]: result["done"] for result in json.loads(done.stdout)}
     assert results == {"aws-data/mended.json": True, "aws-data/broken.json": False}
     assert [failure["keys"] for failure in shown(feed)] == [["aws-data/broken.json"]]

@@ -1,7 +1,8 @@
 """`feed failures` and `feed redrive`: look after what could not be published."""
 
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -43,7 +44,11 @@ def failures(
     with open_stack(stack_name, profile, region) as stack, spinner("reading the queue"):
         received = receive_failures(stack)
         put_back(stack, received.failures)
-    _print("Not published", received.failures, as_json=as_json)
+    rows = [
+        [f"{failure.sent:%Y-%m-%d %H:%M}", failure.kind, ", ".join(failure.keys), failure.reason]
+        for failure in received.failures
+    ]
+    _print("Not published", ["sent (UTC)", "kind", "keys", "reason"], rows, received, as_json=as_json)
     say(_count(received) + "; feed redrive --yes tries them again" * bool(received.failures), as_json=as_json)
     if received.failures:
         raise typer.Exit(FAILED)
@@ -58,7 +63,11 @@ def redrive_failures(
     profile: Profile = None,
     region: RegionOption = None,
 ) -> None:
-    """Try what failed once more; only what goes well leaves the queue. Exit code 0 if nothing is left in it."""
+    """Try what failed once more; only what goes well leaves the queue. Exit code 0 if nothing is left in it.
+
+    Without --yes, show which function would be invoked with which event, and which messages are refused: all but those
+    that have the stack's own distributor or sweeper publish what is in the source bucket.
+    """
     from ops.failures import LISTING_SECONDS, REDRIVE_SECONDS, put_back, receive_failures, redrive
 
     results: list[Redriven] = []
@@ -73,11 +82,23 @@ def redrive_failures(
     if yes:
         _print_results(results, as_json=as_json)
     else:
-        _print("Would be tried again", received.failures, as_json=as_json)
+        columns = ["kind", "function", "event, or the message", "refused because"]
+        rows = [_attempt_cells(failure) for failure in received.failures]
+        _print("Would be tried again", columns, rows, received, as_json=as_json)
     done = sum(result.done for result in results)
     say(_count(received) + (f"; {done} done" if yes else "; --yes tries them"), as_json=as_json)
     if done < len(received.failures) or not received.complete:
         raise typer.Exit(FAILED)
+
+
+def _attempt_cells(failure: "Failure") -> list[str]:
+    from ops.failures import Attempt
+
+    match failure.attempt:
+        case Attempt(function, event):
+            return [failure.kind, function, json.dumps(event, ensure_ascii=False), ""]
+        case refusal:
+            return [failure.kind, "none", failure.body, refusal.reason]
 
 
 def _print_results(results: Sequence["Redriven"], *, as_json: bool) -> None:
@@ -90,16 +111,29 @@ def _print_results(results: Sequence["Redriven"], *, as_json: bool) -> None:
     print_rows("Tried again", ["keys", "result", "words"], rows, data=data, as_json=as_json)
 
 
-def _print(title: str, received: Sequence["Failure"], *, as_json: bool) -> None:
-    rows = [
-        [f"{failure.sent:%Y-%m-%d %H:%M}", failure.kind, ", ".join(failure.keys), failure.reason]
-        for failure in received
-    ]
-    data = [
-        {"sent": failure.sent.isoformat(), "kind": failure.kind, "keys": failure.keys, "reason": failure.reason}
-        for failure in received
-    ]
-    print_rows(title, ["sent (UTC)", "kind", "keys", "reason"], rows, data=data, as_json=as_json)
+def _print(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], received: "Received", *, as_json: bool
+) -> None:
+    print_rows(title, columns, rows, data=[_data(failure) for failure in received.failures], as_json=as_json)
+
+
+def _data(failure: "Failure") -> dict[str, Any]:
+    """`function` and `event` are what a redrive invokes, null if it refuses the message."""
+    from ops.failures import Attempt
+
+    match failure.attempt:
+        case Attempt(function, event):
+            redrive: dict[str, Any] = {"function": function, "event": event, "refusal": ""}
+        case refusal:
+            redrive = {"function": None, "event": None, "refusal": refusal.reason}
+    return {
+        "sent": failure.sent.isoformat(),
+        "kind": failure.kind,
+        "keys": failure.keys,
+        "reason": failure.reason,
+        **redrive,
+        "message": failure.body,
+    }
 
 
 def _count(received: "Received") -> str:

@@ -49,7 +49,7 @@ def alarm(cloud: EmbeddedCloud) -> None:
 
 def messages() -> Iterator[Any]:
     yield {"outcome": "rejected", "reason": IN_JSON, "keys": [source_key(IN_JSON)]}
-    yield {"requestContext": {"functionArn": ANYWHERE, "condition": IN_JSON}, "requestPayload": {IN_JSON: IN_JSON}}
+    yield {"requestContext": {"functionArn": IN_JSON, "condition": IN_JSON}, "requestPayload": {IN_JSON: IN_JSON}}
     yield {IN_JSON: IN_JSON}
 
 
@@ -111,6 +111,7 @@ CASES: list[tuple[list[str], object]] = [
     (["redistribute", ANYWHERE], {"objects": [OUTCOME]}),
     (["redistribute", ANYWHERE], FAILED),
     (["redrive"], None),
+    (["redrive", "--yes"], None),
     (["redrive", "--yes"], {"objects": [OUTCOME]}),
     (["redrive", "--yes"], FAILED),
     (["status"], None),

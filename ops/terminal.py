@@ -97,7 +97,7 @@ class Table:
         """`justify` is for all columns but the first."""
         self._table = RichTable(title=Text(_printable(title), "bold"), title_justify="left")
         for number, column in enumerate(columns):
-            self._table.add_column(Text(_printable(column)), justify=justify if number else "left")
+            self._table.add_column(Text(_printable(column)), justify=justify if number else "left", overflow="fold")
 
     def add_row(self, *cells: str, style: str = "", end_section: bool = False) -> None:
         """Add a row; a line follows the last one of a section."""

@@ -1,7 +1,6 @@
 """The `feed` command: all commands put together, and those that need no stack."""
 
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, status, sweep, verify
-from ops.terminal import FAILED, LOCAL, console, examples
+from ops.terminal import FAILED, LOCAL, console, examples, refuse, say  # noqa: TID251 - the demo prints only its own words
 
 app = typer.Typer(
     help="Run and operate AWS Services Feed.",
@@ -38,12 +37,13 @@ def demo(
     Exit code 0 if every check held, 1 otherwise.
     """
     if output and output.exists() and not output.is_dir():
-        sys.exit(f"feed: {output} is not a folder")
+        refuse(f"{output} is not a folder")
     from cloud import isolate
     from ops.demo import run_demo
 
     isolate()
-    sys.exit(0 if run_demo(console(), output, picture, in_process=in_process) else FAILED)
+    if not run_demo(console(), output, picture, in_process=in_process):
+        raise typer.Exit(FAILED)
 
 
 @app.command(
@@ -55,7 +55,9 @@ def cloud(
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Run the functions in this process instead of AWS's emulator.")
     ] = False,
-    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds; by default at Ctrl-C.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, max=1_000_000, help="Stop after so many seconds; by default at Ctrl-C.")
+    ] = None,
 ) -> None:
     """Keep the embedded cloud running, with the files fetched and published, for other commands to try."""
     from cloud import isolate
@@ -66,18 +68,17 @@ def cloud(
     with EmbeddedCloud(in_process=in_process) as running:
         running.fire("FetchSchedule")
         running.settle()
-        typer.echo("# The stack aws-services-feed is deployed here. To use it from another terminal:")
+        say("# The stack aws-services-feed is deployed here. To use it from another terminal:")
         for name, value in running.environment().items():
-            typer.echo(f"export {name}={value}")
-        typer.echo("# Ctrl-C stops it.")
-        sys.stdout.flush()
+            say(f"export {name}={value}")
+        say("# Ctrl-C stops it.")
         until = time.monotonic() + seconds if seconds is not None else float("inf")
         try:
             while time.monotonic() < until:
                 running.evaluate_alarms()
                 time.sleep(1)
         except KeyboardInterrupt:
-            typer.echo("stopped", err=True)
+            say("# stopped")
 
 
 for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs):

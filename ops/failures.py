@@ -1,54 +1,97 @@
-"""Shows the messages of the distributor's failure queue, puts them back, or tries them again."""
+"""Shows the messages of the distributor's failure queue, puts them back, or tries them again.
+
+Not only the functions may write to the queue, and a redrive has the operator's rights. So a message never decides what
+is invoked. Only the stack's own distributor and sweeper are, with keys of the source bucket or with a valid request to
+sweep. At worst a message has the source's present state published again.
+"""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
 from distributor.events import Changed, EnvelopeError, decode
+from distributor.queues import MESSAGES_PER_REQUEST
+from distributor.sweeper.sweep import SweepRequest
 from ops.stack import DeployedStack, InvocationError
+from shared.text import first_error
 
 SUCCESSFUL = {"copied", "skipped", "gone"}
-LISTING_SECONDS = 60  # how long a message is hidden from others after it was only shown
+LISTING_SECONDS = 300  # how long a message is hidden from others after it was only shown; time to read MOST_MESSAGES
 REDRIVE_SECONDS = 900
 WAIT_SECONDS = 1  # any wait makes SQS ask all its servers, so that no message is missed
+MOST_MESSAGES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a redrive invokes for a message."""
+
+    function: str
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a redrive invokes nothing for a message."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A message of the failure queue. `keys` are decoded keys, empty if the record itself cannot be understood."""
+    """A message of the failure queue. `keys` are decoded keys of the source bucket, empty if it names anything else."""
 
     receipt: str
+    sent: datetime
+    body: str
     kind: str
     keys: tuple[str, ...]
     reason: str
-    sent: datetime
-    function: str
-    event: Any
+    attempt: Attempt | Refusal
 
 
-def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS) -> list[Failure]:
-    """Every visible message of the queue, oldest first. Each stays in the queue, hidden for `hidden_seconds`."""
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The messages that were read, oldest first; `complete` if the queue showed no more."""
+
+    failures: list[Failure]
+    complete: bool
+
+
+def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS) -> Received:
+    """The visible messages of the queue, at most MOST_MESSAGES. Each stays there, hidden for `hidden_seconds`.
+
+    Messages come back if reading takes longer than that, so an answer with nothing new is the last one.
+    """
     sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
     failures: dict[str, Failure] = {}
-    while messages := sqs.receive_message(
-        QueueUrl=url,
-        MaxNumberOfMessages=10,
-        VisibilityTimeout=hidden_seconds,
-        WaitTimeSeconds=WAIT_SECONDS,
-        MessageSystemAttributeNames=["SentTimestamp"],
-    ).get("Messages", []):
+    known, messages = -1, []
+    while known < len(failures) < MOST_MESSAGES:
+        known = len(failures)
+        messages = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=MESSAGES_PER_REQUEST,
+            VisibilityTimeout=hidden_seconds,
+            WaitTimeSeconds=WAIT_SECONDS,
+            MessageSystemAttributeNames=["SentTimestamp"],
+        ).get("Messages", [])
         failures |= {message["MessageId"]: _failure(stack, message) for message in messages}
-    return sorted(failures.values(), key=lambda failure: failure.sent)
+    return Received(sorted(failures.values(), key=lambda failure: failure.sent), complete=not messages)
 
 
-def put_back(stack: DeployedStack, failures: Iterable[Failure]) -> None:
+def put_back(stack: DeployedStack, failures: Sequence[Failure]) -> None:
     """Make messages visible again at once."""
     sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
-    for failure in failures:
-        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=failure.receipt, VisibilityTimeout=0)
+    for start in range(0, len(failures), MESSAGES_PER_REQUEST):
+        batch = enumerate(failures[start : start + MESSAGES_PER_REQUEST])
+        entries = [{"Id": str(id_), "ReceiptHandle": failure.receipt, "VisibilityTimeout": 0} for id_, failure in batch]
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +104,25 @@ class Redriven:
 
 
 def redrive(stack: DeployedStack, failures: Iterable[Failure]) -> Iterator[Redriven]:
-    """Try each failure again through its function; only successful ones are deleted from the queue."""
+    """Try each failure again; only successful ones are deleted from the queue. An error does not end the others."""
     sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
     for failure in failures:
-        redriven = _redrive(stack, failure)
-        if redriven.done:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=failure.receipt)
-        else:
-            put_back(stack, [failure])
+        try:
+            redriven = _redrive(stack, failure)
+            if redriven.done:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=failure.receipt)
+        except (InvocationError, ClientError, BotoCoreError) as error:
+            redriven = Redriven(failure, done=False, detail=str(error))
+        if not redriven.done:
+            with suppress(ClientError, BotoCoreError):  # then it is visible again after REDRIVE_SECONDS
+                put_back(stack, [failure])
         yield redriven
 
 
 def _redrive(stack: DeployedStack, failure: Failure) -> Redriven:
-    if failure.event is None:
-        return Redriven(
-            failure, done=False, detail="cannot be tried again: it names no key; purge the queue to drop it"
-        )
-    try:
-        answer = stack.invoke(failure.function, failure.event)
-    except InvocationError as error:
-        return Redriven(failure, done=False, detail=str(error))
+    if isinstance(failure.attempt, Refusal):
+        return Redriven(failure, done=False, detail=f"refused: {failure.attempt.reason}")
+    answer = stack.invoke(failure.attempt.function, failure.attempt.event)
     if "compared" in answer:  # a sweep, which itself reports objects that cannot be published
         return Redriven(failure, done=True, detail=f"swept: {answer['outcomes']}")
     outcomes = answer.get("objects", [])
@@ -91,36 +133,68 @@ def _redrive(stack: DeployedStack, failure: Failure) -> Redriven:
 
 
 def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:
-    distributor = stack.output("DistributorFunctionName")
     sent = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
-    receipt = message["ReceiptHandle"]
+    receipt, text = message["ReceiptHandle"], message["Body"]
     body: Any = None
-    with suppress(ValueError):
-        body = json.loads(message["Body"])
+    with suppress(ValueError, RecursionError):
+        body = json.loads(text)
     match body:
-        case {"requestPayload": event, "requestContext": {"functionArn": str(arn)} as context}:
-            # arn:aws:lambda:<region>:<account>:function:<name>[:<version>]
-            function = arn.split(":")[6] if arn.count(":") > 5 else arn  # noqa: PLR2004
-            # Without a response Lambda never ran the function, and the condition has the reason.
-            reason = str((body.get("responsePayload") or context).get("errorMessage", context.get("condition", "?")))
-            keys = _keys(event)
-            again = {"keys": list(keys)} if keys else event
-            return Failure(receipt, "failed event", keys, reason, sent, function, again)
-        case {"outcome": "rejected" | "not invalidated" as kind, "keys": list(keys), "reason": reason}:
-            event = {"keys": keys} if keys else None
-            return Failure(receipt, kind, tuple(keys), str(reason), sent, distributor, event)
+        case {"requestPayload": event, "requestContext": {"functionArn": str(arn)}}:
+            keys = _keys(stack, event)
+            attempt = _attempt(stack, arn, event, keys)
+            return Failure(receipt, sent, text, "failed event", keys, _reason(body), attempt)
+        case {"outcome": "rejected" | "not invalidated" as kind, "keys": list(), "reason": str(reason)}:
+            keys = _keys(stack, {"keys": body["keys"]})
+            return Failure(receipt, sent, text, kind, keys, reason, _publication(stack, keys))
         case dict() if not body:
-            sweeper = stack.output("SweeperFunctionName")
-            return Failure(receipt, "schedule", (), "the schedule could not invoke the sweeper", sent, sweeper, {})
+            reason, attempt = "the schedule could not invoke the sweeper", _sweep(stack, body)
+            return Failure(receipt, sent, text, "schedule", (), reason, attempt)
         case _:
-            return Failure(receipt, "unknown", (), message["Body"][:200], sent, distributor, None)
+            return Failure(receipt, sent, text, "unknown", (), text[:200], Refusal("no function writes such a message"))
 
 
-def _keys(event: object) -> tuple[str, ...]:
-    """The keys of an event if each of its records names one; else none, and the event itself is tried again."""
+def _reason(record: dict[str, Any]) -> str:
+    """Why Lambda gave up: the function's own error; if the function never ran, there is only a condition."""
+    match record:
+        case {"responsePayload": {"errorMessage": str(message)}}:
+            return message
+        case {"requestContext": {"condition": str(condition)}}:
+            return condition
+        case _:
+            return "?"
+
+
+def _keys(stack: DeployedStack, event: object) -> tuple[str, ...]:
+    """The keys of an event if each of its records names one of the source bucket; else none."""
     try:
         notices = decode(event).notices
-    except EnvelopeError:
+    except (EnvelopeError, RecursionError):
         return ()
-    changed = [notice for notice in notices if isinstance(notice, Changed)]
+    ours = {None, stack.output("SourceBucketName")}
+    changed = [notice for notice in notices if isinstance(notice, Changed) and notice.bucket in ours]
     return tuple(dict.fromkeys(notice.key for notice in changed)) if len(changed) == len(notices) else ()
+
+
+def _attempt(stack: DeployedStack, arn: str, event: object, keys: Sequence[str]) -> Attempt | Refusal:
+    """What to invoke for a function's event; the whole ARN says whether the function is one of the stack's."""
+    function = arn.removesuffix(":$LATEST")
+    if function == stack.function_arn("DistributorFunctionName"):
+        return _publication(stack, keys)
+    if function == stack.function_arn("SweeperFunctionName"):
+        return _sweep(stack, event)
+    return Refusal(f"{arn} is neither the distributor nor the sweeper of this stack")
+
+
+def _publication(stack: DeployedStack, keys: Sequence[str]) -> Attempt | Refusal:
+    if not keys:
+        return Refusal("it does not name keys of the source bucket alone")
+    return Attempt(stack.output("DistributorFunctionName"), {"keys": list(keys)})
+
+
+def _sweep(stack: DeployedStack, event: object) -> Attempt | Refusal:
+    """Wherever a sweep begins or ends, it only publishes what the source holds."""
+    try:
+        request = SweepRequest.model_validate(event)
+    except ValidationError as error:
+        return Refusal(f"no request to the sweeper: {first_error(error)}")
+    return Attempt(stack.output("SweeperFunctionName"), request.model_dump(exclude_unset=True))

@@ -19,9 +19,10 @@ class InvocationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DeployedStack:
-    """A deployed stack, on AWS or embedded, as AWS_ENDPOINT_URL and the usual configuration say."""
+    """A deployed stack, on AWS or embedded, as AWS_ENDPOINT_URL and the usual configuration say. `id` is its ARN."""
 
     session: "boto3.Session"
+    id: str
     name: str
     status: str
     outputs: dict[str, str]
@@ -49,6 +50,11 @@ class DeployedStack:
             msg = f"the stack {self.name} has no {name}: {why}"
             raise StackError(msg)
         return self.outputs[name]
+
+    def function_arn(self, name: str) -> str:
+        """The ARN of the function that an output names, in the stack's own account and Region."""
+        _, partition, _, region, account, *_ = self.id.split(":")
+        return f"arn:{partition}:lambda:{region}:{account}:function:{self.output(name)}"
 
     def invoke(self, function: str, event: object) -> Any:  # noqa: ANN401 - any JSON
         """Invoke a function, wait, and return its answer; InvocationError if it ended in an error."""
@@ -81,7 +87,7 @@ class DeployedStack:
 
 
 def find_stack(name: str, profile: str | None, region: str | None) -> DeployedStack:
-    """Find a stack like the AWS CLI, with its profiles, regions and endpoints."""
+    """Find a stack by its name or ARN like the AWS CLI, with its profiles, regions and endpoints; else StackError."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -92,4 +98,4 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
         msg = f"cannot look up the stack {name}: {error}"
         raise StackError(msg) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    return DeployedStack(session, name, stack["StackStatus"], outputs)
+    return DeployedStack(session, stack["StackId"], stack["StackName"], stack["StackStatus"], outputs)

@@ -1,15 +1,20 @@
-"""Shared parts of all commands: options, finding a stack, and output."""
+"""Shared parts of all commands: options, finding a stack, and output.
+
+Only this module prints, apart from the demo. What it prints passes `printable`: a key, a file or a message that
+anybody may have written cannot give the terminal orders, nor look like a line of ours.
+"""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Literal, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as RichTable
+from rich.text import Text
 
 from ops.stack import DeployedStack, InvocationError, StackError, find_stack
 
@@ -19,19 +24,14 @@ FAILED, NOT_CARRIED_OUT = 1, 2
 MOST_ROWS = 40
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
 DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and the time of a run with all its retries
-DEFAULT_STACK = "aws-services-feed"
+DEFAULT_STACK, STACK_VARIABLE = "aws-services-feed", "FEED_STACK"
 
-StackName = Annotated[str, typer.Option("--stack-name", envvar="FEED_STACK", help="The stack's name.")]
+StackName = Annotated[str, typer.Option("--stack-name", envvar=STACK_VARIABLE, help="The stack's name or ARN.")]
 Profile = Annotated[str | None, typer.Option(help="A profile of the AWS CLI.")]
 RegionOption = Annotated[str | None, typer.Option(help="The stack's region.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-MaxAgeHours = Annotated[float, typer.Option(min=0, help="How old the data may be.")]
+MaxAgeHours = Annotated[float, typer.Option(min=0, max=1_000_000, help="How old the data may be.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
-
-
-def console() -> Console:
-    """The terminal; 140 characters wide without one, so that a pipe gets whole lines."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 
 
 @contextmanager
@@ -39,33 +39,73 @@ def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[D
     """The stack; AWS errors in the block are printed as one line, with the exit code 2."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    # typer takes an empty variable for none: the command would act on the default stack, which nobody named.
+    if not name.strip() or (name == DEFAULT_STACK and os.environ.get(STACK_VARIABLE) == ""):
+        refuse(f"the stack's name is empty; look at --stack-name and {STACK_VARIABLE}")
     try:
         yield find_stack(name, profile, region)
     except (StackError, InvocationError, ClientError, BotoCoreError) as error:
         refuse(error)
 
 
-def refuse(error: object) -> NoReturn:
+def refuse(error: object, exit_code: int = NOT_CARRIED_OUT) -> NoReturn:
     """Print why the command was not carried out, and end it."""
-    typer.echo(f"feed: {error}", err=True)
-    raise typer.Exit(NOT_CARRIED_OUT) from (error if isinstance(error, BaseException) else None)
+    typer.echo(_printable(f"feed: {error}"), err=True)
+    raise typer.Exit(exit_code) from (error if isinstance(error, BaseException) else None)
 
 
-def say(words: str, *, as_json: bool) -> None:
+def say(words: str, *, as_json: bool = False) -> None:
     """Print a line; with --json it goes to stderr, not into the output."""
-    typer.echo(words, err=as_json)
+    typer.echo(_printable(words), err=as_json)
 
 
-def track(steps: Iterable[T], words: str, *, total: int) -> Iterable[T]:
-    """The steps, with a progress bar on stderr."""
+def show(*parts: str | tuple[str, str]) -> None:
+    """Print a line of texts, each alone or with its style, such as `("✗", "red")`."""
+    styled = [(part, "") if isinstance(part, str) else part for part in parts]
+    console().print(Text.assemble(*((_printable(text), style) for text, style in styled)), soft_wrap=True)
+
+
+def track(steps: Iterable[T], words: str, *, total: int | None = None) -> Iterable[T]:
+    """The steps, with a progress bar on stderr if that is a terminal."""
     from rich import progress
 
-    return progress.track(steps, words, total=total, console=Console(stderr=True))
+    errors = Console(stderr=True)
+    return progress.track(steps, words, total=total, console=errors, transient=True, disable=not errors.is_terminal)
+
+
+@contextmanager
+def spinner(words: str) -> Iterator[None]:
+    """The words and the seconds that have passed, on stderr if that is a terminal, while the block runs."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        progress.add_task(words, total=None)
+        yield
 
 
 def print_json(data: object) -> None:
-    """Print data for a script."""
-    typer.echo(json.dumps(data, indent=2))
+    """Print data for a script, in printable ASCII."""
+    typer.echo(json.dumps(data, indent=2).replace("\x7f", r"\u007f"))  # the one control character that json lets pass
+
+
+class Table:
+    """A table; its texts are printed as they are, without rich's markup."""
+
+    def __init__(self, title: str, columns: Sequence[str], justify: Literal["left", "right"] = "left") -> None:
+        """`justify` is for all columns but the first."""
+        self._table = RichTable(title=Text(_printable(title), "bold"), title_justify="left")
+        for number, column in enumerate(columns):
+            self._table.add_column(Text(_printable(column)), justify=justify if number else "left", overflow="fold")
+
+    def add_row(self, *cells: str, style: str = "", end_section: bool = False) -> None:
+        """Add a row; a line follows the last one of a section."""
+        self._table.add_row(*(Text(_printable(cell)) for cell in cells), style=style, end_section=end_section)
+
+    def print(self) -> None:
+        """Print the table."""
+        console().print(self._table)
 
 
 def print_rows(
@@ -77,12 +117,23 @@ def print_rows(
         return
     if not rows:
         return
-    table = Table(*columns, title=title, title_justify="left", title_style="bold")
+    table = Table(title, columns)
     for row in rows[:MOST_ROWS]:
-        table.add_row(*(escape(cell) for cell in row))
-    console().print(table)
+        table.add_row(*row)
+    table.print()
     if len(rows) > MOST_ROWS:
-        typer.echo(f"and {len(rows) - MOST_ROWS} more; --json shows all")
+        say(f"and {len(rows) - MOST_ROWS} more; --json shows all")
+
+
+def console() -> Console:
+    """The terminal, for this module and the demo; 140 characters wide without one, so that a pipe gets whole lines."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, emoji=False)
+
+
+def _printable(text: str) -> str:
+    from shared.text import printable
+
+    return printable(text)
 
 
 def examples(*lines: str) -> str:

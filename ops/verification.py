@@ -43,7 +43,7 @@ def request(url: str) -> EdgeResponse | Unreachable:
         encoding = response.headers.get("Content-Encoding", "") or _get(url, "br").headers.get("Content-Encoding", "")
         headers = {name.lower(): value for name, value in response.headers.items()}
         return EdgeResponse(url, response.status_code, headers, response.content, encoding)
-    except requests.RequestException as error:
+    except (requests.RequestException, UnicodeError) as error:  # a Location header may not be UTF-8
         return Unreachable(url, f"{type(error).__name__}: {error}")
 
 

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from ops.stack import DeployedStack
 from ops.terminal import (
@@ -16,10 +15,11 @@ from ops.terminal import (
     Profile,
     RegionOption,
     StackName,
-    console,
+    Table,
     examples,
     open_stack,
     print_json,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ DESIGN_VISIT_KB = 233
 # complete-data.json as `feed demo` published it from the catalogue of moto 5.2.5; `gzip -6` leaves 13,781 bytes of it.
 RECORDED_BYTES = 266_218
 RECORDED_PERCENT = 5.2
+MOST = 10**12  # of anything that is counted: more than any site has, and far from where Decimal's digits end
 ALARM_METRICS = 20  # of a stack that distributes; with CloudFront five more
 
 
@@ -54,26 +55,31 @@ class Unit(StrEnum):
 )
 def costs(  # noqa: PLR0913 - one argument an option
     *,
-    visitors: Annotated[list[int] | None, typer.Option(min=0, help="Visitors a day; repeatable.")] = None,
+    visitors: Annotated[list[int] | None, typer.Option(min=0, max=MOST, help="Visitors a day; repeatable.")] = None,
     days: Annotated[int, typer.Option(min=1, max=31, help="Days of the month.")] = 30,
     requests_per_visit: Annotated[
-        int | None, typer.Option(min=1, help="By default 1 in the design, today one for each file.")
+        int | None, typer.Option(min=1, max=MOST, help="By default 1 in the design, today one for each file.")
     ] = None,
     miss_percent: Annotated[float, typer.Option(min=0, max=100, help="Requests that CloudFront asks S3 for.")] = 5,
-    visit_kb: Annotated[float, typer.Option(min=0, help="KB (1,000 bytes) a visit, by the design.")] = DESIGN_VISIT_KB,
+    visit_kb: Annotated[
+        float, typer.Option(min=0, max=MOST, help="KB (1,000 bytes) a visit, by the design.")
+    ] = DESIGN_VISIT_KB,
     file_bytes: Annotated[
         list[int] | None,
-        typer.Option(min=0, help="Size of a file that a visit fetches; repeatable. By default complete-data.json's."),
+        typer.Option(
+            min=0, max=MOST, help="Size of a file that a visit fetches; repeatable. By default complete-data.json's."
+        ),
     ] = None,
     compressed_percent: Annotated[
         float, typer.Option(min=0, max=100, help="What CloudFront's compression leaves of a file.")
     ] = RECORDED_PERCENT,
     gb: Annotated[Unit | None, typer.Option(help="By default decimal in the design, binary today.")] = None,
     invalidations: Annotated[
-        int | None, typer.Option(min=0, help="Paths invalidated in the month; by default each file once a day.")
+        int | None,
+        typer.Option(min=0, max=MOST, help="Paths invalidated in the month; by default each file once a day."),
     ] = None,
     alarm_metrics: Annotated[
-        int, typer.Option(min=0, help="Metrics that the stack's alarms watch; CloudWatch bills each.")
+        int, typer.Option(min=0, max=MOST, help="Metrics that the stack's alarms watch; CloudWatch bills each.")
     ] = ALARM_METRICS,
     free_tier: Annotated[
         bool, typer.Option("--free-tier/--no-free-tier", help="Whether the account's free amounts are left for this.")
@@ -154,24 +160,19 @@ def _measured(stack: DeployedStack) -> "Visit":
 
 
 def _print(scenario: "Scenario") -> None:
-    terminal = console()
-    table = Table(title=f"{scenario.title}: US dollars a month", title_justify="left", title_style="bold")
-    table.add_column("visitors a day")
-    for number in scenario.bills:
-        table.add_column(f"{number:,}", justify="right")
+    columns = ["visitors a day", *(f"{number:,}" for number in scenario.bills)]
+    table = Table(f"{scenario.title}: US dollars a month", columns, justify="right")
     for bills in zip(*scenario.bills.values(), strict=True):
-        table.add_section()
         for lines in zip(*(bill.lines for bill in bills), strict=True):
             if any(line.quantity for line in lines):
                 table.add_row(f"  {lines[0].name}", *(f"{line.cents:,}" for line in lines), style="dim")
-        table.add_row(bills[0].name, *(f"{bill.cents:,}" for bill in bills), style="bold")
-    table.add_section()
+        table.add_row(bills[0].name, *(f"{bill.cents:,}" for bill in bills), style="bold", end_section=True)
     last = next(iter(scenario.bills.values()))[-1].name
     table.add_row(f"saved by {last}", *(_saved(bills) for bills in scenario.bills.values()))
-    terminal.print(table)
+    table.print()
     for assumption in scenario.assumptions:
-        terminal.print(f"  {assumption}", soft_wrap=True, style="dim")
-    terminal.print()
+        show((f"  {assumption}", "dim"))
+    show()
 
 
 def _saved(bills: tuple["Bill", ...]) -> str:
@@ -184,22 +185,19 @@ def _saved(bills: tuple["Bill", ...]) -> str:
 def _print_upkeep(with_free: "Bill", without: "Bill") -> None:
     from ops.prices import UPKEEP
 
-    table = Table("", title="The feed itself: US dollars a month", title_justify="left", title_style="bold")
-    for heading in ("quantity", "free amounts left", "used up"):
-        table.add_column(heading, justify="right")
+    columns = ["", "quantity", "free amounts left", "used up"]
+    table = Table("The feed itself: US dollars a month", columns, justify="right")
     for line, paid in zip(with_free.lines, without.lines, strict=True):
-        quantity = f"{line.quantity:,.0f} {line.unit}"
-        table.add_row(f"  {line.name}", quantity, f"{line.cents:,}", f"{paid.cents:,}", style="dim")
-    table.add_section()
+        cells = (f"  {line.name}", f"{line.quantity:,.0f} {line.unit}", f"{line.cents:,}", f"{paid.cents:,}")
+        table.add_row(*cells, style="dim", end_section=line is with_free.lines[-1])
     table.add_row("in all", "", *(f"{bill.cents:,}" for bill in (with_free, without)), style="bold")
-    terminal = console()
-    terminal.print(table)
+    table.print()
     for words in (
         "Estimated from the calls that the code makes, whoever reads the files; SSM's public parameters cost nothing.",
         f"Prices: {UPKEEP.source}.",
         "Lines are rounded one by one, totals once.",
     ):
-        terminal.print(f"  {words}", soft_wrap=True, style="dim")
+        show((f"  {words}", "dim"))
 
 
 def _data(scenario: "Scenario") -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """`feed failures` and `feed redrive`: look after what could not be published."""
 
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,11 +20,12 @@ from ops.terminal import (
     open_stack,
     print_rows,
     say,
+    spinner,
     track,
 )
 
 if TYPE_CHECKING:
-    from ops.failures import Failure
+    from ops.failures import Failure, Received, Redriven
 
 app = typer.Typer()
 
@@ -39,12 +41,16 @@ def failures(
     """Show what could not be published, and why. Exit code 0 if there is nothing."""
     from ops.failures import put_back, receive_failures
 
-    with open_stack(stack_name, profile, region) as stack:
+    with open_stack(stack_name, profile, region) as stack, spinner("reading the queue"):
         received = receive_failures(stack)
-        put_back(stack, received)
-    _print("Not published", received, as_json=as_json)
-    say(f"{len(received)} message(s)" + "; feed redrive tries them again" * bool(received), as_json=as_json)
-    if received:
+        put_back(stack, received.failures)
+    rows = [
+        [f"{failure.sent:%Y-%m-%d %H:%M}", failure.kind, ", ".join(failure.keys), failure.reason]
+        for failure in received.failures
+    ]
+    _print("Not published", ["sent (UTC)", "kind", "keys", "reason"], rows, received, as_json=as_json)
+    say(_count(received) + "; feed redrive --yes tries them again" * bool(received.failures), as_json=as_json)
+    if received.failures:
         raise typer.Exit(FAILED)
 
 
@@ -57,31 +63,78 @@ def redrive_failures(
     profile: Profile = None,
     region: RegionOption = None,
 ) -> None:
-    """Try what failed once more; only what goes well leaves the queue. Exit code 0 if nothing is left in it."""
+    """Try what failed once more; only what goes well leaves the queue. Exit code 0 if nothing is left in it.
+
+    Without --yes, show which function would be invoked with which event, and which messages are refused: all but those
+    that have the stack's own distributor or sweeper publish what is in the source bucket.
+    """
     from ops.failures import LISTING_SECONDS, REDRIVE_SECONDS, put_back, receive_failures, redrive
 
+    results: list[Redriven] = []
     with open_stack(stack_name, profile, region) as stack:
-        received = receive_failures(stack, REDRIVE_SECONDS if yes else LISTING_SECONDS)
-        if not yes:
-            put_back(stack, received)
-            _print("Would be tried again", received, as_json=as_json)
-            say(f"{len(received)} message(s); --yes tries them", as_json=as_json)
-            return
-        results = list(track(redrive(stack, received), "trying again", total=len(received)))
-    rows = [[", ".join(result.failure.keys), "done" if result.done else "kept", result.detail] for result in results]
-    data = [{"keys": result.failure.keys, "done": result.done, "reason": result.detail} for result in results]
-    print_rows("Tried again", ["keys", "result", "words"], rows, data=data, as_json=as_json)
-    if not all(result.done for result in results):
+        with spinner("reading the queue"):
+            received = receive_failures(stack, REDRIVE_SECONDS if yes else LISTING_SECONDS)
+            if not yes:
+                put_back(stack, received.failures)
+        if yes:
+            total = len(received.failures)
+            results = list(track(redrive(stack, received.failures), "trying again", total=total))
+    if yes:
+        _print_results(results, as_json=as_json)
+    else:
+        columns = ["kind", "function", "event, or the message", "refused because"]
+        rows = [_attempt_cells(failure) for failure in received.failures]
+        _print("Would be tried again", columns, rows, received, as_json=as_json)
+    done = sum(result.done for result in results)
+    say(_count(received) + (f"; {done} done" if yes else "; --yes tries them"), as_json=as_json)
+    if done < len(received.failures) or not received.complete:
         raise typer.Exit(FAILED)
 
 
-def _print(title: str, received: Sequence["Failure"], *, as_json: bool) -> None:
+def _attempt_cells(failure: "Failure") -> list[str]:
+    from ops.failures import Attempt
+
+    match failure.attempt:
+        case Attempt(function, event):
+            return [failure.kind, function, json.dumps(event, ensure_ascii=False), ""]
+        case refusal:
+            return [failure.kind, "none", failure.body, refusal.reason]
+
+
+def _print_results(results: Sequence["Redriven"], *, as_json: bool) -> None:
+    """What is kept comes first, since a table shows only the first of many rows."""
     rows = [
-        [f"{failure.sent:%Y-%m-%d %H:%M}", failure.kind, ", ".join(failure.keys), failure.reason]
-        for failure in received
+        [", ".join(result.failure.keys), "done" if result.done else "kept", result.detail]
+        for result in sorted(results, key=lambda result: result.done)
     ]
-    data = [
-        {"sent": failure.sent.isoformat(), "kind": failure.kind, "keys": failure.keys, "reason": failure.reason}
-        for failure in received
-    ]
-    print_rows(title, ["sent (UTC)", "kind", "keys", "reason"], rows, data=data, as_json=as_json)
+    data = [{"keys": result.failure.keys, "done": result.done, "reason": result.detail} for result in results]
+    print_rows("Tried again", ["keys", "result", "words"], rows, data=data, as_json=as_json)
+
+
+def _print(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], received: "Received", *, as_json: bool
+) -> None:
+    print_rows(title, columns, rows, data=[_data(failure) for failure in received.failures], as_json=as_json)
+
+
+def _data(failure: "Failure") -> dict[str, Any]:
+    """`function` and `event` are what a redrive invokes, null if it refuses the message."""
+    from ops.failures import Attempt
+
+    match failure.attempt:
+        case Attempt(function, event):
+            redrive: dict[str, Any] = {"function": function, "event": event, "refusal": ""}
+        case refusal:
+            redrive = {"function": None, "event": None, "refusal": refusal.reason}
+    return {
+        "sent": failure.sent.isoformat(),
+        "kind": failure.kind,
+        "keys": failure.keys,
+        "reason": failure.reason,
+        **redrive,
+        "message": failure.body,
+    }
+
+
+def _count(received: "Received") -> str:
+    return f"{len(received.failures)} message(s)" + ", perhaps more" * (not received.complete)

@@ -1,11 +1,8 @@
 """`feed fetch`: fetch the catalogue now, and wait until readers have it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from ops.stack import DeployedStack, InvocationError
 from ops.terminal import (
@@ -20,7 +17,9 @@ from ops.terminal import (
     open_stack,
     print_json,
     print_rows,
+    refuse,
     say,
+    spinner,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def fetch(  # noqa: PLR0913 - one argument an option
         bool, typer.Option("--accept-shrink", help="Write the files even if much of the catalogue has gone.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the website has the files.")] = True,
-    seconds: Annotated[float, typer.Option(min=0, help="How long to wait for the website.")] = 120,
+    seconds: Annotated[float, typer.Option(min=0, max=86_400, help="How long to wait for the website.")] = 120,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
@@ -59,7 +58,7 @@ def fetch(  # noqa: PLR0913 - one argument an option
     with open_stack(stack_name, profile, region) as stack:
         summary = _run_fetcher(stack, region_code or [], accept_shrink=accept_shrink)
         expected = expected_files(stack, summary) if wait else []
-        with _spinner("waiting for the website"):
+        with spinner("waiting for the website"):
             arrived = {arrival.name: arrival for arrival in await_arrivals(stack, expected, seconds)}
     late = [name for name in expected if name not in arrived]
     if as_json:
@@ -80,23 +79,11 @@ def _run_fetcher(stack: DeployedStack, regions: list[str], *, accept_shrink: boo
     if accept_shrink:
         event["accept_shrink"] = True
     try:
-        with _spinner("fetching"):
+        with spinner("fetching"):
             summary: dict[str, Any] = stack.invoke(stack.output("FetcherFunctionName"), event)
             return summary
     except InvocationError as error:
-        typer.echo(f"feed: the fetcher failed: {error}\nfeed logs shows where to look further", err=True)
-        raise typer.Exit(FAILED) from error
-
-
-@contextmanager
-def _spinner(words: str) -> Iterator[None]:
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        progress.add_task(words, total=None)
-        yield
+        refuse(f"the fetcher failed: {error}; feed logs shows where to look further", FAILED)
 
 
 def _print(summary: dict[str, Any], arrived: dict[str, "Arrival"]) -> None:

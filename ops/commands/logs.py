@@ -14,10 +14,10 @@ from ops.terminal import (
     Profile,
     RegionOption,
     StackName,
-    console,
     examples,
     open_stack,
     print_json,
+    show,
 )
 
 app = typer.Typer()
@@ -95,21 +95,20 @@ def _groups(listed: Sequence[Log]) -> str:
 
 
 def _print(listed: Sequence[Log], options: str) -> None:
-    terminal = console()
-
-    def line(text: str, style: str = "") -> None:
-        terminal.print(text, style=style, soft_wrap=True, markup=False)
-
-    line("Follow", "bold")
+    show(("Follow", "bold"))
     for log in listed:
-        line(f"  {log.follow}")
-    line("\nAsk, in CloudWatch Logs Insights over these log groups", "bold")
+        show(f"  {log.follow}")
+    show()
+    show(("Ask, in CloudWatch Logs Insights over these log groups", "bold"))
     for log in listed:
-        line(f"  {log.group}", "dim")
+        show((f"  {log.group}", "dim"))
     for name, text in QUERIES.items():
-        line(f"\n  # {name}", "dim")
-        line("\n".join(f"  {part}" for part in text.splitlines()))
-    line("\nOr at the terminal, over the last day", "bold")
-    line(f"  aws logs start-query {_groups(listed)} \\")
-    line(f"    {LAST_DAY} --query-string 'QUERY'{options}")
-    line(f"  aws logs get-query-results --query-id ID{options}")
+        show()
+        show((f"  # {name}", "dim"))
+        for line in text.splitlines():
+            show(f"  {line}")
+    show()
+    show(("Or at the terminal, over the last day", "bold"))
+    show(f"  aws logs start-query {_groups(listed)} \\")
+    show(f"    {LAST_DAY} --query-string 'QUERY'{options}")
+    show(f"  aws logs get-query-results --query-id ID{options}")

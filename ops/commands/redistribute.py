@@ -11,7 +11,6 @@ from ops.terminal import (
     ACT,
     DEFAULT_STACK,
     FAILED,
-    NOT_CARRIED_OUT,
     Json,
     Profile,
     RegionOption,
@@ -20,6 +19,7 @@ from ops.terminal import (
     examples,
     open_stack,
     print_rows,
+    refuse,
     say,
     track,
 )
@@ -46,8 +46,7 @@ def redistribute(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Publish files again. Keys that are named are published at once, a selection only with --yes."""
     if not (keys or glob or everything):
-        typer.echo("feed: name keys, or use --glob or --all", err=True)
-        raise typer.Exit(NOT_CARRIED_OUT)
+        refuse("name keys, or use --glob or --all")
     with open_stack(stack_name, profile, region) as stack:
         selected = _select(stack, keys or [], glob or [], everything=everything)
         if (glob or everything) and not yes:

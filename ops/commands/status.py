@@ -1,12 +1,10 @@
 """`feed status`: how the feed is doing, on one screen."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from ops.terminal import (
     DEFAULT_MAX_AGE_HOURS,
@@ -18,10 +16,12 @@ from ops.terminal import (
     Profile,
     RegionOption,
     StackName,
-    console,
     examples,
     open_stack,
     print_json,
+    print_rows,
+    show,
+    spinner,
 )
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ops.overview import Overview
 
 app = typer.Typer()
-
-TITLE: Any = {"title_justify": "left", "title_style": "bold"}
 
 
 @app.command(rich_help_panel=LOOK, epilog=examples("feed status", "feed status --drift", "feed status --json"))
@@ -49,7 +47,7 @@ def status(  # noqa: PLR0913 - one argument an option
     """Show the last run, the files, the queues and the alarms; changes nothing. Exit code 0 if all is well."""
     from ops.overview import take_overview
 
-    with open_stack(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
+    with open_stack(stack_name, profile, region) as stack, spinner("looking"):
         overview = take_overview(stack, timedelta(hours=max_age_hours), with_drift=drift)
     if as_json:
         print_json(_data(overview))
@@ -60,67 +58,66 @@ def status(  # noqa: PLR0913 - one argument an option
 
 
 def _print(overview: "Overview") -> None:
-    terminal, stack = console(), overview.observed.stack
-    terminal.print(f"[bold]{escape(stack.name)}[/]  [dim]{stack.status}, {stack.session.region_name}[/]")
-    terminal.print(_run_words(overview))
-    terminal.print(_files(overview))
-    terminal.print(_queues(overview))
-    terminal.print(_alarm_words(overview.alarms))
+    stack = overview.observed.stack
+    show((stack.name, "bold"), "  ", (f"{stack.status}, {stack.session.region_name}", "dim"))
+    _show_run(overview)
+    _print_table("Files", ["file", "bytes", "source (UTC)", "website (UTC)", ""], _file_rows(overview))
+    _print_table("Queues", ["queue", "waiting", "taken or delayed", "oldest"], _queue_rows(overview))
+    _show_alarms(overview.alarms)
     if overview.drift:
-        terminal.print(f"[bold]Drift[/]      {overview.drift.in_step} of {overview.drift.compared} files are in step")
+        show(("Drift", "bold"), f"      {overview.drift.in_step} of {overview.drift.compared} files are in step")
     if not overview.todo:
-        terminal.print("[bold green]All is well.[/]")
+        show(("All is well.", "bold green"))
     for check in overview.todo:
-        terminal.print(f"[red]✗[/] {escape(check.name)}  [dim]{escape(check.actual)}[/]", soft_wrap=True)
-        terminal.print(f"    [yellow]{escape(check.advice)}[/]", soft_wrap=True)
+        show(("✗", "red"), f" {check.name}  ", (check.actual, "dim"))
+        show("    ", (check.advice, "yellow"))
 
 
-def _run_words(overview: "Overview") -> str:
+def _print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    print_rows(title, columns, list(rows), data=None, as_json=False)
+
+
+def _show_run(overview: "Overview") -> None:
     if overview.last_run is None:
-        return "[bold]Last run[/]   [red]not known: there is no valid complete-data.json[/]"
+        show(("Last run", "bold"), "   ", ("not known: there is no valid complete-data.json", "red"))
+        return
     metadata, counts = overview.last_run.metadata, overview.last_run.metadata.counts
     age = age_words((overview.now - metadata.timestamp).total_seconds())
-    return (
-        f"[bold]Last run[/]   {metadata.timestamp:%Y-%m-%d %H:%M:%S} UTC, {age} ago\n"
-        f"           {counts.regions:,} regions, {counts.services:,} services, {counts.region_services:,} pairs\n"
-        f"           run {escape(metadata.run_id)}"
-    )
+    show(("Last run", "bold"), f"   {metadata.timestamp:%Y-%m-%d %H:%M:%S} UTC, {age} ago")
+    show(f"           {counts.regions:,} regions, {counts.services:,} services, {counts.region_services:,} pairs")
+    show(f"           run {metadata.run_id}")
 
 
-def _files(overview: "Overview") -> Table:
-    table = Table("file", "bytes", "source (UTC)", "website (UTC)", "", title="Files", **TITLE)
+def _file_rows(overview: "Overview") -> Iterator[list[str]]:
     for file in overview.files:
         size = f"{len(file.source.body):,}" if file.source else ""
-        table.add_row(file.name, size, _time(file.source), _time(file.website), file.state)
-    return table
+        yield [file.name, size, _time(file.source), _time(file.website), file.state]
 
 
 def _time(stored: "StoredObject | None") -> str:
     return f"{stored.last_modified:%m-%d %H:%M:%S}" if stored else "-"
 
 
-def _queues(overview: "Overview") -> Table:
+def _queue_rows(overview: "Overview") -> Iterator[list[str]]:
     from ops.observation import QueueState
 
-    table = Table("queue", "waiting", "taken or delayed", "oldest", title="Queues", **TITLE)
     for name, queue in overview.observed.queues.items():
         if isinstance(queue, QueueState):
             seconds = overview.oldest_seconds.get(name)
             oldest = age_words(seconds) if seconds and queue.visible + queue.hidden else "-"
-            table.add_row(name, str(queue.visible), str(queue.hidden), oldest)
+            yield [name, str(queue.visible), str(queue.hidden), oldest]
         else:
-            table.add_row(name, "?", "?", escape(queue.reason))
-    return table
+            yield [name, "?", "?", queue.reason]
 
 
-def _alarm_words(alarms: "list[AlarmState] | Unavailable") -> str:
+def _show_alarms(alarms: "list[AlarmState] | Unavailable") -> None:
     if not isinstance(alarms, list):
-        return "[bold]Alarms[/]     [red]not shown to you[/]"
-    if not alarms:
-        return "[bold]Alarms[/]     the stack has none"
+        show(("Alarms", "bold"), "     ", ("not shown to you", "red"))
+        return
     states = [alarm.state for alarm in alarms]
     counts = f"{states.count('OK')} OK, {states.count('ALARM')} in alarm"
-    return f"[bold]Alarms[/]     {counts}, {states.count('INSUFFICIENT_DATA')} without enough data"
+    words = f"{counts}, {states.count('INSUFFICIENT_DATA')} without enough data" if alarms else "the stack has none"
+    show(("Alarms", "bold"), f"     {words}")
 
 
 def age_words(seconds: float) -> str:

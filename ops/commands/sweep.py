@@ -1,7 +1,6 @@
 """`feed sweep`: compare source and website, and publish what differs."""
 
 import typer
-from rich.console import Console
 
 from ops.terminal import (
     ACT,
@@ -16,6 +15,7 @@ from ops.terminal import (
     open_stack,
     print_rows,
     say,
+    spinner,
 )
 
 app = typer.Typer()
@@ -31,7 +31,7 @@ def sweep(
     region: RegionOption = None,
 ) -> None:
     """Compare source and website; with --yes publish what has drifted. Exit code 0 if nothing is amiss afterwards."""
-    with open_stack(stack_name, profile, region) as stack, Console(stderr=True).status("comparing"):
+    with open_stack(stack_name, profile, region) as stack, spinner("comparing"):
         answers = list(stack.sweep(dry_run=not yes))
     drifted = [entry for answer in answers for entry in answer["objects"]]
     compared, in_step = (sum(answer[name] for answer in answers) for name in ("compared", "inStep"))

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from ops.terminal import (
     DEFAULT_MAX_AGE_HOURS,
@@ -19,11 +17,12 @@ from ops.terminal import (
     Profile,
     RegionOption,
     StackName,
-    console,
     examples,
     open_stack,
     print_json,
     refuse,
+    show,
+    spinner,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def verify_deployment(  # noqa: PLR0913 - one argument an option
     from ops.verification import verify
 
     bases = [_base(base) for base in url or []]
-    with open_stack(stack_name, profile, region) as stack, Console(stderr=True).status("looking"):
+    with open_stack(stack_name, profile, region) as stack, spinner("looking"):
         checks = list(verify(stack, bases, datetime.now(UTC), timedelta(hours=max_age_hours)))
     if as_json:
         print_json([_data(check) for check in checks])
@@ -78,19 +77,18 @@ def _base(url: str) -> str:
 
 
 def _print(checks: list["Check"], *, distributes: bool) -> None:
-    terminal = console()
     for group, members in groupby(checks, key=lambda check: check.group):
-        terminal.print(f"[bold]{escape(group)}[/]")
+        show((group, "bold"))
         for check in members:
-            mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
-            terminal.print(f"  {mark} {escape(check.name)}  [dim]{escape(check.actual)}[/]", soft_wrap=True)
+            show("  ", ("✓", "green") if check.holds else ("✗", "red"), f" {check.name}  ", (check.actual, "dim"))
             if not check.holds:
-                terminal.print(f"      [yellow]{escape(check.advice)}[/]", soft_wrap=True)
+                show("      ", (check.advice, "yellow"))
     if not distributes:
-        terminal.print("[bold]Website bucket[/]\n  [dim]left out: the stack distributes nothing[/]")
+        show(("Website bucket", "bold"))
+        show(("  left out: the stack distributes nothing", "dim"))
     holding = sum(check.holds for check in checks)
-    verdict = "[bold green]Every check holds" if holding == len(checks) else "[bold red]NOT every check holds"
-    terminal.print(f"{verdict}[/]: {holding} of {len(checks)}.")
+    verdict = ("Every check holds", "bold green") if holding == len(checks) else ("NOT every check holds", "bold red")
+    show(verdict, f": {holding} of {len(checks)}.")
 
 
 def _data(check: "Check") -> dict[str, object]:

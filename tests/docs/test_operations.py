@@ -126,7 +126,7 @@ def redrive(operated: Operated) -> None:
 
     said = operated.shell(BLOCKS["redrive"])
 
-    assert "1 message(s); feed redrive tries them again" in said
+    assert "1 message(s); feed redrive --yes tries them again" in said
     assert "0 message(s)" in said
     assert operated.website("regions.json") == good
 

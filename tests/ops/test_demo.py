@@ -130,7 +130,7 @@ def test_an_output_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None
 
     finished = feed("demo", "--output", file)
 
-    assert finished.returncode == 1
+    assert finished.returncode == 2
     assert finished.stderr == f"feed: {file} is not a folder\n"
 
 

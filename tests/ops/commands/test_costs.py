@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
+from ops.commands.costs import MOST
 
 
 def feed_costs(*arguments: str) -> Result:
@@ -63,6 +64,14 @@ def test_every_assumption_is_an_option(arguments: Sequence[str], name: str, doll
 
 def test_what_is_no_gb_is_refused() -> None:
     assert feed_costs("--gb", "marketing").exit_code == 2
+
+
+def test_the_largest_numbers_can_be_calculated_with() -> None:
+    counts = ("visitors", "requests-per-visit", "visit-kb", "file-bytes", "invalidations", "alarm-metrics")
+
+    finished = feed_costs("--days", "31", *(f"--{name}={MOST}" for name in counts))
+
+    assert finished.exit_code == 0, finished.output
 
 
 def test_no_visitors_at_all_is_no_division_by_zero() -> None:

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from cloud.embedded import EmbeddedCloud
-from tests.ops.commands.conftest import Deploy, Feed, distributed_at, upload
+from tests.ops.commands.conftest import STACK, Deploy, Feed, distributed_at, upload
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function"
+DISTRIBUTOR, SWEEPER = f"{ARN}:{STACK}-distributor:$LATEST", f"{ARN}:{STACK}-sweeper:$LATEST"
+PUBLISHED = {"keys": ["aws-data/regions.json"]}
 
 
 def shown(feed: Feed) -> Any:
@@ -36,7 +38,7 @@ def test_a_redrive_deletes_only_what_went_well(cloud: EmbeddedCloud, feed: Feed)
     kept = len(shown(feed))
     done = feed("redrive", "--yes", "--json")
 
-    assert (looked.exit_code, kept, done.exit_code) == (0, 2, 1)
+    assert (looked.exit_code, kept, done.exit_code) == (1, 2, 1)
     results = {result["keys"][0]: result["done"] for result in json.loads(done.stdout)}
     assert results == {"aws-data/mended.json": True, "aws-data/broken.json": False}
     assert [failure["keys"] for failure in shown(feed)] == [["aws-data/broken.json"]]
@@ -99,6 +101,101 @@ def test_other_messages_are_shown_for_what_they_are(
 
     assert [failure["kind"] for failure in shown(feed)] == [kind]
     assert feed("redrive", "--yes").exit_code == exit_code
+
+
+def failed_event(arn: str, event: object) -> dict[str, Any]:
+    return {"requestContext": {"functionArn": arn, "condition": "RetriesExhausted"}, "requestPayload": event}
+
+
+def put_on_queue(cloud: EmbeddedCloud, message: object) -> None:
+    queue = cloud.queue_url("DistributionFailures")
+    cloud.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(message))
+
+
+def of_s3(cloud: EmbeddedCloud, *, bucket: str = "", name: str = "ObjectCreated:Put") -> dict[str, Any]:
+    """A record of S3 about regions.json, by default in the source bucket."""
+    s3 = {"bucket": {"name": bucket or cloud.source_bucket()}, "object": {"key": "aws-data/regions.json"}}
+    return {"eventSource": "aws:s3", "eventVersion": "2.1", "eventName": name, "s3": s3}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        failed_event(f"{ARN}:{STACK}-fetcher:$LATEST", {"accept_shrink": True}),
+        failed_event(DISTRIBUTOR.replace("123456789012", "111122223333"), PUBLISHED),
+        failed_event(DISTRIBUTOR.replace("us-east-1", "eu-west-1"), PUBLISHED),
+        failed_event(DISTRIBUTOR.replace("arn:aws:", "arn:aws-cn:"), PUBLISHED),
+        failed_event(DISTRIBUTOR.replace("lambda", "states"), PUBLISHED),
+        failed_event(DISTRIBUTOR.replace("$LATEST", "7"), PUBLISHED),
+        failed_event(f"{DISTRIBUTOR}:$LATEST:$LATEST", PUBLISHED),
+        failed_event(f"{STACK}-distributor", PUBLISHED),
+        failed_event("", PUBLISHED),
+        failed_event(DISTRIBUTOR, {"accept_shrink": True}),
+        failed_event(DISTRIBUTOR, {"keys": ["aws-data/regions.json", 1]}),
+        failed_event(DISTRIBUTOR, {}),
+        failed_event(SWEEPER, PUBLISHED),
+        failed_event(SWEEPER, {"dry_run": False, "bucket": "other"}),
+        failed_event(SWEEPER, None),
+        {"outcome": "rejected", "reason": "malformed", "keys": []},
+        {"function": DISTRIBUTOR, **PUBLISHED},
+    ],
+    ids=lambda message: json.dumps(message)[-80:],
+)  # fmt: skip
+def test_a_message_that_no_function_of_the_stack_has_left_is_refused_and_stays(
+    cloud: EmbeddedCloud, feed: Feed, message: object
+) -> None:
+    put_on_queue(cloud, message)
+    before = len(cloud.lambdas.invocations)
+
+    (looked,) = json.loads(feed("redrive", "--json").stdout)
+    finished = feed("redrive", "--yes", "--json")
+
+    (result,) = json.loads(finished.stdout)
+    assert (looked["function"], looked["event"]) == (None, None)
+    assert (finished.exit_code, result["done"], result["reason"]) == (1, False, f"refused: {looked['refusal']}")
+    assert len(cloud.lambdas.invocations) == before
+    assert [json.loads(kept["message"]) for kept in shown(feed)] == [message]
+
+
+def test_an_event_about_another_bucket_or_about_no_write_is_refused(cloud: EmbeddedCloud, feed: Feed) -> None:
+    other, removed = of_s3(cloud, bucket="other-bucket"), of_s3(cloud, name="ObjectRemoved:Delete")
+    for record in (other, removed):
+        put_on_queue(cloud, failed_event(DISTRIBUTOR, {"Records": [of_s3(cloud), record]}))
+
+    results = json.loads(feed("redrive", "--yes", "--json").stdout)
+
+    assert [(result["done"], result["reason"]) for result in results] == [
+        (False, "refused: it does not name keys of the source bucket alone")
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("message", "function", "event"),
+    [
+        (failed_event(DISTRIBUTOR, PUBLISHED | {"accept_shrink": True}), "distributor", PUBLISHED),
+        (failed_event(SWEEPER, {"after": "a", "follow": True}), "sweeper", {"after": "a", "follow": True}),
+        (failed_event(SWEEPER.removesuffix(":$LATEST"), {}), "sweeper", {}),
+        ({}, "sweeper", {}),
+        ({"outcome": "not invalidated", "reason": "x", **PUBLISHED, "function": "x"}, "distributor", PUBLISHED),
+    ],
+)
+def test_what_is_invoked_is_shown_before_and_is_all_that_is_invoked(
+    cloud: EmbeddedCloud, feed: Feed, message: object, function: str, event: object
+) -> None:
+    put_on_queue(cloud, message)
+    before = len(cloud.lambdas.invocations)
+
+    looked, table = json.loads(feed("redrive", "--json").stdout), feed("redrive").stdout
+    between = len(cloud.lambdas.invocations)
+    finished = feed("redrive", "--yes")
+
+    assert [(one["function"], one["event"], one["refusal"]) for one in looked] == [(f"{STACK}-{function}", event, "")]
+    assert f"{STACK}-{function}" in table
+    assert json.dumps(looked[0]["event"]) in table
+    assert between == before
+    invoked = [(one.function, one.event) for one in cloud.lambdas.invocations[before:]]
+    assert (finished.exit_code, invoked) == (0, [(f"{STACK}-{function}", event)])
+    assert shown(feed) == []
 
 
 def test_a_stack_that_distributes_nothing_is_said_so(deploy: Deploy, feed: Feed) -> None:

@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
+
 from cloud.embedded import EmbeddedCloud
 from shared import contract
-from tests.ops.commands.conftest import Feed, take_from_website
+from tests.ops.commands.conftest import STACK, Feed, take_from_website
 
 
 def test_a_sweep_looks_and_only_mends_when_told_to(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -26,6 +28,29 @@ def test_a_stack_that_is_not_there_is_said_in_one_line(feed: Feed) -> None:
 
     assert finished.exit_code == 2
     assert finished.stderr.startswith("feed: cannot look up the stack nowhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable"), [(["--stack-name", ""], None), (["--stack-name", " "], "x"), ([], "")]
+)
+def test_no_name_is_not_the_name_of_some_stack(
+    arguments: list[str], variable: str | None, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("FEED_STACK", variable)
+
+    finished = feed("sweep", *arguments)
+
+    assert finished.exit_code == 2
+    assert finished.stderr.startswith("feed: the stack's name is empty")
+
+
+def test_a_stack_is_also_found_by_its_arn(cloud: EmbeddedCloud, feed: Feed) -> None:
+    (stack,) = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+
+    finished = feed("status", "--stack-name", stack["StackId"])
+
+    assert finished.exit_code == 0, finished.output
 
 
 def test_a_profile_that_does_not_exist_is_said_in_one_line(feed: Feed) -> None:

@@ -477,6 +477,12 @@ def test_anything_but_200_is_red(
     assert advice in wrong["regions.json answers 200"]
 
 
+def test_an_address_that_is_no_utf_8_is_red(edge: EdgeServer, red_at_edge: Red) -> None:
+    edge.status, edge.headers["Location"] = 301, "\x9b"
+
+    assert red_at_edge().keys() == {f"{name} answers" for name in FILES}
+
+
 def test_no_answer_is_red(observed: Observation) -> None:
     with EdgeServer({}) as stopped:
         pass

@@ -68,7 +68,7 @@ def assemble(
     if "regions" not in fresh.listings:
         msg = f"nothing is written: the regions could not be listed: {fresh.errors['regions']}"
         raise IncompleteCatalogueError(msg)
-    readings = BestReadings(fresh, last.readings, accept_shrink=accept_shrink)
+    readings = BestReadings(fresh, last, accept_shrink=accept_shrink)
     codes = sorted({*last.readings.listings["regions"].codes, *only} if only else fresh.listings["regions"].codes)
     local, wavelength = (_zones_by_region(readings, root, codes) for root in ("local-zones", "wavelength-zones"))
     regions = {code: _region(readings, code, local[code], wavelength[code]) for code in codes}

@@ -1,12 +1,16 @@
 """Turns the published files into the last good readings, and replaces unreadable or doubtful ones with them. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from fetcher.ssm import Listing, Readings
 from shared import contract
 
 MAX_LOST_SHARE = 0.5  # of a list, between two runs; a larger loss is not believed
+# AWS refuses a request whose time is more than five minutes off, so the clocks of two runs differ by at most ten:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-signing.html
+MAX_CLOCK_SKEW = timedelta(minutes=10)
 
 
 class IncompleteCatalogueError(Exception):
@@ -15,15 +19,26 @@ class IncompleteCatalogueError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
-    """The content of the published files as readings, and the regions whose lists were stale in them."""
+    """The content of the published files as readings, and the regions whose lists were stale in them.
+
+    `ahead`: times in the files that are later than now, by name. They are not believed: such a list is dated now, and
+    any list that this run has read replaces it.
+    """
 
     readings: Readings = field(default_factory=Readings)
     stale_regions: tuple[str, ...] = ()
+    ahead: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def last_good(complete_data: contract.CompleteData, services: contract.Services | None) -> LastGood:
+def last_good(complete_data: contract.CompleteData, services: contract.Services | None, now: datetime) -> LastGood:
     """The content of the files, as if this run had read it; without `services.json` service names are unknown."""
     read_at = complete_data.metadata.timestamp
+    fetched_at = {
+        f"regions/{code}/services": entry.last_fetched
+        for code, entry in complete_data.services_by_region.by_region.items()
+    }
+    times = {"metadata.timestamp": read_at, **fetched_at}
+    ahead = {name: time for name, time in times.items() if time > now + MAX_CLOCK_SKEW}
     regions = complete_data.regions.regions
     zones = {
         root: {zone: region.code for region in regions for zone in getattr(region.zones, kind)}
@@ -38,8 +53,8 @@ def last_good(complete_data: contract.CompleteData, services: contract.Services 
             for region in regions
         },
         **{
-            f"regions/{code}/services": Listing(entry.services, entry.last_fetched)
-            for code, entry in complete_data.services_by_region.by_region.items()
+            path: Listing(entry.services, now if path in ahead else entry.last_fetched)
+            for path, entry in zip(fetched_at, complete_data.services_by_region.by_region.values(), strict=True)
         },
     }
     values = {
@@ -55,7 +70,7 @@ def last_good(complete_data: contract.CompleteData, services: contract.Services 
             for name, value in _service_values(service)
         },
     }
-    return LastGood(Readings(listings, values), complete_data.metadata.stale_regions)
+    return LastGood(Readings(listings, values), complete_data.metadata.stale_regions, ahead)
 
 
 def _region_values(region: contract.Region) -> Iterator[tuple[str, str | None]]:
@@ -86,8 +101,9 @@ class BestReadings:
     neither run has a reading.
     """
 
-    def __init__(self, fresh: Readings, known: Readings, *, accept_shrink: bool) -> None:
-        self.fresh, self._known, self._accept_shrink = fresh, known, accept_shrink
+    def __init__(self, fresh: Readings, last: LastGood, *, accept_shrink: bool) -> None:
+        self.fresh, self._known, self._accept_shrink = fresh, last.readings, accept_shrink
+        self._ahead = last.ahead
         self.stale: dict[str, str] = {}
 
     def listing(self, path: str) -> Listing:
@@ -105,7 +121,8 @@ class BestReadings:
     def latest_listing(self, path: str) -> Listing:
         """The same, but the list of an overlapping run is kept if it was read later."""
         fresh, known = self.fresh.listings.get(path), self._known.listings.get(path)
-        return known if fresh and known and known.read_at > fresh.read_at else self.listing(path)
+        is_later = fresh and known and known.read_at > fresh.read_at and path not in self._ahead
+        return known if known and is_later else self.listing(path)
 
     def value(self, name: str) -> str | None:
         """A value; None if SSM has none, or if neither run tried to read it."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from fetcher.catalogue import Catalogue, assemble
 from fetcher.documents import Documents, build_documents
 from fetcher.history import build_feed, merge
-from fetcher.last_good import LastGood, last_good
+from fetcher.last_good import MAX_CLOCK_SKEW, LastGood, last_good
 from fetcher.launches import Launch
 from fetcher.settings import Job, RequestError, RunRequest
 from fetcher.source import PreviousFiles
@@ -40,12 +40,16 @@ class CrawlResult:
 
 @dataclass(frozen=True, slots=True)
 class NextState:
-    """The files to write, by name, in the order of writing; and the `metadata` of each object."""
+    """The files to write, by name, in the order of writing; and the `metadata` of each object.
+
+    `ahead`: the times and dates in the previous files that are later than now, so that they were not believed.
+    """
 
     catalogue: Catalogue
     documents: Documents
     files: Mapping[str, bytes]
     metadata: Mapping[str, str]
+    ahead: Mapping[str, str]
 
 
 def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp: datetime) -> NextState:
@@ -56,9 +60,10 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     """
     request, settings, before = job.request, job.settings, previous.state
     require_previous_data(request, previous)
+    last = last_good(before.complete_data, before.services, timestamp) if before else LastGood()
     catalogue = assemble(
         _with_launches(result),
-        last_good(before.complete_data, before.services) if before else LastGood(),
+        last,
         only=request.regions,
         max_stale_percent=settings.max_stale_percent,
         accept_shrink=request.accept_shrink,
@@ -75,7 +80,8 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
         f"{contract.HISTORY_FOLDER}/complete-data-{documents.complete_data.metadata.timestamp:%Y%m%dT%H%M%SZ}.json"
     )
     files = {**changed, snapshot: changed[contract.COMPLETE_DATA_FILE]}
-    return NextState(catalogue, documents, files, _metadata(documents, result))
+    ahead = _ahead(last, previous.history, timestamp)
+    return NextState(catalogue, documents, files, _metadata(documents, result), ahead)
 
 
 def require_previous_data(request: RunRequest, previous: PreviousFiles) -> None:
@@ -141,11 +147,29 @@ def _history_files(documents: Documents, previous: PreviousFiles) -> dict[str, b
     """The history and its feed; neither if the previous history can't be read, so that it is not overwritten."""
     if contract.CHANGE_HISTORY_FILE in previous.unreadable:
         return {}
-    today = documents.complete_data.metadata.timestamp.date()
-    history = merge(previous.history, previous.state, documents, today)
+    now = documents.complete_data.metadata.timestamp
+    history = merge(previous.history, previous.state, documents, now.date(), _latest_day(now))
     return {
         contract.CHANGE_HISTORY_FILE: history.to_bytes(),
         contract.CHANGE_FEED_FILE: build_feed(history).to_bytes(),
+    }
+
+
+def _latest_day(now: datetime) -> date:
+    """The latest day that the history may have an entry of: a run with a faster clock may have come to tomorrow."""
+    return (now + MAX_CLOCK_SKEW).date()
+
+
+def _ahead(last: LastGood, history: contract.ChangeHistory | None, now: datetime) -> dict[str, str]:
+    times = {f"{contract.COMPLETE_DATA_FILE} {name}": utc_stamp(time, "seconds") for name, time in last.ahead.items()}
+    days = {
+        **({"metadata.created": history.metadata.created} if history else {}),
+        **{f"changeLog.{index}.date": entry.date for index, entry in enumerate(history.change_log if history else ())},
+    }
+    latest = _latest_day(now)
+    return {
+        **times,
+        **{f"{contract.CHANGE_HISTORY_FILE} {name}": str(day) for name, day in days.items() if day > latest},
     }
 
 

@@ -32,6 +32,7 @@ def summarize(result: RunResult, seconds: float) -> dict[str, Any]:
         "cachedRegions": summary.cached_regions,
         "staleRegions": list(metadata.stale_regions),
         "staleValues": len(state.catalogue.stale),
+        "timesAhead": len(state.ahead),
         "ssmCalls": crawl.counts.calls,
         "ssmThrottles": crawl.counts.throttles,
         "ssmErrors": crawl.counts.errors,
@@ -46,10 +47,12 @@ def summarize(result: RunResult, seconds: float) -> dict[str, Any]:
 def emit(result: RunResult, summary: dict[str, Any], logger: Logger, metrics: Metrics) -> None:
     """Write one log line, the run's metrics, and a warning for each problem."""
     stale = [f"{printable(path)}: {printable(reason)}" for path, reason in result.state.catalogue.stale.items()]
+    ahead = [f"{printable(name)}: {time}" for name, time in result.state.ahead.items()]
     for event, fields in (
         ("last_good_readings_used", {"regions": summary["staleRegions"], "readings": stale[:MOST_NAMED]}),
         ("launch_feed_failed", {"reason": summary["launchFeedError"]}),
         ("zones_without_region", {"zones": summary["unplacedZones"]}),
+        ("published_times_ahead", {"times": ahead[:MOST_NAMED]}),
         ("published_files_unreadable", {"files": dict(result.previous.unreadable)}),
     ):
         if any(fields.values()):

@@ -42,7 +42,7 @@ def run(job: Job, bucket: SourceBucket, seconds: float, clock: Callable[[], date
     previous = read_previous_files(bucket)
     require_previous_data(job.request, previous)
     with traced("crawl", run_id=job.id):
-        result = _gather(job, deadline)
+        result = _gather(job, deadline, clock)
     for _ in range(MOST_TRIES):
         try:
             with traced("write", run_id=job.id):
@@ -55,10 +55,10 @@ def run(job: Job, bucket: SourceBucket, seconds: float, clock: Callable[[], date
     raise overtaken
 
 
-def _gather(job: Job, deadline: float) -> CrawlResult:
+def _gather(job: Job, deadline: float, clock: Callable[[], datetime]) -> CrawlResult:
     settings, started = job.settings, time.monotonic()
     with open_parameter_store(settings.ssm_places, settings.ssm_requests_per_second, deadline - started) as store:
-        readings = crawl(store, job.request.regions)
+        readings = crawl(store, job.request.regions, clock)
         counts, seconds = store.counts, time.monotonic() - started
     regions = readings.listings["regions"].codes if "regions" in readings.listings else job.request.regions
     unknown = sorted(set(job.request.regions).difference(regions))

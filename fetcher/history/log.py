@@ -7,6 +7,7 @@ not confirm are reversed. Changes that a later run of the same day reversed are 
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import reduce
 
 from fetcher.history.entries import to_changes, to_steps
 from fetcher.history.steps import Item, State, Steps, combine, compare_facts, facts_of, region_item, service_names
@@ -18,24 +19,32 @@ LoggedNames = Mapping[Item, str | None]  # from the latest change of each item; 
 
 
 def merge(
-    history: contract.ChangeHistory | None, previous: State | None, current: State, today: date
+    history: contract.ChangeHistory | None,
+    previous: State | None,
+    current: State,
+    today: date,
+    latest: date = date.max,
 ) -> contract.ChangeHistory:
     """The log with the changes in `current`. A second merge of the same state, that day or later, adds nothing.
 
     Without a history the result is a baseline: one entry without changes. Without `previous`, only contradictions of
-    the log are changes. If the clock was set back, changes are added to the newest entry.
+    the log are changes. If the clock was set back, changes are added to the newest entry. Dates after `latest` are not
+    believed: the entries of such days become a part of today's.
     """
     if history is None:
         return _history(_entries(today, today, {}, current), {}, current, created=today, last_updated=today)
-    log, undone, created = history.change_log, to_steps(history.undone), history.metadata.created
-    day = max([today, *(entry.date for entry in log[:1])])
-    so_far = to_steps(log[0].changes) if log and log[0].date == day else {}
+    log, undone = history.change_log, to_steps(history.undone)
+    day = max([today, *(entry.date for entry in log if entry.date <= latest)])
+    created = min([history.metadata.created, day, *(entry.date for entry in log)])
+    parts = [to_steps(entry.changes) for entry in reversed(log) if entry.date >= day]
+    so_far: Steps = reduce(combine, parts, {})
     news = _news(_logged_names(history), so_far, previous or current, current)
-    if news:
+    if news or any(entry.date > day for entry in log):
         steps = combine(so_far, news)
         earlier = [entry for entry in log if entry.date < day]
         log = (*_entries(day, created, steps, current), *earlier)
-        undone = {item: step for item, step in {**undone, **news}.items() if item not in steps}
+        passed = {item: step for part in (undone, *parts, news) for item, step in part.items()}
+        undone = {item: step for item, step in passed.items() if item not in steps}
     return _history(log, undone, current, created=created, last_updated=day)
 
 

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -135,6 +136,22 @@ def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
     assert s3.get_object(Bucket="my-source", Key="aws-data/change-history.json")["Body"].read() == b"{}"
     (warning,) = [line for line in printed() if line.get("message") == "published_files_unreadable"]
     assert warning["files"] == {"change-history.json": "breaks the contract in 2 place(s); metadata: Field required"}
+
+
+def test_times_later_than_now_are_said_once_and_then_right(
+    s3: Any, parameters: ParameterServer, lambda_context: LambdaContext, printed: Printed
+) -> None:
+    handler.lambda_handler({}, lambda_context)
+    body = s3.get_object(Bucket="my-source", Key="aws-data/complete-data.json")["Body"].read()
+    edited = re.sub(rb'("lastFetched": ")\d{4}', rb"\g<1>2999", body)
+    s3.put_object(Bucket="my-source", Key="aws-data/complete-data.json", Body=edited)
+    printed()
+
+    summary, again = (handler.lambda_handler({}, lambda_context) for _ in range(2))
+
+    assert (summary["timesAhead"], again["timesAhead"]) == (2, 0)
+    (warning,) = [line for line in printed() if line.get("message") == "published_times_ahead"]
+    assert warning["times"][0].startswith(f"complete-data.json regions/{EU}/services: 2999-")
 
 
 def test_a_part_is_asked_for_in_the_event(parameters: ParameterServer, lambda_context: LambdaContext) -> None:

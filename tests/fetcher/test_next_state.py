@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,16 +26,18 @@ ALWAYS_WRITTEN = ["regions.json", "services.json", "service-regions.json", "comp
 SETTINGS = FetcherSettings(SOURCE_BUCKET="my-source", MAX_STALE_PERCENT=50)
 
 
-def decide(
+def decide(  # noqa: PLR0913 - a whole run in one expression; all but the first two by name
     parameters: dict[str, str],
     before: Mapping[str, bytes],
-    day: int = 0,
+    *,
+    day: float = 0,
     request: RunRequest | None = None,
     launches: Mapping[str, Launch] | None = None,
+    failing: str = "",
 ) -> NextState:
     """The state after a run on that day, on top of the files before it."""
     now = NOW + timedelta(days=day)
-    readings = crawl(MemoryStore(parameters), clock=lambda: now)
+    readings = crawl(MemoryStore(parameters, failing), clock=lambda: now)
     result = CrawlResult(readings, CallCounts(70, 2, 1), 1.234, launches or {}, "")
     return next_state(Job(f"day {day}", SETTINGS, request or RunRequest()), result, stored(before), now)
 
@@ -125,6 +128,99 @@ def test_what_shrank_is_refused_unless_the_request_accepts_it() -> None:
         decide(fewer, FIRST.files)
 
     assert decide(fewer, FIRST.files, request=RunRequest(accept_shrink=True)).documents.services.count == 3
+
+
+# Times that are later than now
+
+YEARS, MINUTE = 1500, 1 / 24 / 60  # in days
+
+
+def published_times(state: NextState) -> set[str]:
+    """Every time and date in the files, but for the schemas."""
+    bodies = [body.decode() for name, body in state.files.items() if not name.endswith(".schema.json")]
+    return {text[:10] for body in bodies for text in re.findall(r'"(\d{4}-\d\d-\d\d(?:T[^"]*)?)"', body)}
+
+
+def log(state: NextState) -> tuple[contract.ChangeEntry, ...]:
+    return contract.ChangeHistory.from_bytes(state.files["change-history.json"]).change_log
+
+
+def services(state: NextState, region: str) -> tuple[str, ...]:
+    return state.documents.complete_data.services_by_region.by_region[region].services
+
+
+def test_after_a_run_with_a_fast_clock_the_next_one_reads_everything_anew_and_dates_it_right() -> None:
+    fast = decide(MORE, FIRST.files, day=YEARS)
+    evenmore = MORE | {f"{ROOT}/regions/{EU}/services/offered-nowhere": "x"}
+
+    mended = decide(evenmore, {**FIRST.files, **fast.files}, day=1)
+
+    assert services(mended, EU) == ("AmazonGameLiftStreams", "offered-nowhere", "s3")
+    assert published_times(mended) == {"2026-11-24", "2026-11-23"}
+    assert [len(entry.changes.new_regional_services) for entry in log(mended)] == [2, 0]
+    assert mended.ahead.keys() == {
+        "complete-data.json metadata.timestamp",
+        f"complete-data.json regions/{EU}/services",
+        f"complete-data.json regions/{US}/services",
+        "change-history.json changeLog.0.date",
+    }
+    assert mended.ahead["change-history.json changeLog.0.date"] == "2031-01-01"
+    again = decide(evenmore, {**FIRST.files, **fast.files, **mended.files}, day=2)
+    assert again.ahead == {}
+    assert not set(HISTORY[1:]) & set(again.files)
+
+
+def test_a_first_run_with_a_fast_clock_is_dated_right_by_the_next_one() -> None:
+    fast = decide(PARAMETERS, {}, day=YEARS)
+
+    mended = decide(PARAMETERS, fast.files)
+
+    assert published_times(mended) == {"2026-11-23"}
+    (baseline,) = log(mended)
+    assert baseline == log(FIRST)[0]
+    assert "change-history.json metadata.created" in mended.ahead
+
+
+def test_one_list_that_claims_to_be_read_later_than_now_is_read_like_the_others() -> None:
+    complete = json.loads(FIRST.files["complete-data.json"])
+    complete["servicesByRegion"]["byRegion"][EU]["lastFetched"] = "2030-01-01T00:00:00Z"
+
+    after = decide(MORE, {**FIRST.files, "complete-data.json": json.dumps(complete).encode()}, day=1)
+
+    assert services(after, EU) == ("AmazonGameLiftStreams", "s3")
+    assert published_times(after) == {"2026-11-24", "2026-11-23"}
+    assert after.ahead == {f"complete-data.json regions/{EU}/services": "2030-01-01T00:00:00Z"}
+
+
+def test_a_list_from_later_than_now_that_cannot_be_read_anew_is_dated_once() -> None:
+    fast, failing = decide(PARAMETERS, {}, day=YEARS), f"regions/{EU}/services"
+
+    carried = decide(PARAMETERS, fast.files, day=1, failing=failing)
+    again = decide(PARAMETERS, {**fast.files, **carried.files}, day=2, failing=failing)
+
+    dates = [run.documents.complete_data.services_by_region.by_region[EU].last_fetched.day for run in (carried, again)]
+    assert dates == [24, 24]
+    assert again.documents.complete_data.metadata.stale_regions == (EU,)
+
+
+def test_the_list_of_an_overlapping_run_whose_clock_is_a_little_faster_is_kept() -> None:
+    other = decide(MORE, FIRST.files, day=1 + 9 * MINUTE)
+
+    after = decide(PARAMETERS, {**FIRST.files, **other.files}, day=1)
+
+    assert services(after, EU) == ("AmazonGameLiftStreams", "s3")
+    assert after.ahead == {}
+
+
+def test_an_entry_of_tomorrow_by_a_run_whose_clock_is_a_little_faster_keeps_its_date() -> None:
+    midnight = 22 / 24
+    other = decide(MORE, FIRST.files, day=midnight + 5 * MINUTE)
+
+    after = decide(PARAMETERS, {**FIRST.files, **other.files}, day=midnight - 2 * MINUTE)
+
+    assert [entry.date.day for entry in log(other)] == [24, 23]
+    assert not set(HISTORY) & set(after.files)
+    assert after.ahead == {}
 
 
 # The shrink guard by itself

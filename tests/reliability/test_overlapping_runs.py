@@ -160,7 +160,7 @@ def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a run reads is the end of its name; one schema stands for all, so that steps are few."""
     schema = dict([*contract.schemas().items()][:1])
     monkeypatch.setattr(run_module, "LONGEST_PAUSE", 0)
-    monkeypatch.setattr(run_module, "_gather", lambda job, _: RESULTS[job.id.rpartition(" ")[2]])
+    monkeypatch.setattr(run_module, "_gather", lambda job, *_: RESULTS[job.id.rpartition(" ")[2]])
     monkeypatch.setattr(contract, "schemas", lambda: schema)
 
 

@@ -21,6 +21,7 @@ from moto.iam.access_control import (
     create_access_key,
 )
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
 from moto.sqs.models import SQSBackend
 from werkzeug.serving import make_server
 
@@ -28,6 +29,8 @@ from cloud.lambdas import LambdaService, PausedError
 from cloud.mappings import SCALE
 from cloud.template import ACCOUNT, PARTITION, REGION
 from cloud.work import Work
+
+CREDENTIAL_PARTS = 5  # key, date, Region, service, aws4_request
 
 
 def is_permitted(access_key_id: str, headers: Mapping[str, str], action: str, resource: str) -> bool:
@@ -53,6 +56,10 @@ def serve_moto(work: Work) -> Iterator[str]:
 
     def answer(environ: Any, start_response: Any) -> Any:  # noqa: ANN401
         with work.of("requests"):
+            region = _region_elsewhere(environ)
+            if region:
+                start_response("301 Moved Permanently", [("x-amz-bucket-region", region)])
+                return [_REDIRECT]
             return application(environ, start_response)
 
     with make_server("127.0.0.1", 0, answer, threaded=True, request_handler=MotoRequestHandler) as server:
@@ -63,6 +70,21 @@ def serve_moto(work: Work) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+_REDIRECT = b"<Error><Code>PermanentRedirect</Code><Message>Use the bucket's Region.</Message></Error>"
+
+
+def _region_elsewhere(environ: Mapping[str, str]) -> str:
+    """The Region of the bucket that the request is for, if it is signed for another; moto would answer it all the same.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/Redirects.html
+    """
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
+    if len(scope) < CREDENTIAL_PARTS or scope[3] != "s3":
+        return ""
+    bucket = s3_backends[ACCOUNT][PARTITION].buckets.get(environ["PATH_INFO"].split("/")[1])
+    return bucket.region_name if bucket and bucket.region_name != scope[2] else ""
 
 
 @contextmanager

@@ -8,11 +8,14 @@ from urllib.parse import unquote
 
 import boto3
 import pytest
+import requests
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ParamValidationError
 from moto import mock_aws
 
+from cloud.moto_server import serve_moto
+from cloud.work import Work
 from distributor.outcomes import Headers, Publish
 from distributor.settings import Location
 from distributor.store import CopyAnswer, Store, StoreError, provenance
@@ -121,6 +124,55 @@ def test_an_answer_that_does_not_say_copied_is_uncertain(
 
     assert store.copy(task(), '"etag"') == CopyAnswer(copied=False, certain=False)
     assert len(sent) == attempts
+
+
+@pytest.fixture
+def abroad(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of an S3 that redirects, as AWS does; the website bucket is in another Region."""
+    with serve_moto(Work()) as url:
+        requests.post(f"{url}/moto-api/reset", timeout=10)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        client = boto3.client("s3", region_name="eu-west-1")
+        client.create_bucket(Bucket="my-website", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        boto3.client("s3").create_bucket(Bucket="my-source")
+        boto3.client("s3").put_object(Bucket="my-source", Key="aws-data/x.json", Body=BODY)
+        yield client
+
+
+def test_a_copy_to_a_bucket_in_another_region_is_as_certain_as_any_other(abroad: Any) -> None:
+    store = Store(connect("s3", PUBLISHING), 1000)
+    redirected: list[int] = []
+    store.client.meta.events.register(
+        "response-received.s3.CopyObject", lambda response_dict, **_: redirected.append(response_dict["status_code"])
+    )
+
+    answers = [store.copy(task(), f'"{hashlib.md5(BODY).hexdigest()}"') for _ in range(2)]
+
+    assert answers == [CopyAnswer(copied=True, certain=True)] * 2
+    assert redirected == [301, 200, 200]  # a client remembers the Region
+    assert abroad.get_object(Bucket="my-website", Key="data/x.json")["Body"].read() == BODY
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_copy_that_is_redirected_and_whose_answer_is_lost_is_uncertain(
+    abroad: Any, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+    store = Store(connect("s3", PUBLISHING), 1000)
+    attempts = iter(range(1, 4))
+
+    def lose(request: Any, **_: object) -> AWSResponse | None:
+        return AWSResponse(request.url, 503, HTTPHeaders(), Raw()) if next(attempts) == lost else None
+
+    store.client.meta.events.register("before-send.s3.CopyObject", lose)  # type: ignore[arg-type]
+
+    assert store.copy(task(), f'"{hashlib.md5(BODY).hexdigest()}"') == CopyAnswer(copied=True, certain=False)
+
+
+def test_a_missing_source_of_a_copy_to_another_region_is_certain_too(abroad: Any) -> None:
+    store = Store(connect("s3", PUBLISHING), 1000)
+
+    assert store.copy(task("none.json"), '"etag"') == CopyAnswer(copied=False, certain=True)
 
 
 def test_a_request_that_the_sdk_refuses_to_send_is_an_error(store: Store) -> None:

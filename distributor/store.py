@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
 from distributor.outcomes import Publish
@@ -94,7 +95,7 @@ class Store:
             )
         except ClientError as error:
             return _after_refusal(error)
-        except (HTTPClientError, ResponseParserError):
+        except (HTTPClientError, NoConnectionError, ResponseParserError):
             return CopyAnswer(copied=False, certain=False)
         except BotoCoreError as error:
             raise StoreError(_describe("COPY", error)) from error
@@ -117,12 +118,12 @@ class Store:
 
 
 def _after_refusal(error: ClientError) -> CopyAnswer:
-    """What a refused copy means. Source changed or deleted: another pass. 5xx: the result is unknown."""
+    """What a refused copy means. Source changed or deleted: another pass. 5xx, or a retry: the result is unknown."""
     status = _status(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or _was_retried(error.response):
         return CopyAnswer(copied=False, certain=False)
     if status in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT} or _code(error) == "NoSuchKey":
-        return CopyAnswer(copied=False, certain=not _was_retried(error.response))
+        return CopyAnswer(copied=False, certain=True)
     raise StoreError(_describe("COPY", error)) from error
 
 

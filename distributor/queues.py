@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from botocore.exceptions import BotoCoreError, ClientError
 
 from distributor.outcomes import Cause, NotQueued, Outcome, Rejected, describe
-from distributor.settings import Location
 from shared.text import utc_stamp
 
 if TYPE_CHECKING:
@@ -26,21 +25,24 @@ class InvalidationsNotQueuedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class InvalidationQueue:
-    """Gets a message for every key of the website that was written, or may have been."""
+    """Gets a message for every key that was written, or may have been, in the website's bucket.
+
+    The distributions show the whole bucket, so that a replica in it, below another prefix, is invalidated too.
+    """
 
     client: "SQSClient"
     url: str
-    website: Location
+    bucket: str
 
     def send(self, outcomes: Iterable[Outcome]) -> list[NotQueued]:
-        """Send a message for each key of the website that a copy has written, also if the outcome is another.
+        """Send a message for each key of the bucket that a copy has written, also if the outcome is another.
 
         An earlier pass, or a request without an answer, may have written it. Never raises; returns what was not queued.
         """
         written = {
             outcome.landed.destination_key: outcome
             for outcome in outcomes
-            if outcome.landed and outcome.landed.destination == self.website
+            if outcome.landed and outcome.landed.destination.bucket == self.bucket
         }
         now = utc_stamp(datetime.now(UTC))
         messages = [

@@ -80,7 +80,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (FOLLOW_UP, "dependencies.invalidations.send(outcomes)", "[]", "test_follow_up"),
     (QUEUES, "if not_queued and not self.url", "if False", "test_queues"),
     (PUBLISH, "source.run_id or correlation_id", "correlation_id", "test_publish"),
-    (QUEUES, " and outcome.landed.destination == self.website", "", "test_queues"),
+    (QUEUES, " and outcome.landed.destination.bucket == self.bucket", "", "test_queues"),
     (QUEUES, "outcome.landed.destination_key: outcome", "outcome.key: outcome", "test_queues"),
     (QUEUES, 'if number in taken else refused.get(number, "SQS', 'if number not in refused else refused.get(number, "SQS', "test_queues"),
     (QUEUES, "reasons += [f", "[] or [f", "test_queues"),

@@ -89,7 +89,7 @@ class Store:
                 TaggingDirective="REPLACE",  # otherwise a source with tags would need tag permissions
                 ContentType=task.headers.content_type,
                 CacheControl=task.headers.cache_control,
-                Metadata=provenance(task, datetime.now(UTC)),
+                Metadata=provenance(task, etag, datetime.now(UTC)),
                 **owned("ExpectedSourceBucketOwner", task.source),
                 **owned("ExpectedBucketOwner", task.destination),
             )
@@ -127,14 +127,18 @@ def _after_refusal(error: ClientError) -> CopyAnswer:
     raise StoreError(_describe("COPY", error)) from error
 
 
-def provenance(task: Publish, now: datetime) -> dict[str, str]:
-    """The metadata that shows the origin of an object on the website; ASCII, as S3 requires."""
+def provenance(task: Publish, etag: str, now: datetime) -> dict[str, str]:
+    """The metadata that shows the origin of an object on the website; ASCII, as S3 requires.
+
+    `source-etag` is the condition of the copy and lands with it, so it always names the source of these bytes.
+    """
     key = task.source_key if task.source_key.isascii() else quote(task.source_key)
     if len(key) > LONGEST_METADATA_VALUE:
         key = f"sha256:{hashlib.sha256(task.source_key.encode()).hexdigest()}"
     return {
         "distributed-at": utc_stamp(now),
         "source-bucket": task.source.bucket,
+        "source-etag": etag.strip('"'),
         "source-key": key,
     }
 

@@ -63,7 +63,8 @@ def test_an_object_is_copied_under_its_real_name_with_the_tasks_headers_and_no_o
     published = s3.get_object(Bucket="my-website", Key=f"data/{name}")
     assert published["Body"].read() == BODY == source.body
     assert (published["ContentType"], published["CacheControl"]) == ("text/csv", "public, max-age=60")
-    assert set(published["Metadata"]) == {"distributed-at", "source-bucket", "source-key"}
+    assert set(published["Metadata"]) == {"distributed-at", "source-bucket", "source-etag", "source-key"}
+    assert published["Metadata"]["source-etag"] == hashlib.md5(BODY).hexdigest()
     assert published["Metadata"]["source-bucket"] == "my-source"
     assert unquote(published["Metadata"]["source-key"]) == unquote(f"aws-data/{name}")
 
@@ -184,22 +185,23 @@ def test_a_request_that_the_sdk_refuses_to_send_is_an_error(store: Store) -> Non
         assert isinstance(caught.value.__cause__, ParamValidationError)
 
 
-def test_provenance_is_a_time_in_utc_and_the_sources_bucket_and_key() -> None:
+def test_provenance_is_a_time_in_utc_and_the_sources_bucket_etag_and_key() -> None:
     now = datetime(2026, 11, 23, 2, 0, 31, 123456, tzinfo=UTC)
 
-    assert provenance(task("a b+%.json"), now) == {
+    assert provenance(task("a b+%.json"), '"e-2"', now) == {
         "distributed-at": "2026-11-23T02:00:31.123Z",
         "source-bucket": "my-source",
+        "source-etag": "e-2",
         "source-key": "aws-data/a b+%.json",
     }
 
 
 def test_a_key_that_is_not_ascii_is_percent_encoded_in_metadata() -> None:
-    assert provenance(task("日 a.json"), datetime.now(UTC))["source-key"] == "aws-data/%E6%97%A5%20a.json"
+    assert provenance(task("日 a.json"), '"e"', datetime.now(UTC))["source-key"] == "aws-data/%E6%97%A5%20a.json"
 
 
 def test_a_key_whose_encoded_form_is_too_long_for_metadata_is_a_hash_there() -> None:
     long = Publish(SOURCE, WEBSITE, "日" * 200 + ".json", HEADERS)
 
     digest = hashlib.sha256(long.source_key.encode()).hexdigest()
-    assert provenance(long, datetime.now(UTC))["source-key"] == f"sha256:{digest}"
+    assert provenance(long, '"e"', datetime.now(UTC))["source-key"] == f"sha256:{digest}"

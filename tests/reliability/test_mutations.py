@@ -71,6 +71,8 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (HANDLER, "isinstance(request.reply, Asynchronous)", "True", "test_handler"),
     (COMPARISON, "copy.name.encode() < original.name.encode()", "copy.name.encode() > original.name.encode()", "sweeper/test_comparison"),
     (COMPARISON, ".strip('\"')", "", "sweeper/test_comparison"),
+    (COMPARISON, "if source_etag == original.etag:", "if source_etag:", "sweeper/test_comparison"),
+    (STORE, '"source-etag": etag.strip', '"source-etag": etag or etag.strip', "test_store"),
     (SWEEP, "if not isinstance(task, Publish):\n                continue", "assert isinstance(task, Publish)", "sweeper/test_handler"),
     (SWEEP, "[] if request.dry_run else ", "", "sweeper/test_handler"),
     (SWEEP, '"after": after}', '"after": ""}', "sweeper/test_handler"),

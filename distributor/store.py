@@ -19,6 +19,9 @@ from shared.text import correlation_id, utc_stamp
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_CONDITIONS_DEMANDED = (
+    "; a bucket policy that demands conditional writes (s3:if-match, s3:if-none-match) takes no copies"
+)
 LONGEST_METADATA_VALUE = 1024  # S3 allows 2 KB for all user metadata together
 
 
@@ -120,11 +123,14 @@ class Store:
 def _after_refusal(error: ClientError) -> CopyAnswer:
     """What a refused copy means. Source changed or deleted: another pass. 5xx, or a retry: the result is unknown."""
     status = _status(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or _was_retried(error.response):
+    lost = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
+    if lost or _was_retried(error.response):
         return CopyAnswer(copied=False, certain=False)
     if status in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT} or _code(error) == "NoSuchKey":
         return CopyAnswer(copied=False, certain=True)
-    raise StoreError(_describe("COPY", error)) from error
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    refused_by_policy = status == HTTPStatus.NOT_IMPLEMENTED or "deny in a resource-based policy" in str(error)
+    raise StoreError(_describe("COPY", error) + _CONDITIONS_DEMANDED * refused_by_policy) from error
 
 
 def provenance(task: Publish, etag: str, now: datetime) -> dict[str, str]:

@@ -327,6 +327,17 @@ def test_without_time_no_further_pass_is_made() -> None:
     assert outcome == Failed("aws-data/x.json", "not settled after 1 pass(es)")
 
 
+def test_a_copy_that_s3_does_not_implement_is_a_failure_without_a_further_pass() -> None:
+    s3 = FakeS3({HERE: NEW})
+    s3.before = once("COPY", fail(refusal("NotImplemented", 501)))
+
+    outcome = publish(task(), store_on(s3))
+
+    assert isinstance(outcome, Failed)
+    assert "demands conditional writes" in outcome.error
+    assert (outcome.landed, s3.calls) == (None, ["GET", "COPY"])
+
+
 def test_a_conflict_is_tried_again() -> None:
     s3 = FakeS3({HERE: NEW})
     s3.before = once("COPY", fail(refusal("OperationAborted", 409)))

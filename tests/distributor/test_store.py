@@ -127,6 +127,38 @@ def test_an_answer_that_does_not_say_copied_is_uncertain(
     assert len(sent) == attempts
 
 
+DENIED = "User: r is not authorized to perform: s3:PutObject on resource: o"
+CONDITIONS_DEMANDED = [
+    (403, "AccessDenied", f"{DENIED} with an explicit deny in a resource-based policy"),
+    (501, "NotImplemented", "A header you provided implies functionality that is not implemented."),
+]
+
+
+def refuse_copies(store: Store, status: int, code: str, message: str) -> None:
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+    answer: Any = lambda request, **_: AWSResponse(request.url, status, HTTPHeaders(), Raw(body))  # noqa: E731
+    store.client.meta.events.register("before-send.s3.CopyObject", answer)
+
+
+@pytest.mark.parametrize(("status", "code", "message"), CONDITIONS_DEMANDED)
+def test_a_policy_that_demands_conditional_writes_is_named_and_leaves_no_doubt_about_the_copy(
+    store: Store, status: int, code: str, message: str
+) -> None:
+    refuse_copies(store, status, code, message)
+
+    with pytest.raises(StoreError, match="demands conditional writes"):
+        store.copy(task(), '"etag"')
+
+
+def test_a_right_that_is_missing_is_no_policy_that_demands_conditional_writes(store: Store) -> None:
+    refuse_copies(store, 403, "AccessDenied", f"{DENIED} because no identity-based policy allows the action")
+
+    with pytest.raises(StoreError, match="no identity-based policy") as refused:
+        store.copy(task(), '"etag"')
+
+    assert "conditional" not in str(refused.value)
+
+
 @pytest.fixture
 def abroad(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of an S3 that redirects, as AWS does; the website bucket is in another Region."""

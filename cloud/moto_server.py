@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 from urllib.parse import unquote
 
@@ -21,6 +21,7 @@ from moto.iam.access_control import (
     create_access_key,
 )
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
 from moto.sqs.models import SQSBackend
 from werkzeug.serving import make_server
 
@@ -28,6 +29,8 @@ from cloud.lambdas import LambdaService, PausedError
 from cloud.mappings import SCALE
 from cloud.template import ACCOUNT, PARTITION, REGION
 from cloud.work import Work
+
+CREDENTIAL_PARTS = 5  # key, date, Region, service, aws4_request
 
 
 def is_permitted(access_key_id: str, headers: Mapping[str, str], action: str, resource: str) -> bool:
@@ -53,6 +56,10 @@ def serve_moto(work: Work) -> Iterator[str]:
 
     def answer(environ: Any, start_response: Any) -> Any:  # noqa: ANN401
         with work.of("requests"):
+            refusal = _refusal_by_s3(environ)
+            if refusal:
+                start_response(refusal.status, refusal.headers)
+                return [refusal.body]
             return application(environ, start_response)
 
     with make_server("127.0.0.1", 0, answer, threaded=True, request_handler=MotoRequestHandler) as server:
@@ -63,6 +70,40 @@ def serve_moto(work: Work) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+class _Refusal(NamedTuple):
+    """An answer of S3: the status with its phrase, headers, and the error in XML."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def _refusal_by_s3(environ: Mapping[str, str]) -> _Refusal | None:
+    """S3's refusal of what moto would carry out.
+
+    That is a request to a bucket in another Region, or a copy into a bucket whose policy demands conditional writes.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/Redirects.html
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    """
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
+    if len(scope) < CREDENTIAL_PARTS or scope[3] != "s3":
+        return None
+    bucket = s3_backends[ACCOUNT][PARTITION].buckets.get(environ["PATH_INFO"].split("/")[1])
+    if bucket and bucket.region_name != scope[2]:
+        headers = [("x-amz-bucket-region", bucket.region_name)]
+        return _Refusal("301 Moved Permanently", headers, _error("PermanentRedirect", "Use the bucket's Region."))
+    if bucket and "HTTP_X_AMZ_COPY_SOURCE" in environ and b"s3:if-none-match" in (bucket.policy or b""):
+        if "HTTP_IF_NONE_MATCH" in environ:
+            return _Refusal("501 Not Implemented", [], _error("NotImplemented", "A header is not implemented."))
+        message = "User is not authorized to perform: s3:PutObject with an explicit deny in a resource-based policy"
+        return _Refusal("403 Forbidden", [], _error("AccessDenied", message))
+    return None
+
+
+def _error(code: str, message: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
 
 
 @contextmanager

@@ -37,4 +37,4 @@ def _invalidations(settings: DistributorSettings) -> Invalidations:
     if not settings.invalidation_queue_url:
         return NoInvalidations()
     client = connect("sqs", QUEUEING_INVALIDATIONS)
-    return InvalidationQueue(client, settings.invalidation_queue_url, settings.website)
+    return InvalidationQueue(client, settings.invalidation_queue_url, settings.distribution_bucket)

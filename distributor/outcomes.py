@@ -68,13 +68,22 @@ class Copied:
         """The key in the source bucket, as in every outcome."""
         return self.task.source_key
 
+    @property
+    def landed(self) -> Publish:
+        """The task whose copy landed."""
+        return self.task
+
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The source has no such object, or no longer has it; a published copy stays."""
+    """The source has no such object, or no longer has it; a published copy stays.
+
+    `landed`, here and below: the task, if a copy of an earlier pass landed or may have; readers must then see it.
+    """
 
     task: Publish
     correlation_id: str = ""
+    landed: Publish | None = None
 
     @property
     def key(self) -> str:
@@ -88,6 +97,10 @@ class Skipped:
 
     key: str
     reason: str
+
+    @property
+    def landed(self) -> None:
+        """Nothing was copied."""
 
 
 class Cause(Enum):
@@ -106,6 +119,7 @@ class Rejected:
     reason: str
     cause: Cause = Cause.OBJECT
     correlation_id: str = ""
+    landed: Publish | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +129,7 @@ class Failed:
     key: str
     error: str
     correlation_id: str = ""
+    landed: Publish | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def carry_out(
         try:
             return publish(decision, store, has_time, check=check)
         except Exception as error:  # noqa: BLE001 - no error of this object may stop the others
-            return Failed(decision.source_key, f"unexpected {type(error).__name__}: {error}")
+            return Failed(decision.source_key, f"unexpected {type(error).__name__}: {error}", landed=decision)
 
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         return list(pool.map(outcome_of, decisions))
@@ -86,7 +86,7 @@ def publish(
     If the answer to a copy was lost, the outcome is `Failed`, even if the next pass succeeded: the lost request may
     still take effect, so the event must come again later. After a second lost answer there are no further passes.
     """
-    started, unanswered, correlation_id = clock(), 0, task.request_id
+    started, copied, unanswered, correlation_id = clock(), False, 0, task.request_id
     outcome: PublishOutcome = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
     try:
         for passes in range(1, MAX_PASSES + 1):
@@ -98,6 +98,7 @@ def publish(
             with _check_lock:
                 data_time = check(task, source)
             answer = store.copy(task, source.etag)
+            copied |= answer.copied
             unanswered += not answer.certain
             if answer.copied and store.head(task) in {source.etag, None}:
                 seconds = clock() - started
@@ -110,7 +111,10 @@ def publish(
         outcome = Rejected(task.source_key, str(error))
     except StoreError as error:
         outcome = Failed(task.source_key, str(error))
-    return replace(_as_failed(outcome) if unanswered else outcome, correlation_id=correlation_id)
+    outcome = replace(_as_failed(outcome) if unanswered else outcome, correlation_id=correlation_id)
+    if isinstance(outcome, Copied):
+        return outcome
+    return replace(outcome, landed=task if copied or unanswered else None)
 
 
 def _as_failed(outcome: PublishOutcome) -> Failed:

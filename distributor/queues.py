@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from distributor.outcomes import Cause, Copied, NotQueued, Outcome, Rejected, describe
-from distributor.settings import Location
+from distributor.outcomes import Cause, NotQueued, Outcome, Rejected, describe
 from shared.text import utc_stamp
 
 if TYPE_CHECKING:
@@ -26,24 +25,33 @@ class InvalidationsNotQueuedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class InvalidationQueue:
-    """Gets a message for every key that is published on the website."""
+    """Gets a message for every key that was written, or may have been, in the website's bucket.
+
+    The distributions show the whole bucket, so that a replica in it, below another prefix, is invalidated too.
+    """
 
     client: "SQSClient"
     url: str
-    website: Location
+    bucket: str
 
     def send(self, outcomes: Iterable[Outcome]) -> list[NotQueued]:
-        """Send a message for each key that was copied to the website. Never raises; returns what was not queued."""
-        copies = {
-            outcome.task.destination_key: outcome
+        """Send a message for each key of the bucket that a copy has written, also if the outcome is another.
+
+        An earlier pass, or a request without an answer, may have written it. Never raises; returns what was not queued.
+        """
+        written = {
+            outcome.landed.destination_key: outcome
             for outcome in outcomes
-            if isinstance(outcome, Copied) and outcome.task.destination == self.website
+            if outcome.landed and outcome.landed.destination.bucket == self.bucket
         }
         now = utc_stamp(datetime.now(UTC))
-        messages = [OutgoingMessage(_body(copied, now)) for copied in copies.values()]
+        messages = [
+            OutgoingMessage(json.dumps({"key": key, "correlation_id": outcome.correlation_id, "time": now}))
+            for key, outcome in written.items()
+        ]
         reasons = send_messages(self.client, self.url, messages)
         return [
-            NotQueued(copied.key, reason) for copied, reason in zip(copies.values(), reasons, strict=True) if reason
+            NotQueued(outcome.key, reason) for outcome, reason in zip(written.values(), reasons, strict=True) if reason
         ]
 
 
@@ -90,16 +98,6 @@ class FailureQueue:
             part = not_queued[start : start + KEYS_PER_MESSAGE]
             message = {"outcome": "not invalidated", "reason": part[0].reason, "keys": [entry.key for entry in part]}
             self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(message))
-
-
-def _body(copied: Copied, now: str) -> str:
-    message = {
-        "key": copied.task.destination_key,
-        "etag": copied.etag.strip('"'),
-        "correlation_id": copied.correlation_id,
-        "time": now,
-    }
-    return json.dumps(message)
 
 
 @dataclass(frozen=True, slots=True)

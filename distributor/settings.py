@@ -93,12 +93,22 @@ class DistributorSettings(HeaderSettings):
 
     @model_validator(mode="after")
     def _source_and_destinations_are_apart(self) -> Self:
-        for destination in self.destinations:
+        for index, destination in enumerate(self.destinations):
             if destination.bucket == self.source_bucket and _nested(destination.prefix, self.source_prefix):
+                variables = "REPLICA_DESTINATIONS" if index else "DISTRIBUTION_BUCKET, DISTRIBUTION_PREFIX"
                 msg = (
-                    f"DISTRIBUTION_BUCKET, DISTRIBUTION_PREFIX: {destination.bucket}/{destination.prefix} overlaps the "
-                    f"source {self.source_bucket}/{self.source_prefix}: every copy would trigger the next"
+                    f"{variables}: {destination.bucket}/{destination.prefix} overlaps the source "
+                    f"{self.source_bucket}/{self.source_prefix}: every copy would trigger the next"
                 )
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _destinations_differ(self) -> Self:
+        places = [f"{destination.bucket}/{destination.prefix}" for destination in self.destinations]
+        for index, place in enumerate(places):
+            if place in places[:index]:
+                msg = f"REPLICA_DESTINATIONS: {place} is given twice, or is the website itself"
                 raise ValueError(msg)
         return self
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
 from distributor.outcomes import Publish
@@ -18,6 +19,9 @@ from shared.text import correlation_id, utc_stamp
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_CONDITIONS_DEMANDED = (
+    "; a bucket policy that demands conditional writes (s3:if-match, s3:if-none-match) takes no copies"
+)
 LONGEST_METADATA_VALUE = 1024  # S3 allows 2 KB for all user metadata together
 
 
@@ -88,13 +92,13 @@ class Store:
                 TaggingDirective="REPLACE",  # otherwise a source with tags would need tag permissions
                 ContentType=task.headers.content_type,
                 CacheControl=task.headers.cache_control,
-                Metadata=provenance(task, datetime.now(UTC)),
+                Metadata=provenance(task, etag, datetime.now(UTC)),
                 **owned("ExpectedSourceBucketOwner", task.source),
                 **owned("ExpectedBucketOwner", task.destination),
             )
         except ClientError as error:
             return _after_refusal(error)
-        except (HTTPClientError, ResponseParserError):
+        except (HTTPClientError, NoConnectionError, ResponseParserError):
             return CopyAnswer(copied=False, certain=False)
         except BotoCoreError as error:
             raise StoreError(_describe("COPY", error)) from error
@@ -117,23 +121,30 @@ class Store:
 
 
 def _after_refusal(error: ClientError) -> CopyAnswer:
-    """What a refused copy means. Source changed or deleted: another pass. 5xx: the result is unknown."""
+    """What a refused copy means. Source changed or deleted: another pass. 5xx, or a retry: the result is unknown."""
     status = _status(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    lost = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
+    if lost or _was_retried(error.response):
         return CopyAnswer(copied=False, certain=False)
     if status in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT} or _code(error) == "NoSuchKey":
-        return CopyAnswer(copied=False, certain=not _was_retried(error.response))
-    raise StoreError(_describe("COPY", error)) from error
+        return CopyAnswer(copied=False, certain=True)
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    refused_by_policy = status == HTTPStatus.NOT_IMPLEMENTED or "deny in a resource-based policy" in str(error)
+    raise StoreError(_describe("COPY", error) + _CONDITIONS_DEMANDED * refused_by_policy) from error
 
 
-def provenance(task: Publish, now: datetime) -> dict[str, str]:
-    """The metadata that shows the origin of an object on the website; ASCII, as S3 requires."""
+def provenance(task: Publish, etag: str, now: datetime) -> dict[str, str]:
+    """The metadata that shows the origin of an object on the website; ASCII, as S3 requires.
+
+    `source-etag` is the condition of the copy and lands with it, so it always names the source of these bytes.
+    """
     key = task.source_key if task.source_key.isascii() else quote(task.source_key)
     if len(key) > LONGEST_METADATA_VALUE:
         key = f"sha256:{hashlib.sha256(task.source_key.encode()).hexdigest()}"
     return {
         "distributed-at": utc_stamp(now),
         "source-bucket": task.source.bucket,
+        "source-etag": etag.strip('"'),
         "source-key": key,
     }
 

@@ -63,6 +63,7 @@ class Observation:
     queues: dict[str, QueueState | Unavailable]
     schedules: dict[str, str | Unavailable]
     notifications: list[dict[str, Any]] | Unavailable
+    website_policy: str | Unavailable
 
 
 def observe(stack: DeployedStack) -> Observation:
@@ -81,6 +82,7 @@ def observe(stack: DeployedStack) -> Observation:
         queues={name: or_unavailable(_queue, sqs, url) for name, url in queue_urls(stack).items()},
         schedules={name: or_unavailable(_schedule, scheduler, name) for name in schedules},
         notifications=or_unavailable(_notifications, s3, stack.output("SourceBucketName")),
+        website_policy=or_unavailable(_policy, s3, stack.outputs.get("WebsiteBucketName", "")),
     )
 
 
@@ -159,6 +161,11 @@ def _queue(sqs: Any, url: str) -> QueueState:  # noqa: ANN401
 def _schedule(scheduler: Any, name: str) -> str:  # noqa: ANN401
     state: str = scheduler.get_schedule(Name=name)["State"]
     return state
+
+
+def _policy(s3: Any, bucket: str) -> str:  # noqa: ANN401
+    policy: str = s3.get_bucket_policy(Bucket=bucket)["Policy"] if bucket else ""
+    return policy
 
 
 def _notifications(s3: Any, bucket: str) -> list[dict[str, Any]]:  # noqa: ANN401

@@ -26,12 +26,27 @@ CONTINUING_SWEEP: Final = Patience(3, 5, 30)
 
 
 def connect(service: str, patience: Patience) -> Any:  # noqa: ANN401 - boto3's clients have no common type
-    """A client for one task. Threads may share it."""
+    """A client for one task. Threads may share it.
+
+    An answer's `RetryAttempts` counts the requests that were sent again because an answer was lost or an error.
+    """
     config = Config(
         retries={"mode": "standard", "total_max_attempts": patience.attempts},
         connect_timeout=patience.connect,
         read_timeout=patience.read,
         tcp_keepalive=True,
     )
-    client: Any = boto3.client
-    return client(service, config=config)
+    create: Any = boto3.client
+    client = create(service, config=config)
+    client.meta.events.register("after-call.s3", _discount_redirect)
+    return client
+
+
+def _discount_redirect(parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    """Take a redirect out of `RetryAttempts`: S3 refuses the first request to a bucket in another Region with 301.
+
+    A client for each Region would need the Region as a setting, or a request to ask for it. Should botocore one day
+    mark redirects otherwise, they count again, which costs a needless retry and no more.
+    """
+    if context.get("s3_redirect", {}).get("redirected"):
+        parsed["ResponseMetadata"]["RetryAttempts"] -= 1

@@ -78,6 +78,7 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
     "SweeperRole": [
         ("s3:GetObject", f"{SOURCE}/aws-data/*", None),
         ("s3:ListBucket", [SOURCE, "arn:aws:s3:::my-website", "arn:aws:s3:::my-mirror"], None),
+        ("s3:GetObject", ["arn:aws:s3:::my-website/data/*", "arn:aws:s3:::my-mirror/x/y/*"], None),
         ("s3:PutObject", "arn:aws:s3:::my-website/data/*", COPIES_ONLY),
         ("s3:PutObject", "arn:aws:s3:::my-mirror/x/y/*", COPIES_ONLY),
         ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-sweeper", None),

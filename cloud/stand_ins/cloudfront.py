@@ -4,6 +4,7 @@ moto accepts everything: any reference twice, paths without a slash, any number 
 """
 
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,6 +17,10 @@ from cloud.template import ACCOUNT, PARTITION
 
 NAMESPACE = "http://cloudfront.amazonaws.com/doc/2020-05-31/"
 MOST_PATHS, MOST_WILDCARDS = 3000, 15  # in progress, of one distribution
+LONGEST_PATH = 4000
+# Characters that are not ASCII, or unsafe by RFC 1738, must be encoded; * stands last or nowhere.
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
+_VALID_PATH = re.compile(r"/(?:[A-Za-z0-9$_.+!'(),;/?:@=&-]|%[0-9A-Fa-f]{2})*\*?")
 
 Authorize = Callable[[str, Mapping[str, str], str, str], bool]
 
@@ -26,7 +31,7 @@ class EdgeQuirks:
 
     `pace` is the least time between two requests that are let in, 0 for no limit. `errors` are answered 503 without
     effect, `lost` after it. `takes` is how long an invalidation is in progress. `throttle_next` and `too_many_next`
-    requests are refused whatever the limits.
+    requests are refused whatever the limits. `odd` is a text that no path may hold, for a reason that nobody told.
     """
 
     pace: float = 0
@@ -35,6 +40,7 @@ class EdgeQuirks:
     takes: float = 0
     throttle_next: int = 0
     too_many_next: int = 0
+    odd: str = ""
     seed: int = 0
 
 
@@ -104,7 +110,7 @@ class CloudFront:
             raise EdgeError(503, "ServiceUnavailable")
         if distribution not in self._distributions:
             raise EdgeError(404, "NoSuchDistribution")
-        _require_valid(paths)
+        self._require_valid(paths)
         known = [
             invalidation
             for invalidation in self.accepted
@@ -140,15 +146,21 @@ class CloudFront:
             self.quirks.too_many_next = max(0, self.quirks.too_many_next - 1)
             raise EdgeError(400, "TooManyInvalidationsInProgress")
 
+    def _require_valid(self, paths: tuple[str, ...]) -> None:
+        odd = [
+            path
+            for path in paths
+            if len(path) > LONGEST_PATH
+            or not _VALID_PATH.fullmatch(path)
+            or (self.quirks.odd and self.quirks.odd in path)
+        ]
+        if odd or not paths:
+            raise EdgeError(400, "InvalidArgument")
+        if len(paths) > MOST_PATHS:
+            raise EdgeError(413, "BatchTooLarge")
+
     def _count(self, code: str) -> None:
         self.traffic.answers[code] = self.traffic.answers.get(code, 0) + 1
-
-
-def _require_valid(paths: tuple[str, ...]) -> None:
-    if not paths or any(not path.startswith("/") or "*" in path[:-1] for path in paths):
-        raise EdgeError(400, "InvalidArgument")
-    if len(paths) > MOST_PATHS:
-        raise EdgeError(413, "BatchTooLarge")
 
 
 class CloudFrontServer(LoopbackServer):

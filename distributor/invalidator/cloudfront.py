@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-from distributor.invalidator.requests import Answer, Created, Deferred, InvalidationRequest, Refused
+from distributor.invalidator.requests import Answer, Created, Deferred, InvalidationRequest, Refused, widen
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -23,13 +23,18 @@ def create_invalidations(
 ) -> list[Answer]:
     """Send each request, with pauses between them; a failed request does not stop the others.
 
+    If CloudFront refuses a path, a wildcard replaces all of them, so that none costs another its invalidation.
     Does not wait until an invalidation is completed, which may take more than ten minutes.
     """
     answers: list[Answer] = []
     for request in requests:
         if answers:
             sleep(PAUSE)
-        answers.append(_create(client, request))
+        answer = _create(client, request)
+        if isinstance(answer, Refused) and answer.of_path:
+            sleep(PAUSE)
+            answer = _create(client, widen(request, answer.reason))
+        answers.append(answer)
     return answers
 
 
@@ -52,6 +57,7 @@ def _create(client: "CloudFrontClient", request: InvalidationRequest) -> Answer:
 
 
 def _after_refusal(request: InvalidationRequest, error: ClientError) -> Deferred | Refused:
+    reason = f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}"
     code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
     passing = code in _TEMPORARY or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return (Deferred if passing else Refused)(request, f"{code}: {error.response['Error'].get('Message', '')}")
+    return Deferred(request, reason) if passing else Refused(request, reason, of_path=code == "InvalidArgument")

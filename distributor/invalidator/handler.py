@@ -106,6 +106,8 @@ def _report_batch(batch: Batch, settings: InvalidatorSettings) -> None:
 def _report(answer: Answer) -> None:
     request = answer.request
     described = {"distribution": request.distribution, "paths": request.paths, "caller_reference": request.reference}
+    if request.refusal:
+        logger.warning("invalidation_widened", extra={**described, "reason": printable(request.refusal)})
     if isinstance(answer, Created):
         logger.info("invalidation_created", extra={**described, "id": answer.id, "status": answer.status})
         metrics.add_metric(name="InvalidationsCreated", unit=MetricUnit.Count, value=1)

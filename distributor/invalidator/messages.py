@@ -33,7 +33,6 @@ class _Body(BaseModel):
     """A message of the distributor. `key`: in the website bucket. `time`: when the message was sent, after the copy."""
 
     key: str = Field(min_length=1)
-    etag: str = ""
     correlation_id: str = ""
     time: AwareDatetime
 

@@ -5,23 +5,28 @@ import json
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from os.path import commonprefix
 
 from distributor.invalidator.messages import Batch, Delivery, PublishedKey, Refusal
 from distributor.settings import InvalidatorSettings
 
-# It is unclear how other characters must be encoded in a path; a wildcard covers every encoding.
-_PLAIN = re.compile(r"[A-Za-z0-9._=/-]*")
+# It is unclear how other characters must be encoded in a path; a wildcard covers every encoding. A path has at most
+# 4,000 characters, /* among them.
+_PLAIN = re.compile(r"[A-Za-z0-9._=/-]{0,3998}")
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidationRequest:
-    """One request to CloudFront: sorted paths, and the reference by which CloudFront recognizes a repetition."""
+    """One request to CloudFront: sorted paths, and the reference by which CloudFront recognizes a repetition.
+
+    `refusal`: why CloudFront refused the request that this one replaces; empty if it replaces none.
+    """
 
     distribution: str
     paths: tuple[str, ...]
     reference: str
+    refusal: str = ""
 
 
 def requests_for(published: Sequence[PublishedKey], settings: InvalidatorSettings) -> list[InvalidationRequest]:
@@ -49,8 +54,10 @@ def _reference(distribution: str, paths: Sequence[str], ids: Sequence[str]) -> s
 def paths_for(keys: Iterable[str], origin_path: str, most: int) -> tuple[str, ...]:
     """The sorted paths that cover every key below the origin path; other keys can't be reached and need none.
 
-    One wildcard over their common folder covers all keys with characters other than `A-Za-z0-9._=/-`, or all keys if
-    there are more than `most` paths. A wildcard costs as much as one path; a distribution allows 15 in progress.
+    One wildcard over their common folder covers all keys with characters other than `A-Za-z0-9._=/-` or whose path is
+    too long, or all keys if there are more than `most` paths. CloudFront refuses a whole request with `InvalidArgument`
+    for one path of over 4,000 characters or with characters that must be encoded. A wildcard costs as much as one path;
+    a distribution allows 15 in progress.
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
     """
     paths = {f"/{key}".removeprefix(origin_path) for key in keys if is_reachable(key, origin_path)}
@@ -67,7 +74,18 @@ def is_reachable(key: str, origin_path: str) -> bool:
 
 def _wildcard(paths: Collection[str]) -> str:
     folders = commonprefix([path.split("/")[:-1] for path in paths])  # noqa: RUF071 - of lists: by segments
-    return "/".join([*takewhile(_PLAIN.fullmatch, folders), "*"])
+    *_, folder = ["", *takewhile(_PLAIN.fullmatch, accumulate(folders, "{}/{}".format))]
+    return f"{folder}/*"
+
+
+def widen(request: InvalidationRequest, refusal: str) -> InvalidationRequest:
+    """The request that covers the same keys with one wildcard, since CloudFront refused a path and did not say which.
+
+    If that is refused too, all the keys are in a folder that CloudFront does not take.
+    """
+    paths = (_wildcard(request.paths),)
+    reference = _reference(request.distribution, paths, [request.reference])
+    return InvalidationRequest(request.distribution, paths, reference, refusal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +107,11 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """CloudFront refused; no retry helps until someone changes something."""
+    """CloudFront refused; no retry helps until someone changes something. `of_path`: one of the paths may be why."""
 
     request: InvalidationRequest
     reason: str
+    of_path: bool = False
 
 
 Answer = Created | Deferred | Refused

@@ -1,10 +1,16 @@
-"""Compares two buckets, in the order of their keys and a page at a time."""
+"""Compares two buckets, in the order of their keys and a page at a time.
+
+The ETag of a copy is that of its source only if neither is encrypted with KMS or was uploaded in parts. No ETag shows
+whether that is so: where the ETags differ and the sizes do not, the copy's metadata tells which source it holds.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from distributor.settings import Location
 from distributor.store import owned
@@ -16,11 +22,11 @@ _SINGLE_PART = re.compile(r"[0-9a-f]{32}")
 
 
 class Drift(StrEnum):
-    """How a destination differs from the source, as far as a listing shows; it contains no headers."""
+    """How the bytes of a destination differ from the source's. Headers are not compared: a listing has none."""
 
     MISSING = "missing"
     STALE = "stale"
-    INCOMPARABLE = "unlike"  # the ETags cannot be compared (multipart, KMS)
+    INCOMPARABLE = "unlike"  # the ETags are of different kinds, and there is no metadata to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +40,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A name of the source and its drift; None if the destination has the same object."""
+    """A name of the source and its drift; None if the destination has the same object.
+
+    `refusal`: why the metadata that might tell them equal could not be read; empty if it was read, or not needed.
+    """
 
     name: str
     drift: Drift | None
+    refusal: str = ""
 
 
 def compare_buckets(
@@ -46,23 +56,42 @@ def compare_buckets(
     """Every object of the source after the name `after`, each with its drift. Holds a page of each side in memory.
 
     S3 lists in the order of the keys' UTF-8 bytes, so both sides are read once, in parallel. Objects that only the
-    destination has are ignored: deletions are not mirrored. botocore's error if a page cannot be read.
+    destination has are ignored: deletions are not mirrored. botocore's error if a page cannot be read; metadata that
+    cannot be read leaves the object drifted.
     """
     copies = _list(client, destination, after)
     copy = next(copies, None)
     for original in _list(client, source, after):
         while copy and copy.name.encode() < original.name.encode():
             copy = next(copies, None)
-        yield Difference(original.name, _drift(original, copy))
+        if copy is None or copy.name != original.name:
+            yield Difference(original.name, Drift.MISSING)
+        elif original.size != copy.size:
+            yield Difference(original.name, Drift.STALE)
+        elif original.etag == copy.etag:
+            yield Difference(original.name, None)
+        else:
+            yield _compare_metadata(client, destination, original, copy)
 
 
-def _drift(original: Entry, copy: Entry | None) -> Drift | None:
-    if copy is None or copy.name != original.name:
-        return Drift.MISSING
-    if (original.etag, original.size) == (copy.etag, copy.size):
-        return None
-    comparable = _SINGLE_PART.fullmatch(original.etag) and _SINGLE_PART.fullmatch(copy.etag)
-    return Drift.STALE if comparable or original.size != copy.size else Drift.INCOMPARABLE
+def _compare_metadata(client: "S3Client", destination: Location, original: Entry, copy: Entry) -> Difference:
+    """Compare by `source-etag`. A copy without it was not made by the distributor, or before it wrote this."""
+    try:
+        # Without ChecksumMode a HEAD needs no right on a KMS key.
+        source_etag, refusal = _source_etag(client, destination, copy), ""
+    except (ClientError, BotoCoreError) as error:
+        source_etag, refusal = "", str(error)
+    if source_etag == original.etag:
+        return Difference(original.name, None)
+    comparable = source_etag or all(_SINGLE_PART.fullmatch(entry.etag) for entry in (original, copy))
+    return Difference(original.name, Drift.STALE if comparable else Drift.INCOMPARABLE, refusal)
+
+
+def _source_etag(client: "S3Client", destination: Location, copy: Entry) -> str:
+    answer = client.head_object(
+        Bucket=destination.bucket, Key=f"{destination.prefix}/{copy.name}", **owned("ExpectedBucketOwner", destination)
+    )
+    return answer["Metadata"].get("source-etag", "")
 
 
 def _list(client: "S3Client", place: Location, after: str) -> Iterator[Entry]:

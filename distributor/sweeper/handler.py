@@ -16,6 +16,7 @@ from distributor.sweeper.progress import Progress
 from distributor.sweeper.sweep import SweepRequest, SweepResult, sweep
 from shared.clients import CONTINUING_SWEEP, connect
 from shared.observability import logger_for, metrics_for
+from shared.text import printable
 from shared.tracing import traced
 
 SERVICE = "sweeper"
@@ -52,6 +53,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def _report(result: SweepResult) -> None:
     fields = {"compared": result.compared, "drift": result.drift, "complete": not result.next}
     logger.info("sweep_finished", extra=fields)
+    if result.refusal:
+        logger.warning("source_etag_not_read", extra={"reason": printable(result.refusal)})
     metrics.add_metric(name="SweepCompared", unit=MetricUnit.Count, value=result.compared)
     for kind in Drift:
         metrics.add_metric(name=f"Drift{kind.capitalize()}", unit=MetricUnit.Count, value=result.drift[kind])

@@ -50,13 +50,17 @@ class Repair:
 
 @dataclass(slots=True)
 class SweepResult:
-    """The result of one invocation. `examples` and `failed` are cut to the first of many, so memory does not grow."""
+    """The result of one invocation. `examples` and `failed` are cut to the first of many, so memory does not grow.
+
+    `refusal`: the first reason why metadata of a destination could not be read.
+    """
 
     compared: int = 0
     drift: Counter[Drift] = field(default_factory=Counter)
     outcomes: Counter[type[Outcome]] = field(default_factory=Counter)
     examples: list[dict[str, Any]] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
+    refusal: str = ""
     next: SweepRequest | None = None
 
     def add(self, repairs: list[Repair], outcomes: list[Outcome]) -> None:
@@ -143,6 +147,7 @@ def _repairs(
             if not isinstance(task, Publish):
                 continue
             result.compared += 1
+            result.refusal = result.refusal or difference.refusal
             if difference.drift:
                 yield Repair(task, difference.drift)
         after = ""

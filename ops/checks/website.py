@@ -1,5 +1,6 @@
 """Checks the files of the website bucket: present, same bytes as the source, headers that readers need. Pure."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import quote
@@ -16,6 +17,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 def check_website(observed: Observation, now: datetime) -> Iterator[Check]:
     """Check that each published file is on the website, with the source's bytes and the headers that readers need."""
+    yield from _check_policy(observed)
     for name, stored in observed.website.items():
         if not is_published(name, observed.functions.get("distributor")):
             yield Check(GROUP, f"{name} is left out", holds=True, actual="PublishPatterns does not name it")
@@ -24,6 +26,18 @@ def check_website(observed: Observation, now: datetime) -> Iterator[Check]:
         yield exists(GROUP, name, stored, again)
         if isinstance(stored, StoredObject):
             yield from _check_published(name, stored, observed, now, again)
+
+
+def _check_policy(observed: Observation) -> Iterator[Check]:
+    policy = observed.website_policy
+    if isinstance(policy, str) and re.search("s3:if-(none-)?match", policy, re.IGNORECASE):
+        yield Check(
+            GROUP,
+            "the bucket's policy lets copies in",
+            holds=False,
+            actual="it demands conditional writes (s3:if-match, s3:if-none-match), which S3 does not allow copies",
+            advice="leave the published prefix out of this statement of the policy",
+        )
 
 
 def _check_published(

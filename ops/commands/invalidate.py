@@ -89,7 +89,7 @@ def _send(stack: DeployedStack, keys: Sequence[str], now: datetime, correlation_
         )
         raise StackError(msg)
     sqs, url = stack.client("sqs"), stack.output("InvalidationsUrl")
-    message = {"etag": "", "correlation_id": correlation_id, "time": utc_stamp(now)}
+    message = {"correlation_id": correlation_id, "time": utc_stamp(now)}
     queued: list[QueuedKey] = []
     for start in range(0, len(keys), MESSAGES_PER_REQUEST):
         batch = dict(enumerate(keys[start : start + MESSAGES_PER_REQUEST]))

@@ -12,7 +12,7 @@ from ops.demo.story import Story
 from shared import contract
 
 CACHE_CONTROL = "public, max-age=300"
-METADATA = {"distributed-at", "source-bucket", "source-key"}
+METADATA = {"distributed-at", "source-bucket", "source-etag", "source-key"}
 PUBLISHED_FILES = tuple(sorted([*contract.FILES, *contract.schemas()]))
 MOST_SSM_CALLS = 1150
 

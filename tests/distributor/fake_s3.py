@@ -6,6 +6,7 @@ left alone, the contract suite in tests/reliability shows SeaweedFS and moto (it
 
 import hashlib
 import io
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,11 +33,15 @@ def refusal(code: str, status: int | None = None, retries: int = 0) -> ClientErr
 class FakeS3:
     """Objects by bucket and key, and under which headers they were put or copied there.
 
-    Hooks find the request under way in `request`.
+    Hooks find the request under way in `request`. In the buckets `encrypted` each object gets an ETag of 32 random hex
+    digits, as with SSE-KMS, and `unreadable` ones refuse a HEAD.
     """
 
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     headers: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    etags: dict[tuple[str, str], str] = field(default_factory=dict)
+    encrypted: frozenset[str] = frozenset()
+    unreadable: frozenset[str] = frozenset()
     buckets: set[str] = field(default_factory=lambda: {"my-source", "my-website"})
     owner: str = "123456789012"
     before: Hook = lambda operation: None
@@ -47,8 +52,8 @@ class FakeS3:
 
     def put_object(self, **request: Any) -> dict[str, Any]:
         self._require_bucket(request)
-        self._keep(request, request["Body"])
-        return self._answer(ETag=etag(request["Body"]))
+        self.keep(request, request["Body"])
+        return self._answer(ETag=self._etag(request))
 
     def delete_object(self, **request: Any) -> dict[str, Any]:
         self.objects.pop((request["Bucket"], request["Key"]), None)
@@ -59,23 +64,26 @@ class FakeS3:
         body = self._object(request, "NoSuchKey")
         self.after("GET")
         stream = StreamingBody(io.BytesIO(body), len(body))
-        return self._answer(ETag=etag(body), ContentLength=len(body), Body=stream, **self._headers(request))
+        return self._answer(ETag=self._etag(request), ContentLength=len(body), Body=stream, **self._headers(request))
 
     def head_object(self, **request: Any) -> dict[str, Any]:
         self._enter("HEAD", request)
+        if request["Bucket"] in self.unreadable:
+            raise refusal("AccessDenied")
         body = self._object(request, "404")
         self.after("HEAD")
-        return self._answer(ETag=etag(body), ContentLength=len(body), **self._headers(request))
+        return self._answer(ETag=self._etag(request), ContentLength=len(body), **self._headers(request))
 
     def copy_object(self, **request: Any) -> dict[str, Any]:
         self._enter("COPY", request)
         self._require_bucket(request)
         body = self._object(request["CopySource"], "NoSuchKey")
-        if request.get("CopySourceIfMatch", etag(body)) != etag(body):
+        present = self._etag(request["CopySource"])
+        if request.get("CopySourceIfMatch", present) != present:
             raise refusal("PreconditionFailed", retries=self.retries)
-        self._keep(request, body)
+        self.keep(request, body)
         self.after("COPY")
-        return self._answer(CopyObjectResult={"ETag": etag(body)})
+        return self._answer(CopyObjectResult={"ETag": self._etag(request)})
 
     def list_objects_v2(self, **request: Any) -> dict[str, Any]:
         self._require_bucket(request)
@@ -87,9 +95,12 @@ class FakeS3:
         rest = [key for key in keys if key.encode() > start.encode()]
         size = request.get("MaxKeys", PAGE)
         contents = [
-            {"Key": key, "ETag": etag(body), "Size": len(body)}
+            {
+                "Key": key,
+                "ETag": self._etag({"Bucket": request["Bucket"], "Key": key}),
+                "Size": len(self.objects[request["Bucket"], key]),
+            }
             for key in rest[:size]
-            for body in [self.objects[request["Bucket"], key]]
         ]
         more = {"NextContinuationToken": rest[size - 1]} if len(rest) > size else {}
         return self._answer(Contents=contents, IsTruncated=bool(more), **more)
@@ -125,12 +136,19 @@ class FakeS3:
             raise refusal(code)
         return self.objects[place]
 
-    def _keep(self, request: dict[str, Any], body: bytes) -> None:
-        self.objects[request["Bucket"], request["Key"]] = body
-        self.headers[request["Bucket"], request["Key"]] = request
+    def keep(self, request: dict[str, Any], body: bytes) -> None:
+        """Write the object with its headers, as one change."""
+        place = request["Bucket"], request["Key"]
+        self.objects[place], self.headers[place] = body, request
+        if place[0] in self.encrypted:
+            self.etags[place] = f'"{uuid.uuid4().hex}"'
+
+    def _etag(self, request: dict[str, Any]) -> str:
+        place = request["Bucket"], request["Key"]
+        return self.etags.get(place) or etag(self.objects[place])
 
     def _headers(self, request: dict[str, Any]) -> dict[str, Any]:
-        kept = self.headers.get((request["Bucket"], request["Key"]), {})
+        kept = {"Metadata": {}, **self.headers.get((request["Bucket"], request["Key"]), {})}
         return {name: kept[name] for name in ("ContentType", "CacheControl", "Metadata") if name in kept}
 
     def _answer(self, **fields: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def body(key: str = "data/x.json", correlation_id: str = "run-1") -> str:
-    return json.dumps({"key": key, "etag": "e", "correlation_id": correlation_id, "time": "2026-11-23T02:00:31.123Z"})
+    return json.dumps({"key": key, "correlation_id": correlation_id, "time": "2026-11-23T02:00:31.123Z"})
 
 
 def received(number: int = 0, text: str | None = None, receives: int = 1, receipt: str = "") -> dict[str, Any]:

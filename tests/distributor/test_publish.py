@@ -138,6 +138,42 @@ def test_an_object_deleted_after_the_copy_stays_published() -> None:
     assert s3.objects[THERE] == NEW
 
 
+def change_and_delete(s3: FakeS3) -> None:
+    s3.objects[HERE] = NEWER
+    s3.before = once("GET", lambda: s3.objects.pop(HERE))
+
+
+@pytest.mark.parametrize(
+    ("at_the_head", "kind"),
+    [
+        (change_and_delete, Gone),
+        (lambda s3: s3.objects.update({HERE: b"<html>"}), Rejected),
+        (lambda _: fail(refusal("AccessDenied"))(), Failed),
+    ],
+    ids=["gone", "unfit", "forbidden"],
+)
+def test_a_copy_of_an_earlier_pass_is_told_whatever_becomes_of_the_object(
+    at_the_head: Callable[[FakeS3], None], kind: type
+) -> None:
+    s3 = FakeS3({HERE: NEW, THERE: OLD})
+    s3.before = once("HEAD", lambda: at_the_head(s3))
+
+    outcome = publish(task(), store_on(s3))
+
+    assert isinstance(outcome, kind)
+    assert s3.objects[THERE] == NEW
+    assert outcome.landed == task()
+
+
+def test_where_no_copy_can_have_landed_none_is_told() -> None:
+    s3 = FakeS3({HERE: NEW})
+    s3.before = once("COPY", fail(refusal("AccessDenied")))
+
+    assert publish(task(), store_on(s3)).landed is None
+    assert publish(task(), store_on(FakeS3())).landed is None
+    assert publish(task(), store_on(FakeS3({HERE: b"<html>"}))).landed is None
+
+
 def test_a_source_that_never_settles_fails_after_five_passes() -> None:
     s3 = FakeS3({HERE: NEW})
     versions: Iterator[bytes] = (b"[%d]" % number for number in range(100))
@@ -149,7 +185,7 @@ def test_a_source_that_never_settles_fails_after_five_passes() -> None:
     s3.before = change
 
     assert publish(task(), store_on(s3)) == Failed(
-        "aws-data/x.json", f"the source changed during each of {MAX_PASSES} passes"
+        "aws-data/x.json", f"the source changed during each of {MAX_PASSES} passes", landed=task()
     )
     assert s3.calls == ["GET", "COPY", "HEAD"] * MAX_PASSES
 
@@ -181,6 +217,7 @@ LOST_ANSWERS = [
     refusal("InternalError", 500),
     ReadTimeoutError(endpoint_url="http://s3"),
     ConnectionClosedError(endpoint_url="http://s3"),
+    EndpointConnectionError(endpoint_url="http://s3"),  # the last of three requests; an earlier one may have landed
     ResponseParserError("truncated"),
 ]
 
@@ -200,6 +237,17 @@ def test_a_copy_whose_answer_is_lost_is_made_again_and_still_asks_for_a_later_lo
     outcome = publish(task(), store_on(s3))
 
     assert s3.objects[THERE] == NEW
+    assert isinstance(outcome, Failed)
+    assert "may land late" in outcome.error
+    assert outcome.landed == task()
+
+
+def test_a_refusal_after_a_retry_inside_the_sdk_does_not_hide_what_the_first_request_may_have_done() -> None:
+    s3 = FakeS3({HERE: NEW})
+    s3.before = once("COPY", fail(refusal("AccessDenied", retries=1)))
+
+    outcome = publish(task(), store_on(s3))
+
     assert isinstance(outcome, Failed)
     assert "may land late" in outcome.error
 
@@ -265,7 +313,8 @@ def test_after_a_second_copy_without_an_answer_no_further_pass_is_made() -> None
 
     outcome = publish(task(), store_on(s3))
 
-    assert outcome == Failed("aws-data/x.json", "not settled after 2 pass(es); S3 gave no answer to a copy")
+    error = "not settled after 2 pass(es); S3 gave no answer to a copy"
+    assert outcome == Failed("aws-data/x.json", error, landed=task())
     assert s3.calls == ["GET", "COPY"] * 2
 
 
@@ -276,6 +325,17 @@ def test_without_time_no_further_pass_is_made() -> None:
     outcome = publish(task(), store_on(s3), lambda: False)
 
     assert outcome == Failed("aws-data/x.json", "not settled after 1 pass(es)")
+
+
+def test_a_copy_that_s3_does_not_implement_is_a_failure_without_a_further_pass() -> None:
+    s3 = FakeS3({HERE: NEW})
+    s3.before = once("COPY", fail(refusal("NotImplemented", 501)))
+
+    outcome = publish(task(), store_on(s3))
+
+    assert isinstance(outcome, Failed)
+    assert "demands conditional writes" in outcome.error
+    assert (outcome.landed, s3.calls) == (None, ["GET", "COPY"])
 
 
 def test_a_conflict_is_tried_again() -> None:
@@ -297,7 +357,7 @@ def test_an_object_that_breaks_in_an_unforeseen_way_keeps_no_sibling_back() -> N
 
     first, *others = carry_out([task(f"{name}.json") for name in "abc"], store_on(s3), lambda: 60_000)
 
-    assert first == Failed("aws-data/a.json", "unexpected ValueError: a bug")
+    assert first == Failed("aws-data/a.json", "unexpected ValueError: a bug", landed=task("a.json"))
     assert [type(other) for other in others] == [Copied, Copied]
 
 

@@ -9,14 +9,14 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
-from distributor.outcomes import Cause, Copied, Failed, NotQueued, Outcome, Publish, Rejected
+from distributor.outcomes import Cause, Copied, Failed, Gone, NotQueued, Outcome, Publish, Rejected
 from distributor.queues import FailureQueue, InvalidationQueue, InvalidationsNotQueuedError, NoInvalidations
 from distributor.settings import Location
 from tests.distributor.world import EVERY_KIND, HEADERS, SOURCE, WEBSITE, task
 
 
-def copied(name: str = "x.json", etag: str = '"e"') -> Copied:
-    return Copied(task(name), etag, 2, 1, 0.1, "run-1")
+def copied(name: str = "x.json", run: str = "run-1") -> Copied:
+    return Copied(task(name), '"e"', 2, 1, 0.1, run)
 
 
 @pytest.fixture
@@ -38,33 +38,52 @@ def queued(sqs: Any, url: str) -> list[dict[str, Any]]:
     return received
 
 
-def test_a_message_has_the_key_on_the_website_the_etag_the_correlation_id_and_when_it_was_sent(
-    sqs: Any, url: str
-) -> None:
-    assert InvalidationQueue(sqs, url, WEBSITE).send([copied("space plus+日.json")]) == []
+def test_a_message_has_the_key_on_the_website_the_correlation_id_and_when_it_was_sent(sqs: Any, url: str) -> None:
+    assert InvalidationQueue(sqs, url, WEBSITE.bucket).send([copied("space plus+日.json")]) == []
 
     (message,) = queued(sqs, url)
     assert timedelta() <= datetime.now(UTC) - datetime.fromisoformat(message.pop("time")) < timedelta(minutes=1)
-    assert message == {"key": "data/space plus+日.json", "etag": "e", "correlation_id": "run-1"}
+    assert message == {"key": "data/space plus+日.json", "correlation_id": "run-1"}
 
 
-def test_only_copies_to_the_website_are_sent_each_key_once(sqs: Any, url: str) -> None:
+def test_what_a_copy_has_written_is_sent_whatever_the_outcome(sqs: Any, url: str) -> None:
+    gone, unfit, failed = (task(f"{name}.json") for name in ("gone", "unfit", "failed"))
+    outcomes: list[Outcome] = [
+        Gone(gone, "run-1", gone),
+        Rejected(unfit.source_key, "why", landed=unfit),
+        Failed(failed.source_key, "why", landed=failed),
+    ]
+
+    InvalidationQueue(sqs, url, WEBSITE.bucket).send(outcomes)
+
+    assert [message["key"] for message in queued(sqs, url)] == ["data/gone.json", "data/unfit.json", "data/failed.json"]
+
+
+def test_every_destination_in_the_websites_bucket_is_sent(sqs: Any, url: str) -> None:
+    variant = Copied(Publish(SOURCE, WEBSITE._replace(prefix="beta"), "x.json", HEADERS), '"e"', 2, 1, 0.1)
+
+    InvalidationQueue(sqs, url, WEBSITE.bucket).send([copied(), variant])
+
+    assert [message["key"] for message in queued(sqs, url)] == ["data/x.json", "beta/x.json"]
+
+
+def test_only_copies_to_the_websites_bucket_are_sent_each_key_once(sqs: Any, url: str) -> None:
     replica = Copied(Publish(SOURCE, Location("my-mirror", "data"), "r.json", HEADERS), '"e"', 2, 1, 0.1)
     others: list[Outcome] = EVERY_KIND[1:]
 
-    queue = InvalidationQueue(sqs, url, WEBSITE)
-    queue.send([*others, copied(), replica, copied("y.json"), copied(etag='"later"')])
+    queue = InvalidationQueue(sqs, url, WEBSITE.bucket)
+    queue.send([*others, copied(), replica, copied("y.json"), copied(run="run-2")])
 
-    assert [(message["key"], message["etag"]) for message in queued(sqs, url)] == [
-        ("data/x.json", "later"),
-        ("data/y.json", "e"),
+    assert [(message["key"], message["correlation_id"]) for message in queued(sqs, url)] == [
+        ("data/x.json", "run-2"),
+        ("data/y.json", "run-1"),
     ]
 
 
 def test_nothing_published_is_nothing_sent() -> None:
     client = Mock()
 
-    assert InvalidationQueue(client, "http://queue", WEBSITE).send([]) == []
+    assert InvalidationQueue(client, "http://queue", WEBSITE.bucket).send([]) == []
     assert client.mock_calls == []
 
 
@@ -88,7 +107,7 @@ class Sqs:
 
 
 def queue_on(sqs: Sqs) -> InvalidationQueue:
-    return InvalidationQueue(sqs, "http://queue", WEBSITE)  # type: ignore[arg-type]
+    return InvalidationQueue(sqs, "http://queue", WEBSITE.bucket)  # type: ignore[arg-type]
 
 
 def test_a_storm_of_keys_makes_requests_of_ten_messages_and_no_others() -> None:
@@ -118,7 +137,7 @@ def test_after_a_request_that_failed_as_a_whole_no_further_one_is_made() -> None
 
 
 def test_a_queue_that_does_not_exist_takes_nothing_and_nothing_is_raised(sqs: Any, url: str) -> None:
-    (not_queued,) = InvalidationQueue(sqs, f"{url}-none", WEBSITE).send([copied()])
+    (not_queued,) = InvalidationQueue(sqs, f"{url}-none", WEBSITE.bucket).send([copied()])
 
     assert not_queued.key == "aws-data/x.json"
     assert "NonExistentQueue" in not_queued.reason

@@ -87,17 +87,28 @@ def test_an_odd_rule_is_refused_with_its_text(odd: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "variables"),
     [
-        {"DISTRIBUTION_PREFIX": "aws-data"},
-        {"DISTRIBUTION_PREFIX": "aws-data/published"},
-        {"SOURCE_PREFIX": "data/in"},
-        {"DISTRIBUTION_BUCKET": "elsewhere", "REPLICA_DESTINATIONS": "my-source/aws-data/copy"},
+        ({"DISTRIBUTION_PREFIX": "aws-data"}, "DISTRIBUTION_BUCKET, DISTRIBUTION_PREFIX"),
+        ({"DISTRIBUTION_PREFIX": "aws-data/published"}, "DISTRIBUTION_BUCKET, DISTRIBUTION_PREFIX"),
+        ({"SOURCE_PREFIX": "data/in"}, "DISTRIBUTION_BUCKET, DISTRIBUTION_PREFIX"),
+        (
+            {"DISTRIBUTION_BUCKET": "elsewhere", "REPLICA_DESTINATIONS": "my-source/aws-data/copy"},
+            "REPLICA_DESTINATIONS",
+        ),
     ],
 )
-def test_a_destination_inside_the_source_or_around_it_is_refused(changes: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match="DISTRIBUTION_BUCKET, DISTRIBUTION_PREFIX: .* overlaps the source"):
+def test_a_destination_inside_the_source_or_around_it_is_refused(changes: dict[str, str], variables: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{variables}: .* overlaps the source"):
         read_settings(DistributorSettings, ENVIRONMENT | {"DISTRIBUTION_BUCKET": "my-source"} | changes)
+
+
+@pytest.mark.parametrize("replicas", ["my-website/data", "mirror/data,mirror/beta,mirror/data"])
+def test_a_destination_that_is_given_twice_is_refused(replicas: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match="REPLICA_DESTINATIONS: .*/data is given twice, or is the website itself"
+    ):
+        read_settings(DistributorSettings, ENVIRONMENT | {"REPLICA_DESTINATIONS": replicas})
 
 
 def test_one_bucket_with_prefixes_apart_is_taken() -> None:

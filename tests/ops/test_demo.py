@@ -54,7 +54,7 @@ def test_the_files_were_published_with_their_headers(report: Any) -> None:
     for file in report["published"]:
         assert file["source_key"] == file["metadata"]["source-key"]
         assert (file["content_type"], file["cache_control"]) == ("application/json", "public, max-age=300")
-        assert set(file["metadata"]) == {"distributed-at", "source-bucket", "source-key"}
+        assert set(file["metadata"]) == {"distributed-at", "source-bucket", "source-etag", "source-key"}
         assert set(file) == {
             *("source_key", "destination_bucket", "destination_key", "bytes", "content_type", "cache_control"),
             *("metadata", "seconds"),

@@ -113,7 +113,11 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything that decides what can happen next. `unseen`: no call has shown the source as it is now."""
+    """Everything that decides what can happen next.
+
+    `unseen`: no call has shown the source as it is now. `edge_behind`: the website was written, and no delivery has
+    asked for an invalidation since.
+    """
 
     writes: tuple[Body, ...]
     duplicates: int
@@ -121,6 +125,7 @@ class World:
     timeouts: int
     drops: int
     unseen: bool = False
+    edge_behind: bool = False
     source: Body = None
     website: Body = None
     events: int = 0
@@ -166,9 +171,14 @@ def _is_violated(world: World, history: History, *, at_rest: bool) -> bool:
     fit = {body for body in history.writes if is_fit(body)}
     if world.website is not None and world.website not in fit:
         return True
+    if not at_rest:
+        return False
     # Where events may be lost, a write that no delivery came upon is left to the sweep.
-    expected = not (history.drops and world.unseen)
-    return at_rest and expected and is_fit(world.source) and world.website != world.source
+    if is_fit(world.source) and world.website != world.source and not (history.drops and world.unseen):
+        return True
+    # Whoever looks after a crash, or before an abandoned copy lands, can't know of it if there is nothing to publish.
+    known = is_fit(world.source) or not (history.crashes or history.timeouts)
+    return world.edge_behind and known
 
 
 def _way_to(world: World, came_from: dict[World, tuple[World, str] | None]) -> tuple[str, ...]:
@@ -179,8 +189,16 @@ def _way_to(world: World, came_from: dict[World, tuple[World, str] | None]) -> t
     return tuple(reversed(way))
 
 
-Step = NextCall | str
-"""What a delivery does next: a call, or its end, `done` or `failed`."""
+@dataclass(frozen=True, slots=True)
+class End:
+    """A delivery's end: whether it comes again, and whether it asks for an invalidation."""
+
+    failed: bool
+    landed: bool
+
+
+Step = NextCall | End
+"""What a delivery does next."""
 
 
 def _stepper(variant: Variant) -> Callable[[Answers], Step]:
@@ -191,7 +209,7 @@ def _stepper(variant: Variant) -> Callable[[Answers], Step]:
             outcome = publish(TASK, variant(store), clock=lambda: 0.0)
         except NextCall as call:
             return call
-        return "failed" if isinstance(outcome, Failed) else "done"
+        return End(isinstance(outcome, Failed), outcome.landed is not None)
 
     return step_of
 
@@ -227,8 +245,9 @@ def _of_delivery(others: World, delivery: Delivery, step: Step) -> Iterator[tupl
         looked = any(kind in {"body", "missing", "changed"} for kind, _ in answer) and not delivery.copy_has_read
         return replace(world, running=_sorted(*world.running, after), unseen=world.unseen and not looked)
 
-    if isinstance(step, str):
-        yield step, replace(others, retries=others.retries + (step == "failed"))
+    if isinstance(step, End):
+        edge_behind = others.edge_behind and not step.landed
+        yield repr(step), replace(others, retries=others.retries + step.failed, edge_behind=edge_behind)
         return
     abandoned = (*others.abandoned, delivery.copy) if delivery.copy else others.abandoned
     if others.crashes:
@@ -243,7 +262,7 @@ def _of_delivery(others: World, delivery: Delivery, step: Step) -> Iterator[tupl
     elif delivery.copy is None:
         yield "COPY is sent", goes_on(copy=Copy(step.condition))
     elif delivery.copy.read is not None:
-        landed = replace(others, website=delivery.copy.read)
+        landed = replace(others, website=delivery.copy.read, edge_behind=True)
         yield f"COPY lands {delivery.copy.read!r}", goes_on(("body", delivery.copy.read), world=landed)
     elif others.source is None:
         yield "COPY finds nothing", goes_on(source)
@@ -255,7 +274,7 @@ def _of_delivery(others: World, delivery: Delivery, step: Step) -> Iterator[tupl
 
 def _of_abandoned(left: World, copy: Copy) -> Iterator[tuple[str, World]]:
     if copy.read is not None:
-        yield f"an abandoned copy lands {copy.read!r}", replace(left, website=copy.read)
+        yield f"an abandoned copy lands {copy.read!r}", replace(left, website=copy.read, edge_behind=True)
     elif left.source is not None and copy.condition in {None, etag(left.source)}:
         reading = replace(copy, read=left.source)
         yield "an abandoned copy reads", replace(left, abandoned=(*left.abandoned, reading))

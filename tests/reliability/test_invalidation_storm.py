@@ -53,7 +53,10 @@ def publish(sqs: FakeSqs, first: int) -> dict[str, float]:
     """Keys and when their copies had been made."""
     names = [f"{number:05}.json" for number in range(first, first + AT_ONCE)]
     client: Any = sqs
-    assert InvalidationQueue(client, QUEUE, WEBSITE).send(Copied(task(name), '"e"', 2, 1, 0.1) for name in names) == []
+    assert (
+        InvalidationQueue(client, QUEUE, WEBSITE.bucket).send(Copied(task(name), '"e"', 2, 1, 0.1) for name in names)
+        == []
+    )
     return {f"/data/{name}": sqs.clock() for name in names}
 
 

@@ -56,6 +56,10 @@ def get(bucket: str, key: str) -> Callable[[Any], object]:
     return lambda s3: s3.get_object(Bucket=bucket, Key=key)
 
 
+def head(bucket: str, key: str) -> Callable[[Any], object]:
+    return lambda s3: s3.head_object(Bucket=bucket, Key=key)
+
+
 def copy(source: str, bucket: str, key: str) -> Callable[[Any], object]:
     return lambda s3: s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": "my-source", "Key": source})
 
@@ -70,6 +74,7 @@ MAY = {
     "the distributor copies to the website": ("DistributorRole", copy("aws-data/x.json", "my-website", "data/x.json")),
     "the sweeper lists the source": ("SweeperRole", list_("my-source")),
     "the sweeper lists the website": ("SweeperRole", list_("my-website")),
+    "the sweeper reads metadata on the website": ("SweeperRole", head("my-website", "data/x.json")),
     "the sweeper copies to the website": ("SweeperRole", copy("aws-data/x.json", "my-website", "data/x.json")),
 }
 MAY_NOT = {
@@ -87,7 +92,7 @@ MAY_NOT = {
     "the distributor reads the website": ("DistributorRole", get("my-website", "data/x.json")),
     "the distributor lists the website": ("DistributorRole", list_("my-website")),
     "the sweeper writes the source": ("SweeperRole", put("my-source", "aws-data/x.json")),
-    "the sweeper reads the website": ("SweeperRole", get("my-website", "data/x.json")),
+    "the sweeper reads outside its prefix": ("SweeperRole", get("my-website", "index.html")),
     "the sweeper copies outside its prefix": ("SweeperRole", copy("aws-data/x.json", "my-website", "index.html")),
 }
 

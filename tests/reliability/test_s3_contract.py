@@ -140,6 +140,8 @@ def test_a_copy_on_the_right_condition_has_the_bytes_our_headers_and_an_etag(bac
     assert published["Body"].read() == b"[1]"
     assert (published["ContentType"], published["CacheControl"]) == ("application/json", "public, max-age=300")
     assert published["Metadata"]["source-key"] == backend.task().source_key
+    head = backend.client.head_object(Bucket=backend.website.bucket, Key=backend.task().destination_key)
+    assert head["Metadata"]["source-etag"] == etag.strip('"')
 
 
 def test_a_copy_on_another_condition_copies_nothing(backend: Backend) -> None:

@@ -17,6 +17,8 @@ HISTORIES = {
     "deleted and written again": History((A, None, B), crashes=1),
     "an unfit version": History((A, UNFIT, B), crashes=1),
     "an event is lost": History((A, B), drops=1, crashes=1),
+    "unfit after a copy": History((A, UNFIT), duplicates=1),
+    "deleted after a copy": History((A, B, None)),
 }
 LARGER_HISTORIES = {
     "unfit at the end": History((A, B, UNFIT), timeouts=1),
@@ -31,7 +33,7 @@ LARGER = [pytest.param(name, marks=pytest.mark.prove) for name in LARGER_HISTORI
 
 
 @pytest.mark.parametrize("name", [*HISTORIES, *LARGER])
-def test_at_rest_the_website_equals_the_source_and_never_holds_what_is_unfit(name: str) -> None:
+def test_at_rest_the_website_equals_the_source_holds_nothing_unfit_and_readers_see_it(name: str) -> None:
     result = search(ALL[name])
 
     assert result.violation == ()

@@ -4,6 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.distributor.fake_s3 import FakeS3
 from tests.reliability.world import KINDS, Fault, World, body_of
 
 names = st.sampled_from(["a.json", "b c+d.json", "日.json"])
@@ -14,9 +15,11 @@ positions = st.integers(0, 10**6)
 
 
 class Distribution(RuleBasedStateMachine):
+    encrypted: frozenset[str] = frozenset()
+
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
+        self.world = World(FakeS3(encrypted=self.encrypted))
 
     @rule(name=names, body=bodies, heard=st.booleans())
     def put(self, name: str, body: bytes, heard: bool) -> None:
@@ -73,6 +76,7 @@ class Distribution(RuleBasedStateMachine):
 
         self.world.sweep()
         assert self.world.stale() == []
+        assert self.world.sweep() == 0
 
     @invariant()
     def nothing_malformed_is_published(self) -> None:
@@ -82,5 +86,10 @@ class Distribution(RuleBasedStateMachine):
         self.come_to_rest_and_sweep()
 
 
+class EncryptedDistribution(Distribution):
+    encrypted = frozenset({"my-website"})
+
+
 TestDistribution = Distribution.TestCase
-TestDistribution.settings = settings(stateful_step_count=30)
+TestEncryptedDistribution = EncryptedDistribution.TestCase
+TestDistribution.settings = TestEncryptedDistribution.settings = settings(stateful_step_count=30)

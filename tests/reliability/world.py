@@ -125,15 +125,16 @@ class World:
             late = self.abandoned.pop(0)
             body = late["read"] or self.s3.objects.get((late["CopySource"]["Bucket"], late["CopySource"]["Key"]))
             if body is not None and late["CopySourceIfMatch"] == etag(body):
-                self.s3.objects[late["Bucket"], late["Key"]] = body
+                self.s3.keep(late, body)
                 self.counts["landed late"] += 1
 
-    def sweep(self) -> None:
-        """Let the sweeper run to its end."""
+    def sweep(self) -> int:
+        """Let the sweeper run to its end; how many files it has published."""
         self.counts["sweeps"] += 1
         progress = Progress(Path(tempfile.gettempdir()) / f"sweep-{os.getpid()}.jsonl", str(self.counts["sweeps"]))
-        sweep(SweepRequest(), self.made, lambda: ENOUGH, lambda outcomes: None, progress)
+        result = sweep(SweepRequest(), self.made, lambda: ENOUGH, lambda outcomes: None, progress)
         self.unheard.clear()
+        return result.outcomes[Copied]
 
     def come_to_rest(self) -> None:
         """Writing stops; every event that is due arrives, and what failed is delivered again."""

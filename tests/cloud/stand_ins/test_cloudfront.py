@@ -70,13 +70,24 @@ def test_a_distribution_bears_fifteen_wildcards_and_three_thousand_paths_in_prog
         ("E1", [], "InvalidArgument"),
         ("E1", ["a"], "InvalidArgument"),
         ("E1", ["/*/a"], "InvalidArgument"),
+        ("E1", ["/日"], "InvalidArgument"),
+        ("E1", ["/a b"], "InvalidArgument"),
+        ("E1", ["/~a"], "InvalidArgument"),
+        ("E1", ["/100%"], "InvalidArgument"),
+        ("E1", ["/fine", "/" + "a" * 4000], "InvalidArgument"),
+        ("E1", ["/fine", "/odd/a"], "InvalidArgument"),
         ("E1", ["/a"] * 3001, "BatchTooLarge"),
         ("E3", ["/a"], "NoSuchDistribution"),
     ],
 )
 def test_what_cloudfront_would_refuse_is_refused(distribution: str, paths: list[str], code: str) -> None:
     with pytest.raises(EdgeError, match=code):
-        CloudFront({"E1"}).create(distribution, paths, "one")
+        CloudFront({"E1"}, EdgeQuirks(odd="odd")).create(distribution, paths, "one")
+
+
+@pytest.mark.parametrize("path", ["/", "/*", "/a/b.json?c=d&e=f*", "/%E6%97%A5", "/" + "a" * 3999])
+def test_a_path_that_is_encoded_and_not_too_long_is_taken(path: str) -> None:
+    assert CloudFront({"E1"}).create("E1", [path], "one").paths == (path,)
 
 
 def test_a_lost_answer_has_taken_effect_and_an_error_has_not() -> None:
@@ -92,7 +103,7 @@ def client_of(server: CloudFrontServer) -> Any:
 
 
 def test_it_speaks_cloudfronts_protocol() -> None:
-    batch = {"Paths": {"Quantity": 1, "Items": ["/a&b<c"]}, "CallerReference": "one"}
+    batch = {"Paths": {"Quantity": 1, "Items": ["/a&b'c"]}, "CallerReference": "one"}
     with CloudFrontServer(CloudFront({"E1"})) as server:
         client = client_of(server)
         created = client.create_invalidation(DistributionId="E1", InvalidationBatch=batch)["Invalidation"]

@@ -82,17 +82,33 @@ def test_what_passes_by_itself_is_deferred_after_one_request(
     ("odd", "reason"),
     [
         (request("E0"), "NoSuchDistribution"),
-        (request("E1", "x.json"), "InvalidArgument"),
+        (request("E1", "/odd/x.json"), "InvalidArgument"),
         (request("E1", *(f"/{number}" for number in range(3001))), "BatchTooLarge"),
     ],
 )
 def test_what_no_retry_helps_is_refused(
     server: CloudFrontServer, client: Any, odd: InvalidationRequest, reason: str
 ) -> None:
-    (answer,) = create_invalidations(client, [odd])
+    server.cloudfront.quirks = EdgeQuirks(odd="odd")
+
+    (answer,) = create_invalidations(client, [odd], lambda _: None)
 
     assert isinstance(answer, Refused)
     assert reason in answer.reason
+
+
+def test_a_wildcard_replaces_paths_of_which_cloudfront_refuses_one_after_a_pause(
+    server: CloudFrontServer, client: Any
+) -> None:
+    server.cloudfront.quirks = EdgeQuirks(odd="odd")
+    slept: list[float] = []
+
+    (answer,) = create_invalidations(client, [request("E1", "/data/a.json", "/data/odd.json")], slept.append)
+
+    assert isinstance(answer, Created)
+    assert "InvalidArgument" in answer.request.refusal
+    assert [accepted.paths for accepted in server.cloudfront.accepted] == [("/data/*",)]
+    assert slept == [PAUSE]
 
 
 def test_a_missing_right_is_refused(server: CloudFrontServer, client: Any) -> None:

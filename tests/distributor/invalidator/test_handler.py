@@ -182,6 +182,49 @@ def test_a_malformed_message_is_kept_with_the_reason_and_touches_no_other(
     assert [line["body"] for line in printed() if line.get("message") == "message_refused"] == ["?"]
 
 
+ODD = EdgeQuirks(odd="odd")
+
+
+def test_a_path_that_cloudfront_refuses_costs_no_other_its_invalidation(
+    edge: CloudFront, lambda_context: LambdaContext, printed: Printed
+) -> None:
+    edge.quirks = ODD
+
+    event = deliver(body("data/odd.json"), *(body(f"data/{number}.json") for number in range(9)))
+
+    assert failed(lambda_handler(event, lambda_context)) == []
+    assert kept() == []
+    assert [invalidation.paths for invalidation in edge.accepted] == [("/data/*",)]
+    (widened,) = [line for line in printed() if line.get("message") == "invalidation_widened"]
+    assert (widened["level"], widened["paths"]) == ("WARNING", ["/data/*"])
+    assert "InvalidArgument" in widened["reason"]
+
+
+def test_a_batch_with_a_refused_path_that_is_delivered_again_creates_no_second_invalidation(
+    edge: CloudFront, lambda_context: LambdaContext
+) -> None:
+    edge.quirks = ODD
+    event = deliver(body("data/odd.json"), body("data/a.json"))
+
+    lambda_handler(event, lambda_context)
+    lambda_handler(event, lambda_context)
+
+    assert edge.traffic.answers == {"InvalidArgument": 2, "Created": 1, "Known": 1}
+
+
+def test_a_folder_that_cloudfront_refuses_costs_no_key_outside_it_its_invalidation(
+    edge: CloudFront, lambda_context: LambdaContext
+) -> None:
+    edge.quirks = ODD
+
+    lambda_handler(deliver(body("odd/a.json"), body("data/a.json")), lambda_context)
+    lambda_handler(deliver(body("odd/b.json")), lambda_context)
+
+    assert [invalidation.paths for invalidation in edge.accepted] == [("/*",)]
+    ((text, reason),) = kept()
+    assert (text, "InvalidArgument" in reason) == (body("odd/b.json"), True)
+
+
 def test_what_cannot_be_kept_comes_again(edge: CloudFront, lambda_context: LambdaContext, printed: Printed) -> None:
     event = deliver("?", body())
     boto3.client("sqs").delete_queue(QueueUrl=build_invalidator_dependencies().settings.failure_queue_url)

@@ -43,6 +43,9 @@ def published(key: str = "data/x.json", message: str = "m1") -> PublishedKey:
         (["data/日本/x.json"], ["/data/*"]),
         (["日.json"], ["/*"]),
         (["日本/x.json"], ["/*"]),
+        (["data/" + "a" * 4000], ["/data/*"]),
+        (["data/" + "a" * 4000 + "/x.json", "data/y.json"], ["/data/*"]),
+        (["data/" + "a/" * 2000 + "x.json", "b.json"], ["/b.json", "/data" + "/a" * 1996 + "/*"]),
         ([], []),
     ],
 )
@@ -50,6 +53,13 @@ def test_keys_become_sorted_distinct_paths_and_odd_ones_a_wildcard_over_their_fo
     keys: list[str], paths: list[str]
 ) -> None:
     assert paths_for(keys, "", 50) == tuple(paths)
+
+
+def test_no_path_is_longer_than_cloudfront_takes() -> None:
+    paths = {path for length in range(3990, 4010) for path in paths_for([f"data/{'a' * length}"], "", 50)}
+
+    assert max(map(len, paths)) <= 4000
+    assert len(paths) > 1
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
 from distributor.settings import Location
-from distributor.sweeper.comparison import Drift, compare_buckets
-from tests.distributor.fake_s3 import FakeS3
+from distributor.sweeper.comparison import Difference, Drift, compare_buckets
+from tests.distributor.fake_s3 import FakeS3, etag, refusal
 from tests.distributor.world import SOURCE, WEBSITE
 
 
@@ -60,6 +61,52 @@ def test_etags_of_another_kind_say_nothing_and_count_as_unlike(s3: Any) -> None:
     assert drift(s3) == {"x": Drift.INCOMPARABLE}
     put(s3, {}, {"x": b"12"})
     assert drift(s3) == {"x": Drift.STALE}
+
+
+MISMATCH = {("my-source", "aws-data/x"): b"1", ("my-website", "data/x"): b"1"}
+
+
+def encrypted(source_etag: str | None, **changes: Any) -> FakeS3:
+    """A website whose object has another ETag than its source, and in its metadata the ETag of what was copied."""
+    metadata = {} if source_etag is None else {"source-etag": source_etag}
+    headers = {("my-website", "data/x"): {"Metadata": metadata}}
+    return FakeS3(dict(MISMATCH), headers, etags={("my-website", "data/x"): f'"{"f" * 32}"'}, **changes)
+
+
+@pytest.mark.parametrize(
+    ("source_etag", "drift_found"),
+    [(etag(b"1").strip('"'), None), (etag(b"2").strip('"'), Drift.STALE), (None, Drift.STALE)],
+    ids=["of this source", "of another source", "none"],
+)
+def test_where_etags_differ_the_metadata_says_which_source_was_copied(
+    source_etag: str | None, drift_found: Drift | None
+) -> None:
+    assert drift(encrypted(source_etag)) == {"x": drift_found}
+
+
+def test_a_copy_of_another_size_is_stale_and_its_metadata_is_not_read() -> None:
+    s3 = encrypted(etag(b"1").strip('"'))
+    s3.objects["my-website", "data/x"] = b"12"
+
+    assert drift(s3) == {"x": Drift.STALE}
+    assert s3.calls == []
+
+
+def test_where_all_etags_are_equal_no_metadata_is_read() -> None:
+    s3 = FakeS3(dict(MISMATCH))
+
+    assert drift(s3) == {"x": None}
+    assert s3.calls == []
+
+
+@pytest.mark.parametrize("error", [refusal("AccessDenied"), refusal("404"), ReadTimeoutError(endpoint_url="http://s3")])
+def test_metadata_that_cannot_be_read_leaves_the_object_drifted_and_says_why(error: Exception) -> None:
+    def fail(_: str) -> None:
+        raise error
+
+    s3: Any = encrypted(etag(b"1").strip('"'), before=fail)
+
+    assert list(compare_buckets(s3, SOURCE, WEBSITE)) == [Difference("x", Drift.STALE, str(error))]
 
 
 def test_a_comparison_can_go_on_from_a_name(s3: Any) -> None:

@@ -12,10 +12,14 @@ from moto import mock_aws
 from pydantic import ValidationError
 
 from distributor.answers import DistributionFailedError
-from distributor.dependencies import build_dependencies
+from distributor.dependencies import Dependencies, build_dependencies
+from distributor.queues import FailureQueue, NoInvalidations
+from distributor.settings import DistributorSettings
+from distributor.store import Store
 from distributor.sweeper import handler as sweeper
 from distributor.sweeper import sweep as sweeping
 from distributor.sweeper.progress import Progress
+from tests.distributor.fake_s3 import FakeS3
 from tests.distributor.world import ENVIRONMENT
 from tests.shared.test_contract import COMPLETE, encode
 
@@ -90,6 +94,60 @@ def test_a_second_sweep_finds_nothing_to_do(s3: Any, lambda_context: LambdaConte
     answer = sweeper.lambda_handler({}, lambda_context)
 
     assert (answer["compared"], answer["inStep"], answer["objects"]) == (2, 2, [])
+
+
+def test_a_second_sweep_of_a_website_encrypted_with_kms_finds_nothing_to_do(
+    settings: DistributorSettings, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake: Any = FakeS3({("my-source", "aws-data/a.json"): BODY}, encrypted=frozenset({"my-website"}))
+    queues = NoInvalidations(), FailureQueue(Mock(), "")
+    dependencies = Dependencies(settings, Store(fake, 1000), queues[1], queues[0])
+    monkeypatch.setattr(sweeper, "build_dependencies", lambda: dependencies)
+    sweeper.lambda_handler({}, lambda_context)
+    published = fake.objects["my-website", "data/a.json"]
+
+    answer = sweeper.lambda_handler({}, lambda_context)
+
+    assert published == BODY
+    assert (answer["compared"], answer["inStep"], answer["objects"]) == (1, 1, [])
+
+
+def test_a_second_sweep_of_files_that_were_uploaded_in_parts_finds_nothing_to_do(
+    s3: Any, lambda_context: LambdaContext
+) -> None:
+    upload = {"Bucket": "my-source", "Key": "aws-data/a.json"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    part = s3.upload_part(**upload, PartNumber=1, Body=BODY)
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+    sweeper.lambda_handler({}, lambda_context)
+
+    answer = sweeper.lambda_handler({}, lambda_context)
+
+    etags = [
+        s3.head_object(Bucket=bucket, Key=key)["ETag"]
+        for bucket, key in (("my-source", "aws-data/a.json"), ("my-website", "data/a.json"))
+    ]
+    assert etags[0] != etags[1]
+    assert (answer["compared"], answer["inStep"], answer["objects"]) == (1, 1, [])
+
+
+def test_metadata_that_the_sweeper_may_not_read_is_a_warning_and_the_file_is_published_anew(
+    settings: DistributorSettings,
+    lambda_context: LambdaContext,
+    monkeypatch: pytest.MonkeyPatch,
+    printed: Callable[[], list[dict[str, Any]]],
+) -> None:
+    fake: Any = FakeS3({("my-source", "aws-data/a.json"): BODY}, encrypted=frozenset({"my-website"}))
+    fake.unreadable = frozenset({"my-website"})
+    dependencies = Dependencies(settings, Store(fake, 1000), FailureQueue(Mock(), ""), NoInvalidations())
+    monkeypatch.setattr(sweeper, "build_dependencies", lambda: dependencies)
+    sweeper.lambda_handler({}, lambda_context)
+
+    answer = sweeper.lambda_handler({}, lambda_context)
+
+    assert answer["outcomes"]["copied"] == 1
+    (warning,) = [line for line in printed() if line.get("message") == "source_etag_not_read"]
+    assert (warning["level"], "AccessDenied" in warning["reason"]) == ("WARNING", True)
 
 
 def test_a_dry_run_only_looks(s3: Any, lambda_context: LambdaContext) -> None:

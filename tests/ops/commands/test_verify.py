@@ -147,6 +147,32 @@ def test_bytes_of_the_same_length_are_still_compared(
     assert wrong["regions.json has the source's bytes"].endswith("but others")
 
 
+CONDITIONAL_WRITES = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::example-website/*",
+        "Condition": {"Null": {"s3:if-none-match": "true"}},
+    },
+}
+
+
+def test_a_website_that_demands_conditional_writes_is_red_and_named_in_the_failure(
+    cloud: EmbeddedCloud, red: Red
+) -> None:
+    cloud.client("s3").put_bucket_policy(Bucket=cloud.website, Policy=json.dumps(CONDITIONAL_WRITES))
+    upload(cloud, "conditional.json", b"[]")
+    kept = cloud.messages("DistributionFailures")
+
+    wrong = red()
+    cloud.client("s3").delete_bucket_policy(Bucket=cloud.website)
+
+    assert "demands conditional writes" in json.dumps(kept)
+    assert wrong.keys() == {"the bucket's policy lets copies in", "DistributionFailures is empty"}
+
+
 # ---- the source bucket
 
 

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from cloud.metrics import delivered
 from cloud.runtimes import Answer, FunctionConfiguration, Runtime
 from cloud.work import Work
 
@@ -71,9 +72,11 @@ class Function:
         self._all: list[Runtime] = []
 
     def run(self, payload: str) -> Answer:
-        """Run one event in an idle environment or in a new one."""
+        """Run one event in an idle environment or in a new one; its log is what Lambda's filter leaves of it."""
         with self._environment() as runtime:
-            return runtime.invoke(payload)
+            answer = runtime.invoke(payload)
+        lowest = self.configuration.environment.get("AWS_LAMBDA_LOG_LEVEL", "TRACE")
+        return replace(answer, log=delivered(answer.log, lowest))
 
     def close(self) -> None:
         """Stop every environment."""

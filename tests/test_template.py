@@ -26,7 +26,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "Invalidator": InvalidatorSettings,
 }
 # Variables that every function gets, whether it reads them or not.
-GLOBAL = {"POWERTOOLS_METRICS_NAMESPACE", "SOURCE_BUCKET", "SOURCE_PREFIX"}
+GLOBAL = {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "SOURCE_BUCKET", "SOURCE_PREFIX"}
 LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -388,11 +388,12 @@ def test_rules_that_no_header_can_hold_are_refused(rules: str) -> None:
 
 
 def test_functions_run_on_arm_with_python_3_13_json_logs_tracing_and_the_stacks_own_metrics_namespace() -> None:
-    for function in whole_stack(LogLevel="DEBUG").of_type("AWS::Lambda::Function"):
+    for function in whole_stack(LogLevel="ERROR").of_type("AWS::Lambda::Function"):
         properties = function.properties
         assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
         assert properties["LoggingConfig"]["LogFormat"] == "JSON"
-        assert properties["LoggingConfig"]["ApplicationLogLevel"] == "DEBUG"
+        assert properties["LoggingConfig"]["ApplicationLogLevel"] == "INFO"
+        assert properties["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == "ERROR"
         assert properties["TracingConfig"] == {"Mode": "Active"}
         assert properties["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "AwsServicesFeed/feed"
 

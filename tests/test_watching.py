@@ -4,17 +4,19 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import pytest
 
-from cloud.alarms import read_alarm
+from cloud.alarms import evaluate, read_alarm
 from cloud.embedded import EmbeddedCloud
-from cloud.metrics import MetricName
+from cloud.metrics import Datapoint, MetricName
 from cloud.stand_ins.ssm import ROOT as SSM_ROOT
 from cloud.stand_ins.ssm import ParameterServer, catalogue
 from cloud.template import ROOT, Resource, Stack, TemplateError, read_template, resolve, translate
+from distributor.invalidator.messages import LONGEST_DELAY
 from distributor.outcomes import KINDS, Skipped
 from tests.changes import Template, change
 from tests.distributor.world import event, record
@@ -40,7 +42,7 @@ OF_AWS = {
 EVERYTHING = {"DistributionBucketName": "my-website", "CloudFrontDistributionId": DISTRIBUTION}
 LONGEST_SUBJECT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 LONGEST_STACK_NAME = 27  # as docs/operations.md says
-MOST_ALARM_METRICS = 25  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
+MOST_ALARM_METRICS = 27  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,10 @@ UNSEEN |= {
 UNSEEN |= {own("InvalidationsNotQueued", service) for service in ("distributor", "sweeper")}
 UNSEEN |= {
     own(name, "invalidator")
-    for name in ("InvalidationsCreated", "InvalidatedPaths", "InvalidationsDeferred", "InvalidationsRefused")
+    for name in (
+        *("InvalidationsCreated", "InvalidatedPaths", "InvalidationsDeferred", "InvalidationsRefused"),
+        "InvalidationWait",
+    )
 }
 
 
@@ -294,6 +299,27 @@ def test_every_choice_of_parameters_shows_exactly_the_alarms_that_there_are(para
 
     assert list(odd_widgets(body_of(stack), stack)) == []
     assert list(mute_alarms(stack)) == []
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        own("InvalidationWait", "invalidator"),
+        MetricName("AWS/SQS", "ApproximateAgeOfOldestMessage", frozenset({("QueueName", f"{STACK}-Invalidations")})),
+    ],
+    ids=lambda metric: metric.name,
+)
+def test_a_key_that_waits_too_long_is_an_alarm_whether_it_is_put_off_or_never_taken(metric: MetricName) -> None:
+    (resource,) = [alarm for alarm in alarms_of(stack_with()) if alarm.logical_id == "InvalidationsStuck"]
+    now = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+    put_off = timedelta(seconds=LONGEST_DELAY + 120)  # until the next measurement: the delay, and the function's time
+
+    states = [
+        evaluate(read_alarm(resource.properties), [Datapoint(metric, now - put_off, age)], now, "OK")
+        for age in (1200, 1201)
+    ]
+
+    assert states == ["OK", "ALARM"]
 
 
 def test_what_is_never_scheduled_is_not_missed() -> None:

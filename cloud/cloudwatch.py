@@ -41,9 +41,9 @@ class CloudWatch:
         self._pending: list[Datapoint] = []
         self._lock = threading.Lock()
 
-    def record(self, function: str, measured: Mapping[str, float], log: str) -> None:
-        """Keep what Lambda measured of a function, and the metrics in its log."""
-        points = [*from_lambda(function, measured, datetime.now(UTC)), *from_log(log)]
+    def record(self, function: str, measured: Mapping[str, float], log: str, time: datetime) -> None:
+        """Keep what Lambda measured of a function at a time, and the metrics in its log."""
+        points = [*from_lambda(function, measured, time), *from_log(log)]
         with self._lock:
             self._pending += points
 

@@ -40,6 +40,7 @@ OF_AWS = {
     "AWS/SQS": ("QueueName", {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
 }
 EVERYTHING = {"DistributionBucketName": "my-website", "CloudFrontDistributionId": DISTRIBUTION}
+UNTIL_SEEN = 300  # seconds after the end of an invocation until CloudWatch surely has its metrics
 LONGEST_SUBJECT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 LONGEST_STACK_NAME = 27  # as docs/operations.md says
 MOST_ALARM_METRICS = 27  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
@@ -145,6 +146,7 @@ def problems(template: Template, written: Written) -> list[str]:
             if metric.namespace == OWN
         ),
         *mute_alarms(stack),
+        *short_sighted_alarms(stack),
         *odd_widgets(body, stack),
         *(problem for query in stack.of_type("AWS::Logs::QueryDefinition") for problem in odd_words(query, written)),
     ]
@@ -191,6 +193,21 @@ def mute_alarms(stack: Stack) -> Iterator[str]:
         period = read_alarm(alarm.properties)
         if period.period * period.periods > (604_800 if period.period >= 3600 else 86_400):
             yield f"{alarm.logical_id} looks further back than CloudWatch does"
+
+
+def short_sighted_alarms(stack: Stack) -> Iterator[str]:
+    """Alarms that look only where no metric of a function lands that timed out, since it has the time of its start."""
+    timeouts = {
+        function.name: int(function.properties["Timeout"]) for function in stack.of_type("AWS::Lambda::Function")
+    }
+    for resource in alarms_of(stack):
+        alarm = read_alarm(resource.properties)
+        metrics = [one.metric for one in alarm.statistics.values() if one.metric.namespace == "AWS/Lambda"]
+        longest = max(
+            (timeouts.get(dict(metric.dimensions).get("FunctionName", ""), 0) for metric in metrics), default=0
+        )
+        if metrics and alarm.period * alarm.periods < longest + UNTIL_SEEN:
+            yield f"{resource.logical_id} does not see the start of a function that ran for {longest} s"
 
 
 def odd_widgets(body: Any, stack: Stack) -> Iterator[str]:
@@ -253,6 +270,7 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
     ("DataStale", f"{FIRST}.MetricName", "DataAge", "DataStale: .*'DataAge'.* is written by nobody"),
     ("DataStale", "Properties.Metrics.1.MetricStat.Period", 7200, "alarms with"),
     ("FetcherFailed", "Properties.EvaluationPeriods", 289, "FetcherFailed looks further back"),
+    ("SweeperFailed", "Properties.Period", 900, "SweeperFailed does not see the start"),
     ("Dashboard", BODY, ("]}}", "]}"), "Expecting|delimiter"),
     ("Dashboard", BODY, ('"SsmCalls"', '"SsmCall"'), "SSM calls: .* is written by nobody"),
     (

@@ -43,6 +43,9 @@ EVERYTHING = {"DistributionBucketName": "my-website", "CloudFrontDistributionId"
 UNTIL_SEEN = 300  # seconds after the end of an invocation until CloudWatch surely has its metrics
 LONGEST_SUBJECT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 LONGEST_STACK_NAME = 27  # as docs/operations.md says
+MOST_DASHBOARD_METRICS = (
+    50  # of each of the account's first three dashboards: https://aws.amazon.com/cloudwatch/pricing/
+)
 MOST_ALARM_METRICS = 27  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
 
 
@@ -399,6 +402,13 @@ def test_the_alarms_cost_what_the_document_says() -> None:
 
     assert metrics <= MOST_ALARM_METRICS
     assert f"{metrics} alarm metrics" in DOCUMENT
+
+
+def test_the_dashboard_shows_no_more_metrics_than_are_free() -> None:
+    shown = len(list(widget_metrics(body_of(stack_with()))))
+
+    assert 40 < shown <= MOST_DASHBOARD_METRICS
+    assert f"at most {MOST_DASHBOARD_METRICS} metrics" in DOCUMENT
 
 
 SOURCES = [

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class DeployedStack:
     name: str
     status: str
     outputs: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
 
     @property
     def distributes(self) -> bool:
@@ -92,4 +93,5 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
         msg = f"cannot look up the stack {name}: {error}"
         raise StackError(msg) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    return DeployedStack(session, name, stack["StackStatus"], outputs)
+    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
+    return DeployedStack(session, name, stack["StackStatus"], outputs, parameters)

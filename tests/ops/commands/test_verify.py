@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -378,6 +379,60 @@ def test_an_older_deployment_is_asked_to_be_brought_up_to_date(
 
     assert finished.exit_code == 2
     assert "deploy this version of template.yaml" in finished.stderr
+
+
+# ---- samconfig.toml
+
+SAMCONFIG = """
+version = 0.1
+[default.global.parameters]
+stack_name = "another"
+[prod.global.parameters]
+stack_name = "configured"
+[prod.deploy.parameters]
+parameter_overrides = ["LogLevel=WARN", 'CacheControl="public, max-age=60"']
+"""
+
+
+@pytest.mark.parametrize(
+    ("deployed", "problems"),
+    [
+        ({"LogLevel": "WARN", "CacheControl": "public, max-age=60"}, []),
+        ({"LogLevel": "INFO", "CacheControl": "public, max-age=60"}, ["LogLevel is 'INFO', not 'WARN'"]),
+        ({"LogLevel": "WARN", "CacheControl": "public, max-age=60", "New": "38"}, ["New stays '38'"]),
+        ({}, []),
+    ],
+    ids=["the same", "another value", "not in the file", "a stack that shows none"],
+)
+def test_what_is_deployed_is_compared_with_what_samconfig_says(  # noqa: PLR0913, PLR0917 - a row of the table
+    cloud: EmbeddedCloud,
+    deploy: Deploy,
+    feed: Feed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deployed: dict[str, str],
+    problems: list[str],
+) -> None:
+    (tmp_path / "samconfig.toml").write_text(SAMCONFIG, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    deploy("configured", cloud.stack.outputs, deployed)
+
+    finished = feed("verify", "--stack-name", "configured", "--json")
+
+    checks = [check for check in json.loads(finished.stdout) if "samconfig.toml" in check["name"]]
+    assert [check["found"] for check in checks if not check["holds"]] == problems
+    assert len(checks) == (2 if deployed else 0)
+
+
+def test_a_stack_that_samconfig_does_not_name_is_not_compared(
+    cloud: EmbeddedCloud, deploy: Deploy, feed: Feed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy("by-hand", cloud.stack.outputs, {"LogLevel": "WARN"})
+
+    for text in ("", SAMCONFIG):
+        (tmp_path / "samconfig.toml").write_text(text, encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        assert "samconfig" not in feed("verify", "--stack-name", "by-hand").stdout
 
 
 # ---- readers

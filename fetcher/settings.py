@@ -17,8 +17,9 @@ class FetcherSettings(Settings):
     """Where the fetcher reads and writes, how fast, and which results are too poor to be written.
 
     `ssm_regions`: the regions whose SSM is used in parallel; if empty, only the Lambda's own. `ssm_endpoint_urls`:
-    their addresses, if these are not AWS's. `ssm_requests_per_second`: the initial rate for each; SSM allows 40
-    a second by default: https://docs.aws.amazon.com/general/latest/gr/ssm.html (service quotas, GetParameter*)
+    their addresses, if these are not AWS's. `ssm_requests_per_second`: the highest rate for each; SSM allows all
+    callers of an account and Region 40 a second together by default, for GetParameter, GetParameters and
+    GetParametersByPath: https://docs.aws.amazon.com/general/latest/gr/ssm.html (service quotas)
 
     `max_stale_percent`: the share of a run's readings that the last good ones may replace. `max_shrink_percent`: the
     share of the last regions, services or pairs that may vanish. `launch_feed_url`: if empty, launches are not read.
@@ -28,7 +29,7 @@ class FetcherSettings(Settings):
     source_prefix: KeyPrefix = "aws-data"
     ssm_regions: Annotated[tuple[RegionCode, ...], CommaSeparated] = ()
     ssm_endpoint_urls: Annotated[tuple[HttpUrl, ...], CommaSeparated] = ()
-    ssm_requests_per_second: float = Field(default=38, gt=0, le=10_000)
+    ssm_requests_per_second: float = Field(default=10, gt=0, le=10_000)
     launch_feed_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     max_stale_percent: Percent = 10
     max_shrink_percent: Percent = 10

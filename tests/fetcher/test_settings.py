@@ -14,7 +14,7 @@ def test_by_default_only_the_lambdas_own_region_is_asked_and_no_feed() -> None:
     configured = settings()
 
     assert configured.ssm_places == [("", "")]
-    assert (configured.ssm_requests_per_second, configured.launch_feed_url) == (38, "")
+    assert (configured.ssm_requests_per_second, configured.launch_feed_url) == (10, "")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from cfnlint.api import lint  # type: ignore[import-untyped]
 from cloud.template import Resource, Stack, TemplateError, read_template, resolve, translate
 from distributor.invalidator.messages import LONGEST_DELAY
 from distributor.settings import DistributorSettings, InvalidatorSettings
-from fetcher.settings import FetcherSettings
+from fetcher.settings import CATALOGUE_REGIONS, FetcherSettings
 from shared.settings import Settings, read_settings
 from tests.changes import Template, change
 
@@ -25,8 +25,8 @@ SETTINGS: dict[str, type[Settings]] = {
     "Sweeper": DistributorSettings,
     "Invalidator": InvalidatorSettings,
 }
-# Variables that every function gets, whether it reads them or not.
-GLOBAL = {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "SOURCE_BUCKET", "SOURCE_PREFIX"}
+# Variables that every function gets, from Lambda or the template, whether it reads them or not.
+GLOBAL = {"AWS_REGION", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "SOURCE_BUCKET", "SOURCE_PREFIX"}
 LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -385,6 +385,16 @@ def test_rules_for_cache_control_reach_both_functions_that_publish(rules: str) -
 def test_rules_that_no_header_can_hold_are_refused(rules: str) -> None:
     with pytest.raises(TemplateError, match="CacheControlRules"):
         stack_with(CacheControlRules=rules)
+
+
+def test_only_regions_whose_ssm_has_the_catalogue_can_be_deployed() -> None:
+    every = sorted(CATALOGUE_REGIONS)
+
+    for regions in ("", ",".join(every), *every):
+        assert stack_with(SsmRegions=regions)
+    for regions in ("us-west-3", "eu-central-2", "us-gov-west-1", "cn-north-1", "us-east-1,", "us-east-1us-east-2"):
+        with pytest.raises(TemplateError, match="SsmRegions"):
+            stack_with(SsmRegions=regions)
 
 
 def test_functions_run_on_arm_with_python_3_13_json_logs_tracing_and_the_stacks_own_metrics_namespace() -> None:

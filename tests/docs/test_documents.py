@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from cloud.template import ROOT, read_template
+from fetcher.settings import CATALOGUE_REGIONS
 from ops.cli import app
 from shared import contract
 from tests.reliability.test_mutations import MUTATIONS
@@ -115,6 +116,12 @@ def test_every_parameter_is_described_with_its_default() -> None:
     assert {name: default for name, default in described.items() if name not in COMPUTED} == {
         name: default or "empty" for name, default in defaults.items() if name not in COMPUTED
     }
+
+
+def test_every_region_that_has_the_catalogue_is_named() -> None:
+    section = DOCUMENTS["docs/configuration.md"].split("### Where the catalogue is")[1].split("\n## ")[0]
+
+    assert set(re.findall(r"`([a-z]+-[a-z]+-\d)`", section)) == CATALOGUE_REGIONS
 
 
 def test_the_readme_names_every_published_file() -> None:

@@ -18,7 +18,11 @@ CALLS = [
         "tests/shared/test_clients.py",
     ),
 ]
-RUN = "import sys, boto3, pytest; print('boto3', boto3.__version__); sys.exit(pytest.main(sys.argv[1:]))"
+RUN = """
+import sys, boto3, botocore, pytest
+print(boto3.__version__, botocore.__version__)
+sys.exit(pytest.main(sys.argv[1:]))
+"""
 
 
 @pytest.mark.prove
@@ -27,7 +31,8 @@ def test_every_call_to_aws_works_with_the_oldest_boto3_that_is_allowed() -> None
 
     finished = subprocess.run(
         [
-            *(ROOT / ".venv/bin/uv", "run", "--no-sync", "--with", f"boto3=={oldest}", "python", "-c", RUN),
+            *(ROOT / ".venv/bin/uv", "run", "--no-sync", "--with", f"boto3=={oldest}"),
+            *("--with", f"botocore=={oldest}", "python", "-c", RUN),
             *("-q", "-p", "no:cacheprovider", "-k", "not seaweedfs", *CALLS),
         ],
         cwd=ROOT,
@@ -37,5 +42,5 @@ def test_every_call_to_aws_works_with_the_oldest_boto3_that_is_allowed() -> None
     )
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert finished.stdout.startswith(f"boto3 {oldest}\n")
+    assert finished.stdout.startswith(f"{oldest} {oldest}\n")
     assert re.search(r"\d{3} passed", finished.stdout)

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import boto3
 
 
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+NEVER_DEPLOYED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
+
+
 class StackError(Exception):
     """The stack cannot be found or lacks something; the message is for the person at the terminal."""
 
@@ -42,14 +46,19 @@ class DeployedStack:
     def output(self, name: str) -> str:
         """An output of the stack; StackError if it has none of that name."""
         if name not in self.outputs:
-            why = (
-                "deploy this version of template.yaml"
-                if self.distributes
-                else "it distributes nothing (DistributionBucketName is empty)"
-            )
-            msg = f"the stack {self.name} has no {name}: {why}"
+            msg = f"the stack {self.name} has no {name}: {self._why_without_output()}"
             raise StackError(msg)
         return self.outputs[name]
+
+    def _why_without_output(self) -> str:
+        if self.status in NEVER_DEPLOYED:
+            return (
+                f"its first deployment failed, and in {self.status} CloudFormation can only delete it. "
+                "Its events say why: mend that, sam delete, sam deploy"
+            )
+        if self.distributes:
+            return "deploy this version of template.yaml"
+        return "it distributes nothing (DistributionBucketName is empty)"
 
     def invoke(self, function: str, event: object) -> Any:  # noqa: ANN401 - any JSON
         """Invoke a function, wait, and return its answer; InvocationError if it ended in an error."""

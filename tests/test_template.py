@@ -77,7 +77,9 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
     ],
     "SweeperRole": [
         ("s3:GetObject", f"{SOURCE}/aws-data/*", None),
-        ("s3:ListBucket", [SOURCE, "arn:aws:s3:::my-website", "arn:aws:s3:::my-mirror"], None),
+        ("s3:ListBucket", SOURCE, None),
+        ("s3:ListBucket", "arn:aws:s3:::my-website", {"StringLike": {"s3:prefix": "data/*"}}),
+        ("s3:ListBucket", "arn:aws:s3:::my-mirror", {"StringLike": {"s3:prefix": "x/y/*"}}),
         ("s3:PutObject", "arn:aws:s3:::my-website/data/*", COPIES_ONLY),
         ("s3:PutObject", "arn:aws:s3:::my-mirror/x/y/*", COPIES_ONLY),
         ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-sweeper", None),
@@ -104,6 +106,8 @@ ON = {
     "ReplicaKeyPrefix": "x/y",
     "CloudFrontDistributionId": "E1EXAMPLE",
     "SecondCloudFrontDistributionId": "E2EXAMPLE",
+    "RolePath": "/feed/",
+    "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
 }
 
 
@@ -296,6 +300,32 @@ def test_a_role_may_do_exactly_what_is_listed(role: str) -> None:
         if statement["Effect"] == "Allow"
     ] == POLICIES[role]
     assert not properties.get("ManagedPolicyArns")
+
+
+@pytest.mark.parametrize("role", ["FetchScheduleRole", "SweepScheduleRole"])
+def test_only_schedules_of_the_group_may_assume_a_schedules_role(role: str) -> None:
+    (statement,) = resource_of(whole_stack(), role).properties["AssumeRolePolicyDocument"]["Statement"]
+
+    group = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": group}}
+    for schedule in whole_stack().of_type("AWS::Scheduler::Schedule"):
+        assert "GroupName" not in schedule.properties  # so it is in the group `default`
+
+
+def test_every_role_has_the_path_and_the_boundary_that_are_given_and_none_by_default() -> None:
+    roles = whole_stack().of_type("AWS::IAM::Role")
+
+    assert [(role.properties["Path"], role.properties["PermissionsBoundary"]) for role in roles] == [
+        (ON["RolePath"], ON["PermissionsBoundaryArn"])
+    ] * len(POLICIES)
+    assert (
+        resource_of(whole_stack(), "Fetcher").properties["Role"] == f"arn:aws:iam::{ACCOUNT}:role/feed/feed-FetcherRole"
+    )
+    for role in stack_with().of_type("AWS::IAM::Role"):
+        assert not {"Path", "PermissionsBoundary"} & set(role.properties)
+    for odd in ({"RolePath": "feed"}, {"RolePath": "/feed"}, {"PermissionsBoundaryArn": "boundary"}):
+        with pytest.raises(TemplateError, match=next(iter(odd))):
+            whole_stack(**odd)
 
 
 def test_there_is_no_role_beside_those_listed() -> None:

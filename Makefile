@@ -11,6 +11,9 @@ LAMBDA_PYTHON ?= 3.13
 
 PYTEST := $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
+# What `make setup` installs, in options of `uv sync`: all, or with SYNC="--no-dev --inexact" what a deployment needs.
+SYNC ?=
+
 # Bytecode is kept even where the environment forbids it: without it each process compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -63,7 +66,7 @@ clean: ## Remove all that was made here.
 	  print("uv==" + uv["version"], *("--hash=" + w["hash"] for w in uv["wheels"]))' > .venv/uv.txt
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	@echo "installing what uv.lock names"
-	@$(UV) sync --locked --quiet --compile-bytecode --python $(BIN)/python
+	@$(UV) sync --locked --quiet --compile-bytecode --python $(BIN)/python $(SYNC)
 	@touch $@
 
 # `sam build` calls these, one for each function of template.yaml (BuildMethod: makefile).

@@ -135,13 +135,13 @@ def _series(statistic: Statistic, points: Iterable[Datapoint], end: datetime, le
 
 
 def _calculate(expression: str, series: Mapping[str, Series]) -> Series:
-    """Metric math, as far as the template uses it: an id, FILL(x, number), SUM or MIN of METRICS()."""
+    """Metric math, as far as the template uses it: an id, FILL(x, number), SUM, MIN or MAX of METRICS()."""
     if expression in series:
         return series[expression]
     if fill := re.fullmatch(r"FILL\((.+), (\d+)\)", expression):
         return [float(fill[2]) if value is None else value for value in _calculate(fill[1], series)]
-    if over := re.fullmatch(r"(SUM|MIN)\(METRICS\(\)\)", expression):
-        combine = STATISTICS[{"SUM": "Sum", "MIN": "Minimum"}[over[1]]]
+    if over := re.fullmatch(r"(SUM|MIN|MAX)\(METRICS\(\)\)", expression):
+        combine = STATISTICS[{"SUM": "Sum", "MIN": "Minimum", "MAX": "Maximum"}[over[1]]]
         columns = ([value for value in values if value is not None] for values in zip(*series.values(), strict=True))
         return [float(combine(column)) if column else None for column in columns]
     msg = f"the expression {expression} is not known here"

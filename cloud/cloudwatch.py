@@ -20,6 +20,7 @@ from cloud.template import ACCOUNT, REGION, Resource, Stack
 
 SERVICE = "cloudwatch.amazonaws.com"
 REGION_NAME = "US East (N. Virginia)"
+POISONED = 3  # SQS leaves a message that was received so often out of the age of the oldest one
 MOST_DATA = 25  # in one PutMetricData call: boto3 compresses those over 10 kB, whose signature moto then refuses
 ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions"}
 
@@ -40,9 +41,9 @@ class CloudWatch:
         self._pending: list[Datapoint] = []
         self._lock = threading.Lock()
 
-    def record(self, function: str, measured: Mapping[str, float], log: str) -> None:
-        """Keep what Lambda measured of a function, and the metrics in its log."""
-        points = [*from_lambda(function, measured, datetime.now(UTC)), *from_log(log)]
+    def record(self, function: str, measured: Mapping[str, float], log: str, time: datetime) -> None:
+        """Keep what Lambda measured of a function at a time, and the metrics in its log."""
+        points = [*from_lambda(function, measured, time), *from_log(log)]
         with self._lock:
             self._pending += points
 
@@ -89,7 +90,11 @@ class CloudWatch:
         # Straight from moto: receiving a message would count as a try, and no attribute gives the oldest one's age.
         for name in self._queues:
             queue = sqs_backends[ACCOUNT][REGION].queues[name]
-            sent = [int(message.sent_timestamp or 0) / 1000 for message in queue._messages]  # noqa: SLF001
+            sent = [
+                int(message.sent_timestamp or 0) / 1000
+                for message in queue._messages  # noqa: SLF001
+                if message.approximate_receive_count < POISONED
+            ]
             values = {
                 "ApproximateNumberOfMessagesVisible": len(queue.messages),
                 "ApproximateAgeOfOldestMessage": max(0, now.timestamp() - min(sent)) if sent else 0,

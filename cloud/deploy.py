@@ -24,7 +24,7 @@ HANDLED = {
         "TreatMissingData",
     },
     "AWS::CloudWatch::Dashboard": {"DashboardBody", "DashboardName"},
-    "AWS::IAM::Role": {"AssumeRolePolicyDocument", "Policies", "Tags", "RoleName"},
+    "AWS::IAM::Role": {"AssumeRolePolicyDocument", "Path", "PermissionsBoundary", "Policies", "RoleName", "Tags"},
     "AWS::Lambda::EventInvokeConfig": {
         *("DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier")
     },
@@ -167,7 +167,8 @@ def _require_known(stack: Stack) -> None:
 def _create_role(role: Resource, client: Client) -> None:
     iam = client("iam")
     trust = json.dumps(role.properties["AssumeRolePolicyDocument"])
-    iam.create_role(RoleName=role.name, AssumeRolePolicyDocument=trust)
+    optional = {name: role.properties[name] for name in ("Path", "PermissionsBoundary") if name in role.properties}
+    iam.create_role(RoleName=role.name, AssumeRolePolicyDocument=trust, **optional)
     for policy in role.properties["Policies"]:
         document = json.dumps(policy["PolicyDocument"])
         iam.put_role_policy(RoleName=role.name, PolicyName=policy["PolicyName"], PolicyDocument=document)

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from cloud.metrics import delivered
 from cloud.runtimes import Answer, FunctionConfiguration, Runtime
 from cloud.work import Work
 
@@ -17,7 +18,7 @@ CONCURRENCY = 2  # execution environments of one function side by side; the mach
 
 StartRuntime = Callable[[FunctionConfiguration], Runtime]
 SendFailure = Callable[[str, str], None]
-Record = Callable[[str, Mapping[str, float], str], None]
+Record = Callable[[str, Mapping[str, float], str, datetime], None]
 IsPaused = Callable[[str], bool]
 
 AGES = (0, 60, 180)  # seconds: how old an event is at each of its tries, since Lambda waits one minute, then two
@@ -71,9 +72,11 @@ class Function:
         self._all: list[Runtime] = []
 
     def run(self, payload: str) -> Answer:
-        """Run one event in an idle environment or in a new one."""
+        """Run one event in an idle environment or in a new one; its log is what Lambda's filter leaves of it."""
         with self._environment() as runtime:
-            return runtime.invoke(payload)
+            answer = runtime.invoke(payload)
+        lowest = self.configuration.environment.get("AWS_LAMBDA_LOG_LEVEL", "TRACE")
+        return replace(answer, log=delivered(answer.log, lowest))
 
     def close(self) -> None:
         """Stop every environment."""
@@ -98,7 +101,8 @@ class Function:
 class LambdaService:
     """All functions by name. `retry_delay` in seconds stands for Lambda's one and two minutes.
 
-    `record` gets a function's name, what Lambda measures of it, and the log, for each attempt. Events of the functions
+    `record` gets a function's name, what Lambda measures of it, the log, and the time of the measurement, for each
+    attempt: when the attempt began, and not when it ended. Events of the functions
     that are `throttled` are never run: they get too old, as when the account has no concurrency left. `is_paused` says
     of a function's name whether its reserved concurrency is 0: its events go to the on-failure destination at once.
 
@@ -129,12 +133,13 @@ class LambdaService:
         function = self.functions[name.rpartition(":")[2]]
         if self._is_paused(function.configuration.name):
             raise PausedError(function.configuration.name)
-        started = time.monotonic()
+        # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html
+        began, started = datetime.now(UTC), time.monotonic()
         answer = function.run(payload)
         seconds = time.monotonic() - started
         invocation = Invocation(function.configuration.name, json.loads(payload), answer, attempt, seconds)
         measured = {"Invocations": 1, "Errors": int(answer.is_error), "Throttles": 0, "Duration": seconds * 1000}
-        self._record(function.configuration.name, measured, answer.log)
+        self._record(function.configuration.name, measured, answer.log, began)
         self.count += 1
         if self.keep_invocations:
             self.invocations.append(invocation)
@@ -169,7 +174,8 @@ class LambdaService:
             self._give_up(name, payload, function, "EventAgeExceeded", {"Throttles": 1, "AsyncEventAge": age})
             return
         for attempt in range(1, attempts + 1):
-            self._record(function.configuration.name, {"AsyncEventAge": AGES[attempt - 1] * 1000}, "")
+            age = AGES[attempt - 1] * 1000
+            self._record(function.configuration.name, {"AsyncEventAge": age}, "", datetime.now(UTC))
             answer = self.invoke(name, payload, attempt)
             if not answer.is_error:
                 return
@@ -178,12 +184,12 @@ class LambdaService:
         if function.asynchronous.on_failure:
             record = _failure_record(name, payload, "RetriesExhausted", answer, attempts)
             function.send_failure(function.asynchronous.on_failure, json.dumps(record))
-        self._record(function.configuration.name, {"AsyncEventsDropped": 1}, "")
+        self._record(function.configuration.name, {"AsyncEventsDropped": 1}, "", datetime.now(UTC))
 
     def _give_up(
         self, name: str, payload: str, function: Function, condition: str, measured: Mapping[str, float]
     ) -> None:
-        self._record(function.configuration.name, {**measured, "AsyncEventsDropped": 1}, "")
+        self._record(function.configuration.name, {**measured, "AsyncEventsDropped": 1}, "", datetime.now(UTC))
         if function.asynchronous.on_failure:
             record = _failure_record(name, payload, condition)
             function.send_failure(function.asynchronous.on_failure, json.dumps(record))

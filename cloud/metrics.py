@@ -1,4 +1,4 @@
-"""Log lines and what a service knows of itself in, CloudWatch's data points out. Pure."""
+"""Log lines and what a service knows of itself in, what CloudWatch gets of them out. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 Dimensions = frozenset[tuple[str, str]]
+
+LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,22 @@ class Datapoint:
     metric: MetricName
     time: datetime
     value: float
+
+
+def delivered(log: str, lowest: str) -> str:
+    """The lines that Lambda's filter lets through to CloudWatch Logs. JSON without a valid level counts as INFO.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    lines = log.splitlines(keepends=True)
+    return "".join(line for line in lines if LEVELS.index(_level(line)) >= LEVELS.index(lowest))
+
+
+def _level(line: str) -> str:
+    if not line.startswith("{"):
+        return LEVELS[-1]  # the emulator's own lines, which another setting filters
+    level = str(json.loads(line).get("level", "")).upper()
+    return level if level in LEVELS else "INFO"
 
 
 def from_log(log: str) -> Iterator[Datapoint]:

@@ -210,6 +210,7 @@ class InProcessRuntime:
             if isinstance(value, Metrics):
                 value.namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", value.namespace)
             if isinstance(value, Logger):
+                logging.getLogger(value.service).setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
                 for handler in logging.getLogger(value.service).handlers:
                     if isinstance(handler, logging.StreamHandler):
                         handler.setStream(self._output)

@@ -47,7 +47,7 @@ class Resource:
     @property
     def arn(self) -> str:
         """The resource's ARN."""
-        return _arn(self.type, self.name)
+        return _arn(self.type, self.properties.get("Path", "/")[1:] + self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,8 @@ class _Resolver:
         if attribute != "Arn":
             msg = f"!GetAtt {logical_id}.{attribute} is not known to the embedded cloud"
             raise TemplateError(msg)
-        return _arn(type_, self._name(logical_id))
+        path = self.value(self._template["Resources"][logical_id].get("Properties", {}).get("Path", _NO_VALUE))
+        return _arn(type_, ("" if path is _NO_VALUE else path[1:]) + self._name(logical_id))
 
     def _condition(self, name: str) -> bool:
         if name not in self._template.get("Conditions", {}):

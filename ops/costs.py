@@ -139,7 +139,7 @@ class DailyUse:
     """
 
     files: int
-    fetch_seconds: Decimal = Decimal(10)  # 1,141 calls to four endpoints at 38 a second each, and the writing
+    fetch_seconds: Decimal = Decimal(32)  # 1,141 calls to four endpoints at 10 a second each, and the writing
     copy_seconds: Decimal = Decimal(1)  # one invocation for each object, one of them with a cold start
     sweep_seconds: Decimal = Decimal(3)
     memory_gb: Decimal = Decimal("0.5")

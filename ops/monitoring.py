@@ -8,7 +8,10 @@ from typing import Any
 from ops.observation import Unavailable, or_unavailable, queue_urls
 from ops.stack import DeployedStack
 
-LOOK_BACK = timedelta(minutes=15)  # SQS reports every five minutes, of queues that were used in the last six hours
+# SQS reports every five minutes, of queues that were used in the last six hours; the invalidator at each of its tries,
+# which are 15 minutes apart at most.
+LOOK_BACK = timedelta(minutes=20)
+PUT_OFF = "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ def observe_alarms(stack: DeployedStack) -> list[AlarmState] | Unavailable:
 
 def observe_oldest_messages(stack: DeployedStack) -> dict[str, float]:
     """The seconds that each queue's oldest message has waited; a queue is left out if CloudWatch has no value."""
-    ages = or_unavailable(_oldest_messages, stack.client("cloudwatch"), queue_urls(stack))
+    ages = or_unavailable(_oldest_messages, stack.client("cloudwatch"), stack.name, queue_urls(stack))
     return {} if isinstance(ages, Unavailable) else ages
 
 
@@ -57,20 +60,27 @@ def _of_another_stack(alarm: dict[str, Any], stack: DeployedStack) -> bool:
     return bool(namespaces) and f"AwsServicesFeed/{stack.name}" not in namespaces and values.isdisjoint(ours)
 
 
-def _oldest_messages(cloudwatch: Any, queues: dict[str, str]) -> dict[str, float]:  # noqa: ANN401
+def _oldest_messages(cloudwatch: Any, stack: str, queues: dict[str, str]) -> dict[str, float]:  # noqa: ANN401
     now = datetime.now(UTC)
     answer = cloudwatch.get_metric_data(
-        MetricDataQueries=list(_queries(queues.values())), StartTime=now - LOOK_BACK, EndTime=now
+        MetricDataQueries=list(_queries(stack, queues.values())), StartTime=now - LOOK_BACK, EndTime=now
     )
     values = {result["Id"]: result["Values"] for result in answer["MetricDataResults"]}
-    return {name: max(values[f"q{index}"]) for index, name in enumerate(queues) if values.get(f"q{index}")}
+    ages = {name: values.get(f"q{index}", []) for index, name in enumerate(queues)}
+    if "Invalidations" in ages:
+        ages["Invalidations"] += values.get(PUT_OFF, [])
+    return {name: max(measured) for name, measured in ages.items() if measured}
 
 
-def _queries(urls: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _queries(stack: str, urls: Iterable[str]) -> Iterator[dict[str, Any]]:
     for index, url in enumerate(urls):
-        metric = {
-            "Namespace": "AWS/SQS",
-            "MetricName": "ApproximateAgeOfOldestMessage",
-            "Dimensions": [{"Name": "QueueName", "Value": url.rpartition("/")[2]}],
-        }
-        yield {"Id": f"q{index}", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Maximum"}}
+        yield _query(
+            f"q{index}", "AWS/SQS", "ApproximateAgeOfOldestMessage", Name="QueueName", Value=url.rpartition("/")[2]
+        )
+    # SQS does not count messages that were received three times or more: those that the invalidator puts off.
+    yield _query(PUT_OFF, f"AwsServicesFeed/{stack}", "InvalidationWait", Name="service", Value="invalidator")
+
+
+def _query(id_: str, namespace: str, name: str, **dimension: str) -> dict[str, Any]:
+    metric = {"Namespace": namespace, "MetricName": name, "Dimensions": [dimension]}
+    return {"Id": id_, "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Maximum"}}

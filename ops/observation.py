@@ -54,7 +54,10 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The state of a stack, by the names in the stack's outputs. Without a website, `website` is empty."""
+    """The state of a stack, by the names in the stack's outputs. Without a website, `website` is empty.
+
+    `ownership` is who owns new objects on the website: ObjectOwnership of the bucket, empty without a website.
+    """
 
     stack: DeployedStack
     source: dict[str, StoredObject | Unavailable]
@@ -64,6 +67,7 @@ class Observation:
     schedules: dict[str, str | Unavailable]
     notifications: list[dict[str, Any]] | Unavailable
     website_policy: str | Unavailable
+    ownership: str | Unavailable
 
 
 def observe(stack: DeployedStack) -> Observation:
@@ -83,6 +87,7 @@ def observe(stack: DeployedStack) -> Observation:
         schedules={name: or_unavailable(_schedule, scheduler, name) for name in schedules},
         notifications=or_unavailable(_notifications, s3, stack.output("SourceBucketName")),
         website_policy=or_unavailable(_policy, s3, stack.outputs.get("WebsiteBucketName", "")),
+        ownership=or_unavailable(_ownership, s3, stack.output("WebsiteBucketName")) if stack.distributes else "",
     )
 
 
@@ -172,3 +177,9 @@ def _notifications(s3: Any, bucket: str) -> list[dict[str, Any]]:  # noqa: ANN40
     answer = s3.get_bucket_notification_configuration(Bucket=bucket)
     configurations: list[dict[str, Any]] = answer.get("LambdaFunctionConfigurations", [])
     return configurations
+
+
+def _ownership(s3: Any, bucket: str) -> str:  # noqa: ANN401
+    (rule,) = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
+    ownership: str = rule["ObjectOwnership"]
+    return ownership

@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import boto3
+
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+NEVER_DEPLOYED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 
 
 class StackError(Exception):
@@ -26,6 +30,7 @@ class DeployedStack:
     name: str
     status: str
     outputs: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
 
     @property
     def distributes(self) -> bool:
@@ -42,12 +47,7 @@ class DeployedStack:
     def output(self, name: str) -> str:
         """An output of the stack; StackError if it has none of that name."""
         if name not in self.outputs:
-            why = (
-                "deploy this version of template.yaml"
-                if self.distributes
-                else "it distributes nothing (DistributionBucketName is empty)"
-            )
-            msg = f"the stack {self.name} has no {name}: {why}"
+            msg = f"the stack {self.name} has no {name}: {self._why_without_output()}"
             raise StackError(msg)
         return self.outputs[name]
 
@@ -55,6 +55,16 @@ class DeployedStack:
         """The ARN of the function that an output names, in the stack's own account and Region."""
         _, partition, _, region, account, *_ = self.id.split(":")
         return f"arn:{partition}:lambda:{region}:{account}:function:{self.output(name)}"
+
+    def _why_without_output(self) -> str:
+        if self.status in NEVER_DEPLOYED:
+            return (
+                f"its first deployment failed, and in {self.status} CloudFormation can only delete it. "
+                "Its events say why: mend that, sam delete, sam deploy"
+            )
+        if self.distributes:
+            return "deploy this version of template.yaml"
+        return "it distributes nothing (DistributionBucketName is empty)"
 
     def invoke(self, function: str, event: object) -> Any:  # noqa: ANN401 - any JSON
         """Invoke a function, wait, and return its answer; InvocationError if it ended in an error."""
@@ -98,4 +108,5 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
         msg = f"cannot look up the stack {name}: {error}"
         raise StackError(msg) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    return DeployedStack(session, stack["StackId"], stack["StackName"], stack["StackStatus"], outputs)
+    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
+    return DeployedStack(session, stack["StackId"], stack["StackName"], stack["StackStatus"], outputs, parameters)

@@ -1,30 +1,50 @@
 """Runs every check of a deployment, also at the URLs that readers use."""
 
+import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import quote
 
 import requests
+from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
 from ops.checks.check import Check
 from ops.checks.edge import READER_ORIGIN, EdgeResponse, Unreachable, check_edge
-from ops.checks.machinery import check_machinery
+from ops.checks.machinery import check_machinery, check_parameters
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
 from ops.observation import Observation, observe
 from ops.stack import DeployedStack
 
 TIMEOUT_SECONDS = 10
+SAMCONFIG = Path("samconfig.toml")  # in the present folder, where sam looks for it too
 
 
 def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: timedelta) -> Iterator[Check]:
     """Yield the checks one by one; `bases` end with a slash. StackError if the stack lacks a needed output."""
     observed = observe(stack)
+    yield from check_parameters(stack, configured_parameters(stack.name))
     yield from check_machinery(observed)
     yield from check_source(observed, now, max_age)
     yield from check_website(observed, now)
     for base in bases:
         yield from check_readers(observed, base, now)
+
+
+def configured_parameters(stack_name: str) -> dict[str, str]:
+    """The parameters that samconfig.toml sets for a stack, as sam reads them; empty if it names no such stack."""
+    config = tomllib.loads(SAMCONFIG.read_text(encoding="utf-8")) if SAMCONFIG.is_file() else {}
+    for environment in config.values():
+        parameters = {"stack_name": "", "parameter_overrides": []}
+        for command in ("global", "deploy"):
+            parameters |= environment.get(command, {}).get("parameters", {}) if isinstance(environment, dict) else {}
+        if parameters["stack_name"] == stack_name and parameters["parameter_overrides"]:
+            overrides: dict[str, str] = CfnParameterOverridesType().convert(
+                parameters["parameter_overrides"], None, None
+            )
+            return overrides
+    return {}
 
 
 def check_readers(observed: Observation, base: str, now: datetime) -> Iterator[Check]:

@@ -29,6 +29,23 @@ def test_an_environments_parameters_are_what_sam_and_the_template_take(environme
     assert resolve(translate(read_template()), "feed", parameters).resources
 
 
+OWN = {
+    "default": {},
+    "staging": {"DistributionKeyPrefix": "staging/data", "ScheduleState": "DISABLED"},
+    "prod": {"HistoryRetentionDays": "90", "LogRetentionDays": "90"},
+}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_environment_names_every_parameter_since_sam_keeps_the_last_value_of_any_other(environment: str) -> None:
+    defaults = {name: str(body["Default"]) for name, body in read_template()["Parameters"].items()}
+
+    entries = CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"]
+
+    assert read_by_sam(entries) == defaults | OWN[environment]
+    assert [entry.partition("=")[0] for entry in entries] == list(defaults)
+
+
 def test_sam_reads_a_value_with_spaces_whole_only_in_double_quotes() -> None:
     rules = "change-feed.json=public, max-age=60; *.schema.json=no-cache"
 

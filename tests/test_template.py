@@ -15,7 +15,7 @@ from cfnlint.api import lint  # type: ignore[import-untyped]
 from cloud.template import Resource, Stack, TemplateError, read_template, resolve, translate
 from distributor.invalidator.messages import LONGEST_DELAY
 from distributor.settings import DistributorSettings, InvalidatorSettings
-from fetcher.settings import FetcherSettings
+from fetcher.settings import CATALOGUE_REGIONS, FetcherSettings
 from shared.settings import Settings, read_settings
 from tests.changes import Template, change
 
@@ -25,8 +25,11 @@ SETTINGS: dict[str, type[Settings]] = {
     "Sweeper": DistributorSettings,
     "Invalidator": InvalidatorSettings,
 }
-# Variables that every function gets; glibc reads one, Powertools another, and not every function needs the rest.
-GLOBAL = {"POWERTOOLS_METRICS_NAMESPACE", "MALLOC_ARENA_MAX", "SOURCE_BUCKET", "SOURCE_PREFIX"}
+# Variables that every function gets, from Lambda or the template, whether it reads them or not.
+GLOBAL = {
+    *("AWS_REGION", "MALLOC_ARENA_MAX", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"),
+    *("SOURCE_BUCKET", "SOURCE_PREFIX"),
+}
 LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -77,7 +80,9 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
     ],
     "SweeperRole": [
         ("s3:GetObject", f"{SOURCE}/aws-data/*", None),
-        ("s3:ListBucket", [SOURCE, "arn:aws:s3:::my-website", "arn:aws:s3:::my-mirror"], None),
+        ("s3:ListBucket", SOURCE, None),
+        ("s3:ListBucket", "arn:aws:s3:::my-website", {"StringLike": {"s3:prefix": "data/*"}}),
+        ("s3:ListBucket", "arn:aws:s3:::my-mirror", {"StringLike": {"s3:prefix": "x/y/*"}}),
         ("s3:GetObject", ["arn:aws:s3:::my-website/data/*", "arn:aws:s3:::my-mirror/x/y/*"], None),
         ("s3:PutObject", "arn:aws:s3:::my-website/data/*", COPIES_ONLY),
         ("s3:PutObject", "arn:aws:s3:::my-mirror/x/y/*", COPIES_ONLY),
@@ -105,6 +110,8 @@ ON = {
     "ReplicaKeyPrefix": "x/y",
     "CloudFrontDistributionId": "E1EXAMPLE",
     "SecondCloudFrontDistributionId": "E2EXAMPLE",
+    "RolePath": "/feed/",
+    "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
 }
 
 
@@ -299,6 +306,32 @@ def test_a_role_may_do_exactly_what_is_listed(role: str) -> None:
     assert not properties.get("ManagedPolicyArns")
 
 
+@pytest.mark.parametrize("role", ["FetchScheduleRole", "SweepScheduleRole"])
+def test_only_schedules_of_the_group_may_assume_a_schedules_role(role: str) -> None:
+    (statement,) = resource_of(whole_stack(), role).properties["AssumeRolePolicyDocument"]["Statement"]
+
+    group = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": group}}
+    for schedule in whole_stack().of_type("AWS::Scheduler::Schedule"):
+        assert "GroupName" not in schedule.properties  # so it is in the group `default`
+
+
+def test_every_role_has_the_path_and_the_boundary_that_are_given_and_none_by_default() -> None:
+    roles = whole_stack().of_type("AWS::IAM::Role")
+
+    assert [(role.properties["Path"], role.properties["PermissionsBoundary"]) for role in roles] == [
+        (ON["RolePath"], ON["PermissionsBoundaryArn"])
+    ] * len(POLICIES)
+    assert (
+        resource_of(whole_stack(), "Fetcher").properties["Role"] == f"arn:aws:iam::{ACCOUNT}:role/feed/feed-FetcherRole"
+    )
+    for role in stack_with().of_type("AWS::IAM::Role"):
+        assert not {"Path", "PermissionsBoundary"} & set(role.properties)
+    for odd in ({"RolePath": "feed"}, {"RolePath": "/feed"}, {"PermissionsBoundaryArn": "boundary"}):
+        with pytest.raises(TemplateError, match=next(iter(odd))):
+            whole_stack(**odd)
+
+
 def test_there_is_no_role_beside_those_listed() -> None:
     assert {role.logical_id for role in whole_stack().of_type("AWS::IAM::Role")} == set(POLICIES)
 
@@ -388,12 +421,23 @@ def test_rules_that_no_header_can_hold_are_refused(rules: str) -> None:
         stack_with(CacheControlRules=rules)
 
 
+def test_only_regions_whose_ssm_has_the_catalogue_can_be_deployed() -> None:
+    every = sorted(CATALOGUE_REGIONS)
+
+    for regions in ("", ",".join(every), *every):
+        assert stack_with(SsmRegions=regions)
+    for regions in ("us-west-3", "eu-central-2", "us-gov-west-1", "cn-north-1", "us-east-1,", "us-east-1us-east-2"):
+        with pytest.raises(TemplateError, match="SsmRegions"):
+            stack_with(SsmRegions=regions)
+
+
 def test_functions_run_on_arm_with_python_3_13_json_logs_tracing_and_the_stacks_own_metrics_namespace() -> None:
-    for function in whole_stack(LogLevel="DEBUG").of_type("AWS::Lambda::Function"):
+    for function in whole_stack(LogLevel="ERROR").of_type("AWS::Lambda::Function"):
         properties = function.properties
         assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
         assert properties["LoggingConfig"]["LogFormat"] == "JSON"
-        assert properties["LoggingConfig"]["ApplicationLogLevel"] == "DEBUG"
+        assert properties["LoggingConfig"]["ApplicationLogLevel"] == "INFO"
+        assert properties["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == "ERROR"
         assert properties["TracingConfig"] == {"Mode": "Active"}
         assert properties["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "AwsServicesFeed/feed"
 

@@ -4,17 +4,19 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import pytest
 
-from cloud.alarms import read_alarm
+from cloud.alarms import evaluate, read_alarm
 from cloud.embedded import EmbeddedCloud
-from cloud.metrics import MetricName
+from cloud.metrics import Datapoint, MetricName
 from cloud.stand_ins.ssm import ROOT as SSM_ROOT
 from cloud.stand_ins.ssm import ParameterServer, catalogue
 from cloud.template import ROOT, Resource, Stack, TemplateError, read_template, resolve, translate
+from distributor.invalidator.messages import LONGEST_DELAY
 from distributor.outcomes import KINDS, Skipped
 from tests.changes import Template, change
 from tests.distributor.world import event, record
@@ -38,9 +40,13 @@ OF_AWS = {
     "AWS/SQS": ("QueueName", {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
 }
 EVERYTHING = {"DistributionBucketName": "my-website", "CloudFrontDistributionId": DISTRIBUTION}
+UNTIL_SEEN = 300  # seconds after the end of an invocation until CloudWatch surely has its metrics
 LONGEST_SUBJECT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 LONGEST_STACK_NAME = 27  # as docs/operations.md says
-MOST_ALARM_METRICS = 25  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
+MOST_DASHBOARD_METRICS = (
+    50  # of each of the account's first three dashboards: https://aws.amazon.com/cloudwatch/pricing/
+)
+MOST_ALARM_METRICS = 27  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,10 @@ UNSEEN |= {
 UNSEEN |= {own("InvalidationsNotQueued", service) for service in ("distributor", "sweeper")}
 UNSEEN |= {
     own(name, "invalidator")
-    for name in ("InvalidationsCreated", "InvalidatedPaths", "InvalidationsDeferred", "InvalidationsRefused")
+    for name in (
+        *("InvalidationsCreated", "InvalidatedPaths", "InvalidationsDeferred", "InvalidationsRefused"),
+        "InvalidationWait",
+    )
 }
 
 
@@ -140,6 +149,7 @@ def problems(template: Template, written: Written) -> list[str]:
             if metric.namespace == OWN
         ),
         *mute_alarms(stack),
+        *short_sighted_alarms(stack),
         *odd_widgets(body, stack),
         *(problem for query in stack.of_type("AWS::Logs::QueryDefinition") for problem in odd_words(query, written)),
     ]
@@ -186,6 +196,21 @@ def mute_alarms(stack: Stack) -> Iterator[str]:
         period = read_alarm(alarm.properties)
         if period.period * period.periods > (604_800 if period.period >= 3600 else 86_400):
             yield f"{alarm.logical_id} looks further back than CloudWatch does"
+
+
+def short_sighted_alarms(stack: Stack) -> Iterator[str]:
+    """Alarms that look only where no metric of a function lands that timed out, since it has the time of its start."""
+    timeouts = {
+        function.name: int(function.properties["Timeout"]) for function in stack.of_type("AWS::Lambda::Function")
+    }
+    for resource in alarms_of(stack):
+        alarm = read_alarm(resource.properties)
+        metrics = [one.metric for one in alarm.statistics.values() if one.metric.namespace == "AWS/Lambda"]
+        longest = max(
+            (timeouts.get(dict(metric.dimensions).get("FunctionName", ""), 0) for metric in metrics), default=0
+        )
+        if metrics and alarm.period * alarm.periods < longest + UNTIL_SEEN:
+            yield f"{resource.logical_id} does not see the start of a function that ran for {longest} s"
 
 
 def odd_widgets(body: Any, stack: Stack) -> Iterator[str]:
@@ -248,6 +273,7 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
     ("DataStale", f"{FIRST}.MetricName", "DataAge", "DataStale: .*'DataAge'.* is written by nobody"),
     ("DataStale", "Properties.Metrics.1.MetricStat.Period", 7200, "alarms with"),
     ("FetcherFailed", "Properties.EvaluationPeriods", 289, "FetcherFailed looks further back"),
+    ("SweeperFailed", "Properties.Period", 900, "SweeperFailed does not see the start"),
     ("Dashboard", BODY, ("]}}", "]}"), "Expecting|delimiter"),
     ("Dashboard", BODY, ('"SsmCalls"', '"SsmCall"'), "SSM calls: .* is written by nobody"),
     (
@@ -294,6 +320,27 @@ def test_every_choice_of_parameters_shows_exactly_the_alarms_that_there_are(para
 
     assert list(odd_widgets(body_of(stack), stack)) == []
     assert list(mute_alarms(stack)) == []
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        own("InvalidationWait", "invalidator"),
+        MetricName("AWS/SQS", "ApproximateAgeOfOldestMessage", frozenset({("QueueName", f"{STACK}-Invalidations")})),
+    ],
+    ids=lambda metric: metric.name,
+)
+def test_a_key_that_waits_too_long_is_an_alarm_whether_it_is_put_off_or_never_taken(metric: MetricName) -> None:
+    (resource,) = [alarm for alarm in alarms_of(stack_with()) if alarm.logical_id == "InvalidationsStuck"]
+    now = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+    put_off = timedelta(seconds=LONGEST_DELAY + 120)  # until the next measurement: the delay, and the function's time
+
+    states = [
+        evaluate(read_alarm(resource.properties), [Datapoint(metric, now - put_off, age)], now, "OK")
+        for age in (1200, 1201)
+    ]
+
+    assert states == ["OK", "ALARM"]
 
 
 def test_what_is_never_scheduled_is_not_missed() -> None:
@@ -355,6 +402,13 @@ def test_the_alarms_cost_what_the_document_says() -> None:
 
     assert metrics <= MOST_ALARM_METRICS
     assert f"{metrics} alarm metrics" in DOCUMENT
+
+
+def test_the_dashboard_shows_no_more_metrics_than_are_free() -> None:
+    shown = len(list(widget_metrics(body_of(stack_with()))))
+
+    assert 40 < shown <= MOST_DASHBOARD_METRICS
+    assert f"at most {MOST_DASHBOARD_METRICS} metrics" in DOCUMENT
 
 
 SOURCES = [

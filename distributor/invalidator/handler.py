@@ -8,6 +8,7 @@ import os
 import random
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from distributor.invalidator.cloudfront import create_invalidations
-from distributor.invalidator.messages import Batch, Refusal, decode_batch
+from distributor.invalidator.messages import Batch, Refusal, decode_batch, longest_wait
 from distributor.invalidator.redelivery import Redelivery
 from distributor.invalidator.requests import (
     Answer,
@@ -84,6 +85,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     _report_refusals(batch.malformed)
     logger.info("batch_finished", extra={"again": len(again), "put_off": put_off, "refused": len(unfinished.refused)})
     metrics.add_metric(name="InvalidationsDeferred", unit=MetricUnit.Count, value=len(again))
+    metrics.add_metric(name="InvalidationWait", unit=MetricUnit.Seconds, value=longest_wait(again, datetime.now(UTC)))
     moved = len(unfinished.refused) - len(not_moved)
     metrics.add_metric(name="InvalidationsRefused", unit=MetricUnit.Count, value=moved)
     return {"batchItemFailures": [{"itemIdentifier": delivery.message_id} for delivery in again]}

@@ -1,6 +1,8 @@
 """Decodes events of the invalidation queue, and computes the delay before a message comes again. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from pydantic.alias_generators import to_camel
@@ -12,6 +14,7 @@ FIRST_DELAY, LONGEST_DELAY = 20, 900  # seconds
 
 class _Attributes(BaseModel):
     approximate_receive_count: PositiveInt = Field(alias="ApproximateReceiveCount")
+    sent_timestamp: AwareDatetime = Field(alias="SentTimestamp")  # milliseconds since 1970, as text
 
 
 class _Record(BaseModel):
@@ -39,12 +42,13 @@ class _Body(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A received message; `receives` counts its deliveries, this one included."""
+    """A received message; `receives` counts its deliveries, this one included. `sent` stays the same through all."""
 
     message_id: str
     receipt: str
     body: str
     receives: int
+    sent: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,13 @@ def decode_batch(event: object) -> Batch:
     A malformed message does not affect the others.
     """
     deliveries = [
-        Delivery(record.message_id, record.receipt_handle, record.body, record.attributes.approximate_receive_count)
+        Delivery(
+            record.message_id,
+            record.receipt_handle,
+            record.body,
+            record.attributes.approximate_receive_count,
+            record.attributes.sent_timestamp,
+        )
         for record in _Event.model_validate(event).records
     ]
     decoded = [_decode(delivery) for delivery in deliveries]
@@ -94,6 +104,15 @@ def _decode(delivery: Delivery) -> PublishedKey | Refusal:
     except ValidationError as error:
         return Refusal(delivery, f"not a message of the distributor: {first_error(error)}")
     return PublishedKey(delivery, body.key, correlation_id(body.correlation_id))
+
+
+def longest_wait(deliveries: Iterable[Delivery], now: datetime) -> float:
+    """Seconds since the oldest message was sent; 0 without messages.
+
+    SQS's own ApproximateAgeOfOldestMessage leaves out messages that were received three times or more:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    """
+    return max([0.0, *((now - delivery.sent).total_seconds() for delivery in deliveries)])
 
 
 def delay(receives: int, jitter: float) -> int:

@@ -1,11 +1,12 @@
 """Checks the stack, its functions, schedules, notification, queues and alarms. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ops.checks.check import Check
 from ops.monitoring import AlarmState
 from ops.observation import Observation, QueueState, Unavailable
+from ops.stack import DeployedStack
 from shared.contract import FILES
 
 DEPLOY_AGAIN = "deploy it again, under another name if CloudFormation does not see that it is gone"
@@ -25,6 +26,33 @@ def check_machinery(observed: Observation) -> Iterator[Check]:
     yield from _check_functions(observed)
     yield from _check_events(observed)
     yield from _check_queues(observed)
+
+
+def check_parameters(stack: DeployedStack, configured: Mapping[str, str]) -> Iterator[Check]:
+    """Check that what is deployed is what samconfig.toml says. No check if that says nothing of the stack."""
+    if not (stack.parameters and configured):
+        return
+    deployed = stack.parameters
+    differing = [
+        f"{name} is {deployed[name]!r}, not {configured[name]!r}"
+        for name in sorted(deployed.keys() & configured.keys())
+        if deployed[name] != configured[name]
+    ]
+    yield Check(
+        "Stack",
+        "what samconfig.toml says is deployed",
+        not differing,
+        "; ".join(differing) or f"{len(configured)} parameters",
+        "sam deploy brings what the file says; or write into it what is deployed",
+    )
+    left_out = [f"{name} stays {deployed[name]!r}" for name in sorted(deployed.keys() - configured.keys())]
+    yield Check(
+        "Stack",
+        "samconfig.toml names every parameter",
+        not left_out,
+        "; ".join(left_out) or "no value stays from an earlier deployment",
+        "add them: what the file leaves out keeps its last value, also when the template's default changes",
+    )
 
 
 def _check_stack(observed: Observation) -> Check:

@@ -16,7 +16,11 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 def check_website(observed: Observation, now: datetime) -> Iterator[Check]:
-    """Check that each published file is on the website, with the source's bytes and the headers that readers need."""
+    """Check that each published file is on the website, with the source's bytes and the headers that readers need.
+
+    The bucket must own the copies: in another account's bucket they could belong to the writer's account.
+    """
+    yield from _check_ownership(observed)
     yield from _check_policy(observed)
     for name, stored in observed.website.items():
         if not is_published(name, observed.functions.get("distributor")):
@@ -37,6 +41,22 @@ def _check_policy(observed: Observation) -> Iterator[Check]:
             holds=False,
             actual="it demands conditional writes (s3:if-match, s3:if-none-match), which S3 does not allow copies",
             advice="leave the published prefix out of this statement of the policy",
+        )
+
+
+def _check_ownership(observed: Observation) -> Iterator[Check]:
+    distributor = observed.functions.get("distributor")
+    variables = distributor.environment if isinstance(distributor, FunctionState) else {}
+    owner = variables.get("DISTRIBUTION_BUCKET_OWNER", "")
+    if owner and owner != variables.get("SOURCE_BUCKET_OWNER"):
+        found = observed.ownership
+        yield Check(
+            GROUP,
+            f"copies belong to the account {owner}",
+            found == "BucketOwnerEnforced",
+            found.reason if isinstance(found, Unavailable) else found,
+            f"{owner} must set the bucket's Object Ownership to BucketOwnerEnforced, or CloudFront may not read the "
+            "copies; then feed redistribute --all --yes. If it is so, let yourself s3:GetBucketOwnershipControls",
         )
 
 

@@ -127,6 +127,8 @@ def math(expression: str, *metrics: str, **changes: object) -> dict[str, Any]:
         ("SUM(METRICS())", 7, "OK"),
         ("MIN(METRICS())", 1, "ALARM"),
         ("MIN(METRICS())", 2, "OK"),
+        ("MAX(METRICS())", 4, "ALARM"),
+        ("MAX(METRICS())", 5, "OK"),
         ("FILL(c, 9)", 8, "ALARM"),
         ("FILL(c, 9)", 9, "OK"),
         ("FILL(MIN(METRICS()), 9)", 2, "OK"),

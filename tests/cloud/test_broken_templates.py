@@ -26,6 +26,15 @@ def test_without_a_website_the_fetcher_works_on_its_own() -> None:
         assert len(alone.objects(alone.source_bucket())) == len(PUBLISHED) + 1
 
 
+def test_a_stack_whose_roles_have_a_path_works() -> None:
+    with EmbeddedCloud({"RolePath": "/a/path/"}, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+        cloud.fire("FetchSchedule")
+        cloud.settle()
+
+        assert len(cloud.objects(cloud.website)) == len(PUBLISHED)
+        assert {role["Path"] for role in cloud.client("iam").list_roles()["Roles"]} == {"/a/path/"}
+
+
 def statements(template: Template, role: str) -> list[Any]:
     statements: list[Any] = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     return statements

@@ -79,3 +79,17 @@ def test_without_a_website_a_day_without_a_run_is_an_alarm_which_the_topics_poli
         bodies = cloud.client("sqs").receive_message(QueueUrl=listener, MaxNumberOfMessages=10).get("Messages", [])
         told = [json.loads(json.loads(one["Body"])["Message"])["NewStateValue"] for one in bodies]
         assert ("ALARM" in told) == heard
+
+
+def test_the_age_of_a_queue_leaves_out_what_was_received_three_times() -> None:
+    with EmbeddedCloud({"DistributionBucketName": ""}, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+        sqs, url = cloud.client("sqs"), cloud.queue_url("FetchFailures")
+        sqs.send_message(QueueUrl=url, MessageBody="{}")
+        later, ages = datetime.now(UTC) + timedelta(hours=1), []
+        for _ in range(4):
+            cloud.evaluate_alarms(later)
+            points = cloud.cloudwatch.datapoints()
+            ages.append([point.value for point in points if point.metric.name == "ApproximateAgeOfOldestMessage"][-1])
+            sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)
+
+    assert [age > 3000 for age in ages] == [True, True, True, False]

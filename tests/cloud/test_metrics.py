@@ -1,7 +1,9 @@
 import json
 from datetime import UTC, datetime
 
-from cloud.metrics import Datapoint, MetricName, from_lambda, from_log, from_queue
+import pytest
+
+from cloud.metrics import Datapoint, MetricName, delivered, from_lambda, from_log, from_queue
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LINE = {
@@ -41,3 +43,17 @@ def test_what_a_service_measures_itself_has_its_namespace_and_dimension() -> Non
 
     assert errors == Datapoint(MetricName("AWS/Lambda", "Errors", frozenset({("FunctionName", "f")})), NOON, 1)
     assert visible == Datapoint(MetricName("AWS/SQS", "Visible", frozenset({("QueueName", "q")})), NOON, 2)
+
+
+@pytest.mark.parametrize(
+    ("lowest", "count"), [("TRACE", 6), ("DEBUG", 6), ("INFO", 5), ("WARN", 2), ("ERROR", 2), ("FATAL", 1)]
+)
+def test_what_is_below_lambdas_level_is_dropped_and_without_a_valid_level_counts_as_info(
+    lowest: str, count: int
+) -> None:
+    lines = [
+        *("REPORT RequestId: 1\n", '{"_aws": {}}\n', '{"level": "WARNING"}\n', '{"level": "Error"}\n'),
+        *('{"level": "info"}\n', '{"level": "DEBUG"}\n'),
+    ]
+
+    assert len(delivered("".join(lines), lowest).splitlines()) == count

@@ -1,7 +1,10 @@
 """Events of the invalidation queue, like those that Lambda hands on."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
+
+SENT = datetime(2026, 11, 23, 2, 0, 31, tzinfo=UTC)
 
 
 def body(key: str = "data/x.json", correlation_id: str = "run-1") -> str:
@@ -13,7 +16,7 @@ def received(number: int = 0, text: str | None = None, receives: int = 1, receip
         "messageId": f"message-{number}",
         "receiptHandle": receipt or f"receipt-{number}",
         "body": body() if text is None else text,
-        "attributes": {"ApproximateReceiveCount": str(receives), "SentTimestamp": "1795399231000"},
+        "attributes": {"ApproximateReceiveCount": str(receives), "SentTimestamp": f"{SENT.timestamp() * 1000:.0f}"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
         "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:invalidations",

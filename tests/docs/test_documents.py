@@ -8,13 +8,14 @@ import pytest
 import typer
 
 from cloud.template import ROOT, read_template
+from fetcher.settings import CATALOGUE_REGIONS
 from ops.cli import app
 from shared import contract
 from tests.reliability.test_mutations import MUTATIONS
 from tests.reliability.test_search import HISTORIES, LARGER_HISTORIES
 
 DOCUMENTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]}  # fmt: skip
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -117,11 +118,26 @@ def test_every_parameter_is_described_with_its_default() -> None:
     }
 
 
+def test_every_region_that_has_the_catalogue_is_named() -> None:
+    section = DOCUMENTS["docs/configuration.md"].split("### Where the catalogue is")[1].split("\n## ")[0]
+
+    assert set(re.findall(r"`([a-z]+-[a-z]+-\d)`", section)) == CATALOGUE_REGIONS
+
+
 def test_the_readme_names_every_published_file() -> None:
     table = re.findall(r"^\| (`.+?) \|", DOCUMENTS["README.md"], re.MULTILINE)
     named = {file for row in table for file in re.findall(r"`([\w*.-]+\.json)`", row)}
 
     assert named == {*contract.FILES, "*.schema.json"}
+
+
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    written = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    rows = [row for row in DOCUMENTS["docs/security.md"].splitlines() if row.startswith("| ")][1:]
+    named = [re.findall(r"`(test_\w+)`", row) for row in rows]
+
+    assert all(named)
+    assert [name for names in named for name in names if f"def {name}(" not in written] == []
 
 
 def test_the_numbers_of_the_reliability_document_are_those_of_the_tests() -> None:

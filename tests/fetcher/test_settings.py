@@ -1,6 +1,6 @@
 import pytest
 
-from fetcher.settings import FetcherSettings, RequestError, RunRequest, read_request
+from fetcher.settings import CATALOGUE_REGIONS, FetcherSettings, RequestError, RunRequest, read_request
 from shared.settings import ConfigurationError, read_settings
 
 BUCKET = {"SOURCE_BUCKET": "my-source"}
@@ -14,7 +14,7 @@ def test_by_default_only_the_lambdas_own_region_is_asked_and_no_feed() -> None:
     configured = settings()
 
     assert configured.ssm_places == [("", "")]
-    assert (configured.ssm_requests_per_second, configured.launch_feed_url) == (38, "")
+    assert (configured.ssm_requests_per_second, configured.launch_feed_url) == (10, "")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,29 @@ def test_each_region_has_its_address(regions: str, urls: str, places: list[tuple
 def test_an_odd_value_is_refused_by_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("regions", "own", "words"),
+    [
+        (
+            "us-east-1,eu-central-2",
+            "us-east-1",
+            "SSM_REGIONS: the SSM of eu-central-2 has no catalogue; these have it: ap-east-1, ",
+        ),
+        ("us-gov-west-1", "", "SSM_REGIONS: the SSM of us-gov-west-1 has"),
+        ("", "ca-west-1", "SSM_REGIONS: the SSM of ca-west-1 has"),
+        ("us-east-1", "us-gov-west-1", "AWS_REGION: credentials of us-gov-west-1 are not valid"),
+        ("us-east-1", "cn-north-1", "AWS_REGION: credentials of cn-north-1 are not valid"),
+    ],
+)
+def test_a_region_whose_ssm_has_no_catalogue_is_refused_by_name(regions: str, own: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        settings(SSM_REGIONS=regions, AWS_REGION=own)
+
+
+def test_a_stack_in_a_region_without_the_catalogue_asks_the_regions_that_have_it() -> None:
+    assert settings(SSM_REGIONS=",".join(CATALOGUE_REGIONS), AWS_REGION="ca-west-1").ssm_regions
 
 
 def test_an_event_is_a_request() -> None:

@@ -20,12 +20,18 @@ def actions_of(role: str) -> list[str]:
     stack = resolve(translate(read_template()), "feed", parameters)
     (found,) = [one for one in stack.of_type("AWS::IAM::Role") if one.logical_id == role]
     return [
-        f"{ACTIONS[action]}:{resource.removeprefix('arn:aws:s3:::')}"
+        f"{ACTIONS[action]}:{resource.removeprefix('arn:aws:s3:::')}{_prefix(statement)}"
         for statement in found.properties["Policies"][0]["PolicyDocument"]["Statement"]
         for action in _list(statement["Action"])
         if action.startswith("s3:")
         for resource in _list(statement["Resource"])
     ]
+
+
+def _prefix(statement: dict[str, Any]) -> str:
+    """The part of a bucket that may be listed, where a condition says so."""
+    prefix = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix", "")
+    return f"/{prefix}" if prefix else ""
 
 
 def _list(value: Any) -> list[str]:
@@ -64,8 +70,8 @@ def copy(source: str, bucket: str, key: str) -> Callable[[Any], object]:
     return lambda s3: s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": "my-source", "Key": source})
 
 
-def list_(bucket: str) -> Callable[[Any], object]:
-    return lambda s3: s3.list_objects_v2(Bucket=bucket)
+def list_(bucket: str, prefix: str = "") -> Callable[[Any], object]:
+    return lambda s3: s3.list_objects_v2(Bucket=bucket, Prefix=prefix)
 
 
 MAY = {
@@ -73,7 +79,7 @@ MAY = {
     "the distributor reads the source": ("DistributorRole", get("my-source", "aws-data/x.json")),
     "the distributor copies to the website": ("DistributorRole", copy("aws-data/x.json", "my-website", "data/x.json")),
     "the sweeper lists the source": ("SweeperRole", list_("my-source")),
-    "the sweeper lists the website": ("SweeperRole", list_("my-website")),
+    "the sweeper lists the website": ("SweeperRole", list_("my-website", "data/")),
     "the sweeper reads metadata on the website": ("SweeperRole", head("my-website", "data/x.json")),
     "the sweeper copies to the website": ("SweeperRole", copy("aws-data/x.json", "my-website", "data/x.json")),
 }
@@ -93,6 +99,8 @@ MAY_NOT = {
     "the distributor lists the website": ("DistributorRole", list_("my-website")),
     "the sweeper writes the source": ("SweeperRole", put("my-source", "aws-data/x.json")),
     "the sweeper reads outside its prefix": ("SweeperRole", get("my-website", "index.html")),
+    "the sweeper lists outside its prefix": ("SweeperRole", list_("my-website", "private/")),
+    "the sweeper lists everything": ("SweeperRole", list_("my-website")),
     "the sweeper copies outside its prefix": ("SweeperRole", copy("aws-data/x.json", "my-website", "index.html")),
 }
 

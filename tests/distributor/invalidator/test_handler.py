@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -69,6 +70,15 @@ def measured(lines: list[dict[str, Any]]) -> dict[str, list[float]]:
     return {name: value for name, value in metrics.items() if name.startswith("Invalid")}
 
 
+HOUR = 3600.0
+
+
+def sent_an_hour_ago(event: dict[str, Any]) -> dict[str, Any]:
+    for message in event["Records"]:
+        message["attributes"]["SentTimestamp"] = f"{(time.time() - HOUR) * 1000:.0f}"
+    return event
+
+
 def test_many_messages_become_one_invalidation(
     edge: CloudFront, lambda_context: LambdaContext, printed: Printed
 ) -> None:
@@ -82,6 +92,7 @@ def test_many_messages_become_one_invalidation(
         "InvalidatedPaths": [2.0],
         "InvalidationsDeferred": [0.0],
         "InvalidationsRefused": [0.0],
+        "InvalidationWait": [0.0],
     }
     (created,) = [line for line in lines if line.get("message") == "invalidation_created"]
     assert created["correlation_id"] == "run-1, run-2"
@@ -145,13 +156,16 @@ def test_when_one_distribution_is_late_all_comes_again_and_the_other_has_it_alre
 def test_what_cloudfront_cannot_take_at_present_comes_again_later(
     edge: CloudFront, lambda_context: LambdaContext, printed: Printed, quirks: EdgeQuirks
 ) -> None:
-    event = deliver(body("data/a.json"), body("data/b.json"))
+    event = sent_an_hour_ago(deliver(body("data/a.json"), body("data/b.json")))
     edge.quirks = quirks
 
     assert failed(lambda_handler(event, lambda_context)) == ids(event)
     assert kept() == []
     lines = printed()
-    assert measured(lines) == {"InvalidationsDeferred": [2.0], "InvalidationsRefused": [0.0]}
+    figures = measured(lines)
+    (wait,) = figures.pop("InvalidationWait")
+    assert figures == {"InvalidationsDeferred": [2.0], "InvalidationsRefused": [0.0]}
+    assert wait >= HOUR
     (deferred,) = [line for line in lines if line.get("message") == "invalidation_deferred"]
     assert (deferred["level"], deferred["correlation_id"]) == ("WARNING", "run-1")
     (finished,) = [line for line in lines if line.get("message") == "batch_finished"]
@@ -167,7 +181,11 @@ def test_what_cloudfront_will_never_take_is_kept_with_the_reason_at_once(
     ((text, reason),) = kept()
     assert (text, "E0: NoSuchDistribution" in reason) == (body(), True)
     lines = printed()
-    assert measured(lines) == {"InvalidationsDeferred": [0.0], "InvalidationsRefused": [1.0]}
+    assert measured(lines) == {
+        "InvalidationsDeferred": [0.0],
+        "InvalidationsRefused": [1.0],
+        "InvalidationWait": [0.0],
+    }
     assert [line["level"] for line in lines if line.get("message") == "invalidation_refused"] == ["ERROR"]
 
 

@@ -1,16 +1,17 @@
 import json
+from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
 
-from distributor.invalidator.messages import Delivery, PublishedKey, decode_batch, delay
-from tests.distributor.messages import body, queue_event, received
+from distributor.invalidator.messages import Delivery, PublishedKey, decode_batch, delay, longest_wait
+from tests.distributor.messages import SENT, body, queue_event, received
 
 
 def test_a_message_of_the_distributor_is_a_published_key() -> None:
     batch = decode_batch(queue_event(received(7, receives=3)))
 
-    delivery = Delivery("message-7", "receipt-7", body(), 3)
+    delivery = Delivery("message-7", "receipt-7", body(), 3, SENT)
     assert batch.published == (PublishedKey(delivery, "data/x.json", "run-1"),)
     assert batch.malformed == ()
 
@@ -33,8 +34,17 @@ def test_a_message_that_is_not_understood_is_set_aside_and_touches_no_other(text
 
     assert [published.delivery.message_id for published in batch.published] == ["message-1", "message-3"]
     (refusal,) = batch.malformed
-    assert refusal.delivery == Delivery("message-2", "receipt-2", text, 1)
+    assert refusal.delivery == Delivery("message-2", "receipt-2", text, 1, SENT)
     assert reason in refusal.reason
+
+
+def test_the_oldest_message_has_waited_longest_however_often_it_came() -> None:
+    batch = decode_batch(queue_event(received(1, receives=9), received(2)))
+    deliveries = [published.delivery for published in batch.published]
+
+    assert longest_wait(deliveries, SENT + timedelta(minutes=40)) == 2400
+    assert longest_wait(deliveries, SENT - timedelta(seconds=1)) == 0  # another machine's clock
+    assert longest_wait([], SENT) == 0
 
 
 def test_an_id_that_logs_should_not_carry_is_dropped() -> None:

@@ -11,6 +11,7 @@ from moto.sqs.models import sqs_backends
 
 from distributor.invalidator.messages import Delivery, Refusal
 from distributor.invalidator.redelivery import Redelivery
+from tests.distributor.messages import SENT
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def received(queues: Redelivery, count: int) -> list[Delivery]:
         QueueUrl=queues.url, MaxNumberOfMessages=10, VisibilityTimeout=720
     ).get("Messages"):
         deliveries += [
-            Delivery(message["MessageId"], message["ReceiptHandle"], message["Body"], 2) for message in messages
+            Delivery(message["MessageId"], message["ReceiptHandle"], message["Body"], 2, SENT) for message in messages
         ]
     return deliveries
 
@@ -63,7 +64,7 @@ def test_refused_messages_move_to_the_dead_letter_queue_unchanged_with_the_reaso
 def test_a_refused_message_that_could_not_be_moved_is_returned() -> None:
     sqs: Any = Mock()
     sqs.send_message_batch.return_value = {"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "x"}]}
-    first, second = (Refusal(Delivery(name, "r", "{}", 1), "why") for name in "ab")
+    first, second = (Refusal(Delivery(name, "r", "{}", 1, SENT), "why") for name in "ab")
 
     assert Redelivery(sqs, "http://queue", "http://failures").move_to_dead_letters([first, second]) == [second.delivery]
 
@@ -72,7 +73,7 @@ def test_what_cannot_be_put_off_comes_again_by_itself() -> None:
     sqs: Any = Mock()
     answers = [{"Successful": [{"Id": "0"}] * 10}, EndpointConnectionError(endpoint_url="http://sqs")]
     sqs.change_message_visibility_batch.side_effect = answers
-    deliveries = [Delivery(str(number), "r", json.dumps(number), 1) for number in range(35)]
+    deliveries = [Delivery(str(number), "r", json.dumps(number), 1, SENT) for number in range(35)]
 
     assert Redelivery(sqs, "http://queue", "http://failures").put_off(deliveries, 0) == 10
     assert sqs.change_message_visibility_batch.call_count == 2

@@ -14,6 +14,7 @@ from distributor.invalidator.requests import (
 )
 from distributor.settings import InvalidatorSettings
 from shared.settings import read_settings
+from tests.distributor.messages import SENT
 
 QUEUES = {"INVALIDATION_QUEUE_URL": "http://queue", "FAILURE_QUEUE_URL": "http://failures"}
 
@@ -23,7 +24,7 @@ def settings(**changes: str) -> InvalidatorSettings:
 
 
 def published(key: str = "data/x.json", message: str = "m1") -> PublishedKey:
-    return PublishedKey(Delivery(message, f"receipt of {message}", "{}", 1), key, "run-1")
+    return PublishedKey(Delivery(message, f"receipt of {message}", "{}", 1, SENT), key, "run-1")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_other_messages_paths_or_distributions_give_another_reference() -> None:
 
 REQUEST = InvalidationRequest("E1", ("/x",), "reference")
 OTHER = InvalidationRequest("E2", ("/x",), "reference")
-MALFORMED = Refusal(Delivery("m0", "r", "?", 1), "odd")
+MALFORMED = Refusal(Delivery("m0", "r", "?", 1, SENT), "odd")
 BATCH = Batch((published(),), (MALFORMED,))
 DELIVERY = BATCH.published[0].delivery
 

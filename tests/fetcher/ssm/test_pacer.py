@@ -103,24 +103,37 @@ def test_at_the_usual_quota_of_forty_hardly_anything_is_throttled() -> None:
     assert throttled <= 0.01 * accepted
 
 
-def test_a_raised_quota_is_found() -> None:
-    pacer, time = pacer_at(38)
+def test_what_the_quota_leaves_above_the_rate_that_is_set_stays_for_others() -> None:
+    pacer, time = pacer_at(10)
 
-    accepted, throttled = send_for(pacer, time, 30, 200)
+    accepted, throttled = send_for(pacer, time, 600, 200)
 
-    assert accepted >= 2 * 38 * 30
-    assert throttled <= 0.01 * accepted
+    assert accepted == pytest.approx(10 * 600, abs=2)
+    assert throttled == 0
+
+
+def test_after_throttles_the_rate_comes_back_to_the_one_that_is_set_and_no_further() -> None:
+    pacer, time = pacer_at(10)
+    send_for(pacer, time, 20, 4)
+    lowered = pacer.per_second
+
+    send_for(pacer, time, 60, 200)
+
+    assert lowered < 6
+    assert pacer.per_second == 10
 
 
 @pytest.mark.parametrize("gap", [0.5, 10_000])
 def test_calm_while_less_is_sent_than_allowed_is_no_reason_to_send_more(gap: float) -> None:
     pacer, time = pacer_at(38)
+    pacer.slow_down()
+    lowered = pacer.per_second
 
     for _ in range(200):
         time.pass_(gap)
         pacer.wait()
 
-    assert pacer.per_second == 38
+    assert lowered < pacer.per_second < 38
 
 
 def test_throttles_that_come_together_slow_down_once() -> None:

@@ -19,7 +19,7 @@ from tests.fetcher.small_world import PARAMETERS
 STACK = "aws-services-feed"
 FAILURE_QUEUES = ("FetchFailures", "DistributionFailures")
 Feed = Callable[..., Result]
-Deploy = Callable[[str, Mapping[str, str]], None]
+Deploy = Callable[..., None]
 
 
 class Files:
@@ -105,11 +105,12 @@ def feed(cloud: EmbeddedCloud) -> Feed:
 
 @pytest.fixture
 def deploy(cloud: EmbeddedCloud) -> Iterator[Deploy]:
-    """Register another stack beside the usual one: a name and its outputs."""
+    """Register another stack beside the usual one: its name, its outputs and perhaps its parameters."""
     cloudformation, names = cloud.client("cloudformation"), []
 
-    def create(name: str, outputs: Mapping[str, str]) -> None:
+    def create(name: str, outputs: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> None:
         template = {
+            "Parameters": {key: {"Type": "String", "Default": value} for key, value in (parameters or {}).items()},
             "Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}},
             "Outputs": {key: {"Value": value} for key, value in outputs.items()},
         }

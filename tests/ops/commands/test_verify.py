@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.cloudformation.models import cloudformation_backends
 
 from cloud.embedded import EmbeddedCloud
+from cloud.template import ACCOUNT, REGION
 from ops.checks.check import Check
 from ops.checks.edge import EdgeResponse, check_edge
 from ops.checks.machinery import check_machinery
@@ -404,6 +407,104 @@ def test_an_older_deployment_is_asked_to_be_brought_up_to_date(
 
     assert finished.exit_code == 2
     assert "deploy this version of template.yaml" in finished.stderr
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED"])
+def test_a_stack_whose_first_deployment_failed_can_only_be_deleted(
+    cloud: EmbeddedCloud, deploy: Deploy, feed: Feed, status: str
+) -> None:
+    deploy("failed", {})
+    stacks = cloudformation_backends[ACCOUNT][REGION].stacks.values()
+    next(stack for stack in stacks if stack.name == "failed").status = status
+
+    finished = feed("verify", "--stack-name", "failed")
+
+    assert finished.exit_code == 2
+    assert f"in {status} CloudFormation can only delete it" in finished.stderr
+    assert "sam delete, sam deploy" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("owner", "ownership", "found"),
+    [
+        ("", "ObjectWriter", None),
+        (ACCOUNT, "ObjectWriter", None),
+        ("999999999999", "BucketOwnerEnforced", None),
+        ("999999999999", "ObjectWriter", "ObjectWriter"),
+        ("999999999999", "BucketOwnerPreferred", "BucketOwnerPreferred"),
+        ("999999999999", None, "OwnershipControlsNotFoundError"),
+    ],
+)
+def test_a_bucket_of_another_account_must_own_the_copies(
+    cloud: EmbeddedCloud, stack: DeployedStack, owner: str, ownership: str | None, found: str | None
+) -> None:
+    if ownership:
+        controls = {"Rules": [{"ObjectOwnership": ownership}]}
+        cloud.client("s3").put_bucket_ownership_controls(Bucket=cloud.website, OwnershipControls=controls)
+    seen = observe(stack)
+    cloud.client("s3").delete_bucket_ownership_controls(Bucket=cloud.website)
+    distributor = seen.functions["distributor"]
+    assert isinstance(distributor, FunctionState)
+    variables = {**distributor.environment, "DISTRIBUTION_BUCKET_OWNER": owner}
+    seen = replace(seen, functions={**seen.functions, "distributor": replace(distributor, environment=variables)})
+
+    reasons = [check.actual for check in check_website(seen, datetime.now(UTC)) if not check.holds]
+
+    assert [reason.partition(":")[0] for reason in reasons] == ([found] if found else [])
+
+
+# ---- samconfig.toml
+
+SAMCONFIG = """
+version = 0.1
+[default.global.parameters]
+stack_name = "another"
+[prod.global.parameters]
+stack_name = "configured"
+[prod.deploy.parameters]
+parameter_overrides = ["LogLevel=WARN", 'CacheControl="public, max-age=60"']
+"""
+
+
+@pytest.mark.parametrize(
+    ("deployed", "problems"),
+    [
+        ({"LogLevel": "WARN", "CacheControl": "public, max-age=60"}, []),
+        ({"LogLevel": "INFO", "CacheControl": "public, max-age=60"}, ["LogLevel is 'INFO', not 'WARN'"]),
+        ({"LogLevel": "WARN", "CacheControl": "public, max-age=60", "New": "38"}, ["New stays '38'"]),
+        ({}, []),
+    ],
+    ids=["the same", "another value", "not in the file", "a stack that shows none"],
+)
+def test_what_is_deployed_is_compared_with_what_samconfig_says(  # noqa: PLR0913, PLR0917 - a row of the table
+    cloud: EmbeddedCloud,
+    deploy: Deploy,
+    feed: Feed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deployed: dict[str, str],
+    problems: list[str],
+) -> None:
+    (tmp_path / "samconfig.toml").write_text(SAMCONFIG, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    deploy("configured", cloud.stack.outputs, deployed)
+
+    finished = feed("verify", "--stack-name", "configured", "--json")
+
+    checks = [check for check in json.loads(finished.stdout) if "samconfig.toml" in check["name"]]
+    assert [check["found"] for check in checks if not check["holds"]] == problems
+    assert len(checks) == (2 if deployed else 0)
+
+
+def test_a_stack_that_samconfig_does_not_name_is_not_compared(
+    cloud: EmbeddedCloud, deploy: Deploy, feed: Feed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy("by-hand", cloud.stack.outputs, {"LogLevel": "WARN"})
+
+    for text in ("", SAMCONFIG):
+        (tmp_path / "samconfig.toml").write_text(text, encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        assert "samconfig" not in feed("verify", "--stack-name", "by-hand").stdout
 
 
 # ---- readers

@@ -1,0 +1,46 @@
+"""The functions run with whatever boto3 Lambda's runtime has, so they are tried with the oldest that they allow."""
+
+import re
+import subprocess
+
+import pytest
+
+from cloud.template import ROOT
+
+# Every call to AWS that a function makes.
+CALLS = [
+    *("tests/distributor/test_store.py", "tests/distributor/test_queues.py", "tests/distributor/test_handler.py"),
+    *("tests/distributor/invalidator", "tests/distributor/sweeper", "tests/reliability/test_s3_contract.py"),
+    *(
+        "tests/fetcher/test_source.py",
+        "tests/fetcher/test_handler.py",
+        "tests/fetcher/ssm",
+        "tests/shared/test_clients.py",
+    ),
+]
+RUN = """
+import sys, boto3, botocore, pytest
+print(boto3.__version__, botocore.__version__)
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.prove
+def test_every_call_to_aws_works_with_the_oldest_boto3_that_is_allowed() -> None:
+    (oldest,) = re.findall(r'"boto3>=([\d.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+    finished = subprocess.run(
+        [
+            *(ROOT / ".venv/bin/uv", "run", "--no-sync", "--with", f"boto3=={oldest}"),
+            *("--with", f"botocore=={oldest}", "python", "-c", RUN),
+            *("-q", "-p", "no:cacheprovider", "-k", "not seaweedfs", *CALLS),
+        ],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.stdout.startswith(f"{oldest} {oldest}\n")
+    assert re.search(r"\d{3} passed", finished.stdout)

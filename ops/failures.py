@@ -25,7 +25,7 @@ SUCCESSFUL = {"copied", "skipped", "gone"}
 LISTING_SECONDS = 300  # how long a message is hidden from others after it was only shown; time to read MOST_MESSAGES
 REDRIVE_SECONDS = 900
 WAIT_SECONDS = 1  # any wait makes SQS ask all its servers, so that no message is missed
-MOST_MESSAGES = 20_000
+MOST_MESSAGES, MOST_CHARACTERS = 20_000, 50_000_000  # keys take up to twelve times the memory of their text
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,15 @@ class Received:
 
 
 def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS) -> Received:
-    """The visible messages of the queue, at most MOST_MESSAGES. Each stays there, hidden for `hidden_seconds`.
+    """The visible messages of the queue. Each stays there, hidden for `hidden_seconds`.
 
-    Messages come back if reading takes longer than that, so an answer with nothing new is the last one.
+    If reading takes longer than that, messages come back: an answer with nothing new is the last one. Reading also ends
+    after MOST_MESSAGES or MOST_CHARACTERS.
     """
     sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
     failures: dict[str, Failure] = {}
-    known, messages = -1, []
-    while known < len(failures) < MOST_MESSAGES:
+    known, characters, messages = -1, 0, []
+    while known < len(failures) < MOST_MESSAGES and characters < MOST_CHARACTERS:
         known = len(failures)
         messages = sqs.receive_message(
             QueueUrl=url,
@@ -81,6 +82,7 @@ def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS
             WaitTimeSeconds=WAIT_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp"],
         ).get("Messages", [])
+        characters += sum(len(message["Body"]) for message in messages)
         failures |= {message["MessageId"]: _failure(stack, message) for message in messages}
     return Received(sorted(failures.values(), key=lambda failure: failure.sent), complete=not messages)
 

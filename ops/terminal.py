@@ -65,7 +65,7 @@ def show(*parts: str | tuple[str, str]) -> None:
     console().print(Text.assemble(*((_printable(text), style) for text, style in styled)), soft_wrap=True)
 
 
-def track(steps: Iterable[T], words: str, *, total: int | None = None) -> Iterable[T]:
+def track(steps: Iterable[T], words: str, *, total: int) -> Iterable[T]:
     """The steps, with a progress bar on stderr if that is a terminal."""
     from rich import progress
 

@@ -118,19 +118,19 @@ def _check_body(group: str, name: str, response: EdgeResponse, website: StoredOb
 
 
 def max_age(cache_control: str) -> int | None:
-    """The seconds that a shared cache may keep a response; None if they are not stated."""
-    directives = {name: int(value) for name, value in re.findall(r"(s-maxage|max-age)=(\d+)", cache_control)}
+    """The seconds that a shared cache may keep a response, 31 years at most; None if they are not stated."""
+    directives = {name: int(value) for name, value in re.findall(r"(s-maxage|max-age)=([0-9]{1,9})", cache_control)}
     return directives.get("s-maxage", directives.get("max-age"))
 
 
 def _seconds(age: str) -> int | None:
-    return int(age) if age.isdecimal() else None
+    return int(age) if re.fullmatch("[0-9]{1,9}", age) else None
 
 
 def _is_page(body: bytes) -> bool:
     try:
         json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
     return False
 

@@ -113,8 +113,9 @@ def test_a_listing_ends_where_messages_come_back_before_all_are_read() -> None:
     assert not received.complete
 
 
-def test_a_listing_ends_where_new_messages_never_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.failures.MOST_MESSAGES", 50)
+@pytest.mark.parametrize(("most", "number"), [("MOST_MESSAGES", 50), ("MOST_CHARACTERS", 100)])
+def test_a_listing_ends_where_new_messages_never_do(most: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"ops.failures.{most}", number)  # each message has two characters
 
     received = receive_failures(stack(Endless({})))
 

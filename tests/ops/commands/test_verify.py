@@ -604,6 +604,19 @@ def test_anything_but_200_is_red(
     assert advice in wrong["regions.json answers 200"]
 
 
+@pytest.mark.parametrize("number", ["9" * 12, "9" * 5000])
+def test_an_age_beyond_all_measure_is_red(edge: EdgeServer, red_at_edge: Red, number: str) -> None:
+    edge.headers |= {"Age": number, "Cache-Control": f"max-age={number}"}
+
+    assert red_at_edge().keys() == {f"{name}: {header}" for name in FILES for header in ("Age", "Cache-Control")}
+
+
+def test_a_file_that_is_too_deep_to_be_read_is_red(edge: EdgeServer, red_at_edge: Red) -> None:
+    edge.files["regions.json"] = b"[" * 100_000
+
+    assert "regions.json is JSON and no page" in red_at_edge()
+
+
 def test_an_address_that_is_no_utf_8_is_red(edge: EdgeServer, red_at_edge: Red) -> None:
     edge.status, edge.headers["Location"] = 301, "\x9b"
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from shared.contract import FILES, CompleteData
+from shared.contract import CompleteData, model_of
 from shared.text import first_error
 
 MAX_NAMES = 1000  # a hostile file with 100,000 regions would cause errors that fill the memory
@@ -25,7 +25,7 @@ def check(name: str, body: bytes) -> datetime | None:
     twice in one object, nothing too deep or too long for the parser. Returns the time when the complete data was read
     from SSM, as these bytes state it; None for every other file.
     """
-    model = FILES.get(name)
+    model = model_of(name)
     document = _parse(body, MAX_NAMES if model else None)
     if not isinstance(document, dict | list):
         msg = f"the top of the document is {json.dumps(document)[:20]}, not an object or array"

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 
 from shared import strict_json
-from shared.contract import FILES, CompleteData
+from shared.contract import CompleteData, model_of
 from shared.strict_json import UnfitError
 
 __all__ = ["UnfitError", "check"]
@@ -15,7 +15,7 @@ def check(name: str, body: bytes) -> datetime | None:
 
     Returns the time when the complete data was read from SSM, as these bytes state it; None for every other file.
     """
-    model = FILES.get(name)
+    model = model_of(name)
     document = model.from_bytes(body) if model else strict_json.parse(body)
     if isinstance(document, CompleteData):
         return document.metadata.timestamp

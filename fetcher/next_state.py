@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from fetcher.catalogue import Catalogue, assemble
 from fetcher.documents import Documents, build_documents
-from fetcher.history import build_feed, merge
+from fetcher.history import build_feed, forget_undone, merge, move_years
 from fetcher.last_good import MAX_CLOCK_SKEW, LastGood, last_good
 from fetcher.launches import Launch
 from fetcher.settings import Job, RequestError, RunRequest
@@ -18,6 +18,8 @@ from shared.text import utc_stamp
 ALWAYS_WRITTEN = frozenset(
     {contract.REGIONS_FILE, contract.SERVICES_FILE, contract.SERVICE_REGIONS_FILE, contract.COMPLETE_DATA_FILE}
 )
+
+LONGEST_RUN = timedelta(hours=1)  # Lambda stops a run after a quarter of that; clocks may differ
 
 
 class ShrunkCatalogueError(Exception):
@@ -131,7 +133,8 @@ def _files(documents: Documents, previous: PreviousFiles) -> dict[str, bytes]:
     """Every file in the order of writing.
 
     The history comes first: if the run dies after it, the next run finds the same changes, and `merge` does not repeat
-    them; in the other order they would be lost. The complete data comes last: when it exists, all other files do.
+    them; in the other order they would be lost. Years that leave it are written before it, so that each entry is always
+    in a file. The complete data comes last: when it exists, all other files do.
     """
     return {
         **_history_files(documents, previous),
@@ -144,15 +147,31 @@ def _files(documents: Documents, previous: PreviousFiles) -> dict[str, bytes]:
 
 
 def _history_files(documents: Documents, previous: PreviousFiles) -> dict[str, bytes]:
-    """The history and its feed; neither if the previous history can't be read, so that it is not overwritten."""
+    """The history, its feed, and the years that move; nothing if the previous history can't be read, so that it stays.
+
+    Nothing moves while dates of the log are put right.
+    """
     if contract.CHANGE_HISTORY_FILE in previous.unreadable:
         return {}
     now = documents.complete_data.metadata.timestamp
-    history = merge(previous.history, previous.state, documents, now.date(), _latest_day(now))
+    latest = _latest_day(now)
+    dated_right = previous.history and all(entry.date <= latest for entry in previous.history.change_log[:1])
+    years = previous.years if dated_right else {}
+    history = merge(_settled_history(previous, now), previous.state, documents, now.date(), latest)
+    history = move_years(history, years, previous.state or documents)
     return {
+        **{name: year.to_bytes() for name, year in years.items()},
         contract.CHANGE_HISTORY_FILE: history.to_bytes(),
         contract.CHANGE_FEED_FILE: build_feed(history).to_bytes(),
     }
+
+
+def _settled_history(previous: PreviousFiles, now: datetime) -> contract.ChangeHistory | None:
+    """The previous history, without what was undone if by its age no other run is under way."""
+    written_at = previous.files[contract.CHANGE_HISTORY_FILE].modified
+    if not (previous.history and previous.state and written_at) or now - written_at < LONGEST_RUN:
+        return previous.history
+    return forget_undone(previous.history, previous.state)
 
 
 def _latest_day(now: datetime) -> date:

@@ -4,15 +4,20 @@ Two runs may overlap. So a run reads the ETag of every file before it writes the
 its ETag has not changed. A run that was overtaken starts again with the new files. So in the end all files are those of
 the last run to finish, which read the other run's files before it wrote its own. This is certain only for files that
 every run writes, even if their bytes are the same: a write is the only check that a file has not changed.
+
+A file with a year of the history is written once, under a name that was free, before the history that names it.
 """
 
 import hashlib
+import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from fetcher.history import years_to_move
 from shared import contract
 from shared.strict_json import MAX_BYTES, UnfitError
 
@@ -40,10 +45,14 @@ class WrittenObject:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that was read; `body` is empty if only the ETag was requested. Without an ETag the file does not exist."""
+    """A file that was read; `body` is empty if only the ETag was requested. Without an ETag the file does not exist.
+
+    `modified`: when S3 got it, if that was asked for.
+    """
 
     etag: str = ""
     body: bytes = b""
+    modified: datetime | None = field(default=None, compare=False)
 
     def holds(self, body: bytes) -> bool:
         """Whether the file has these bytes; False also if that is unknown."""
@@ -64,13 +73,15 @@ class PreviousState:
 class PreviousFiles:
     """The files before this run, by name, and the contents that it needs: None if missing or unreadable.
 
-    `unreadable`: files that exist but break the contract, with the reasons.
+    `unreadable`: files that exist but break the contract, with the reasons. `years`: what has to move out of the
+    history, oldest first, by the name of the file that takes it.
     """
 
     files: Mapping[str, StoredFile]
     state: PreviousState | None
     history: contract.ChangeHistory | None
     unreadable: Mapping[str, str]
+    years: Mapping[str, contract.ChangeHistoryYear]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,7 @@ class SourceBucket:
         except ClientError as error:
             return _require_missing(error)
         with answer["Body"] as body:
-            return StoredFile(answer["ETag"], body.read(MAX_BYTES + 1))
+            return StoredFile(answer["ETag"], body.read(MAX_BYTES + 1), answer["LastModified"])
 
     def read_etag(self, name: str) -> StoredFile:
         """A file's ETag, without its bytes."""
@@ -148,4 +159,24 @@ def read_previous_files(bucket: SourceBucket) -> PreviousFiles:
     services = parse(contract.SERVICES_FILE, contract.Services)
     history = parse(contract.CHANGE_HISTORY_FILE, contract.ChangeHistory)
     state = PreviousState(complete_data, services) if complete_data else None
-    return PreviousFiles(files, state, history, unreadable)
+    years = _name_years(bucket, history, files) if history else {}
+    return PreviousFiles(files, state, history, unreadable, years)
+
+
+def _name_years(
+    bucket: SourceBucket, history: contract.ChangeHistory, files: dict[str, StoredFile]
+) -> dict[str, contract.ChangeHistoryYear]:
+    """Give each year that has to move the first name that is free, or that a run that died gave to the same bytes."""
+    years: dict[str, contract.ChangeHistoryYear] = {}
+    taken = {earlier.file for earlier in history.earlier}
+    for year in years_to_move(history, len(files[contract.CHANGE_HISTORY_FILE].body)):
+        names = (contract.year_file(year.year, part) for part in itertools.count(1))
+        name = next(name for name in names if name not in taken and _is_free(bucket, name, year.to_bytes(), files))
+        years[name] = year
+        taken.add(name)
+    return years
+
+
+def _is_free(bucket: SourceBucket, name: str, body: bytes, files: dict[str, StoredFile]) -> bool:
+    files[name] = bucket.read(name)
+    return files[name] == StoredFile() or files[name].body == body

@@ -2,5 +2,6 @@
 
 from fetcher.history.feed import build_feed
 from fetcher.history.log import merge
+from fetcher.history.years import forget_undone, move_years, years_to_move
 
-__all__ = ["build_feed", "merge"]
+__all__ = ["build_feed", "forget_undone", "merge", "move_years", "years_to_move"]

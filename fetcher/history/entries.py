@@ -59,6 +59,16 @@ def _zones(items: Iterable[Item]) -> Mapping[tuple[str, contract.ZoneKind], list
     return zones
 
 
+def count_additions(log: Iterable[contract.ChangeEntry]) -> contract.Inception:
+    """How many additions the entries have."""
+    changes = [entry.changes for entry in log]
+    return contract.Inception(
+        new_regions=sum(len(each.new_regions) for each in changes),
+        new_services=sum(len(each.new_services) for each in changes),
+        new_regional_services=sum(len(each.new_regional_services) for each in changes),
+    )
+
+
 def to_steps(changes: contract.Changes) -> Steps:
     """The changes of the log as steps."""
     items = {"region": region_item, "service": service_item}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import reduce
 
-from fetcher.history.entries import to_changes, to_steps
+from fetcher.history.entries import count_additions, to_changes, to_steps
 from fetcher.history.steps import Item, State, Steps, combine, compare_facts, facts_of, region_item, service_names
 from fetcher.history.wording import summarize_baseline, summarize_changes
 from shared import contract
@@ -32,7 +32,7 @@ def merge(
     believed: the entries of such days become a part of today's.
     """
     if history is None:
-        return _history(_entries(today, today, {}, current), {}, current, created=today, last_updated=today)
+        return _history(_entries(today, today, {}, current), {}, current, (), created=today, last_updated=today)
     log, undone = history.change_log, to_steps(history.undone)
     day = max([today, *(entry.date for entry in log if entry.date <= latest)])
     created = min([history.metadata.created, day, *(entry.date for entry in log)])
@@ -45,7 +45,7 @@ def merge(
         log = (*_entries(day, created, steps, current), *earlier)
         passed = {item: step for part in (undone, *parts, news) for item, step in part.items()}
         undone = {item: step for item, step in passed.items() if item not in steps}
-    return _history(log, undone, current, created=created, last_updated=day)
+    return _history(log, undone, current, history.earlier, created=created, last_updated=day)
 
 
 def _news(logged: LoggedNames, so_far: Steps, previous: State, current: State) -> Steps:
@@ -83,10 +83,17 @@ def _entries(day: date, created: date, steps: Steps, current: State) -> ChangeLo
     return [contract.ChangeEntry(date=day, summary=summary, changes=changes)] if summary else []
 
 
-def _history(
-    log: ChangeLog, undone: Steps, current: State, *, created: date, last_updated: date
+def _history(  # noqa: PLR0913 - all parts of the file
+    log: ChangeLog,
+    undone: Steps,
+    current: State,
+    earlier: Sequence[contract.EarlierChanges],
+    *,
+    created: date,
+    last_updated: date,
 ) -> contract.ChangeHistory:
     counts = current.complete_data.metadata.counts
+    additions = [count_additions(log), *(file.additions for file in earlier)]
     return contract.ChangeHistory(
         metadata=contract.HistoryMetadata(
             created=created,
@@ -95,11 +102,12 @@ def _history(
             total_services=counts.services,
             total_regional_services=counts.region_services,
             changes_since_inception=contract.Inception(
-                new_regions=sum(len(entry.changes.new_regions) for entry in log),
-                new_services=sum(len(entry.changes.new_services) for entry in log),
-                new_regional_services=sum(len(entry.changes.new_regional_services) for entry in log),
+                new_regions=sum(each.new_regions for each in additions),
+                new_services=sum(each.new_services for each in additions),
+                new_regional_services=sum(each.new_regional_services for each in additions),
             ),
         ),
         change_log=tuple(log),
         undone=to_changes(undone),
+        earlier=tuple(earlier),
     )

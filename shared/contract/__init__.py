@@ -1,4 +1,4 @@
-"""Models of the published files: they write JSON bytes, and read bytes or raise a ValidationError.
+"""Models of the published files: they write JSON bytes, and read bytes or raise UnfitError.
 
 Only this package defines what readers rely on. The models do no I/O. Names are snake_case here and camelCase in the
 JSON. Unknown keys are ignored, so that a file of a later minor version is still accepted.
@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from functools import cache
 
 from shared.contract.changes import (
+    YEAR_FILE,
     ChangeEntry,
     ChangeHistory,
+    ChangeHistoryYear,
     Changes,
+    EarlierChanges,
     HistoryMetadata,
     Inception,
     NamedCode,
@@ -57,10 +60,12 @@ __all__ = [
     "ChangeEntry",
     "ChangeFeed",
     "ChangeHistory",
+    "ChangeHistoryYear",
     "Changes",
     "CompleteData",
     "Counts",
     "Document",
+    "EarlierChanges",
     "FeedItem",
     "HistoryMetadata",
     "Inception",
@@ -83,8 +88,10 @@ __all__ = [
     "ZoneChange",
     "ZoneKind",
     "Zones",
+    "model_of",
     "schema_name",
     "schemas",
+    "year_file",
 ]
 
 REGIONS_FILE = "regions.json"
@@ -103,10 +110,20 @@ FILES: dict[str, type[Document]] = {
     CHANGE_HISTORY_FILE: ChangeHistory,
     CHANGE_FEED_FILE: ChangeFeed,
 }
-"""The files that have a model, by name below the prefix."""
+"""The files of every run, by name below the prefix. The only others that have a model are those of `year_file`."""
+
+
+def year_file(year: int, part: int) -> str:
+    """The name of a file with older entries of the history; `part` counts from 1."""
+    return f"change-history-{year}.json" if part == 1 else f"change-history-{year}-{part}.json"
+
+
+def model_of(name: str) -> type[Document] | None:
+    """The model of a file, by its name below the prefix; None if it is not a file of the contract."""
+    return ChangeHistoryYear if YEAR_FILE.fullmatch(name) else FILES.get(name)
 
 
 @cache
 def schemas() -> Mapping[str, bytes]:
-    """The JSON Schema of every file of the contract, by the schema's name below the prefix."""
-    return build_schemas(FILES)
+    """The JSON Schema of every file of the contract, by the schema's name below the prefix; years share one."""
+    return build_schemas({**FILES, "change-history-year.json": ChangeHistoryYear})

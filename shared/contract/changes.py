@@ -1,5 +1,7 @@
-"""The file that says what changed, and when. Since 1.1.0."""
+"""The files that say what changed, and when. Since 1.1.0."""
 
+import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -8,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from shared.contract.document import Code, Codes, Date, Document, Items, Text, require, require_sorted
 
+YEAR_FILE = re.compile(r"change-history-[0-9]{4}(-[0-9]+)?\.json")
 ZoneKind = Literal["availability", "local", "wavelength"]
 
 
@@ -75,7 +78,7 @@ class ChangeEntry(Document):
 
 
 class Inception(Document):
-    """How many additions the log holds."""
+    """How many regions, services and pairs were added."""
 
     new_regions: NonNegativeInt
     new_services: NonNegativeInt
@@ -93,22 +96,52 @@ class HistoryMetadata(Document):
     changes_since_inception: Inception
 
 
+class EarlierChanges(Document):
+    """A file of older entries: the days of its oldest and newest, and how many additions it holds."""
+
+    file: str = Field(pattern=f"^{YEAR_FILE.pattern}$")
+    oldest: Date
+    newest: Date
+    additions: Inception
+
+
 class ChangeHistory(Document):
     """`change-history.json`: what changed, newest first, at most one entry a day."""
 
     metadata: HistoryMetadata
     change_log: Items[ChangeEntry]
+    earlier: Items[EarlierChanges] = Field(
+        default=(),
+        description="The files with the entries before these, newest first. Since 1.2.0.",
+        exclude_if=lambda earlier: not earlier,
+    )
     undone: Changes = Field(
         default=Changes(),
-        description="Only for the fetcher: changes that reversed others of the same day, so that no entry has either.",
+        description="Only for the fetcher: changes that no entry here has, but that the data may not yet agree with.",
         exclude_if=lambda undone: undone == Changes(),
     )
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
-        days = [entry.date for entry in self.change_log]
-        require(
-            all(newer > older for newer, older in pairwise(days)),
-            "changeLog must be newest first, with one entry a day",
-        )
+        _require_newest_first(self.change_log)
         return self
+
+
+class ChangeHistoryYear(Document):
+    """`change-history-<year>.json`: entries of one year that are no longer in `change-history.json`. Since 1.2.0."""
+
+    year: int
+    change_log: Items[ChangeEntry] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        _require_newest_first(self.change_log)
+        require(all(entry.date.year == self.year for entry in self.change_log), "every date must be of the year")
+        return self
+
+
+def _require_newest_first(log: Sequence[ChangeEntry]) -> None:
+    require(
+        all(newer.date > older.date for newer, older in pairwise(log)),
+        "changeLog must be newest first, with one entry a day",
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from shared.contract.changes import YEAR_FILE
 from shared.contract.data import SCHEMA_VERSION, TOOL
 from shared.contract.document import Document
 
@@ -18,7 +19,8 @@ class _Generator(GenerateJsonSchema):
 
 def schema_name(file: str) -> str:
     """The name of a file's schema: complete-data.json has complete-data.schema.json."""
-    return f"{file.removesuffix('.json')}.schema.json"
+    stem = "change-history-year" if YEAR_FILE.fullmatch(file) else file.removesuffix(".json")
+    return f"{stem}.schema.json"
 
 
 def build_schemas(models: Mapping[str, type[Document]]) -> dict[str, bytes]:

@@ -48,6 +48,13 @@ def test_a_file_of_the_contract_that_breaks_it_is_unfit_and_the_place_is_named()
         check("complete-data.json", encode(broken))
 
 
+def test_a_year_of_the_history_is_held_to_its_model_too() -> None:
+    check("change-history-2025-2.json", encode(DOCUMENTS["change-history-2025.json"]))
+
+    with pytest.raises(UnfitError, match=r"breaks the contract in 1 place.*at least 1 item"):
+        check("change-history-2025-2.json", b'{"year": 2025, "changeLog": []}')
+
+
 def test_a_breach_of_the_document_as_a_whole_is_named_too() -> None:
     broken = json.loads(encode(COMPLETE))
     broken["servicesByRegion"]["byRegion"].pop("us-east-1")

@@ -5,9 +5,12 @@ import io
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+NEVER_LONG_AGO = datetime.max.replace(tzinfo=UTC)  # tests have clocks of their own
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class StoredObject:
     body: bytes
     content_type: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    modified: datetime = NEVER_LONG_AGO
 
     @property
     def etag(self) -> str:
@@ -40,7 +44,12 @@ class MemoryS3:
         if key not in self.objects:
             raise ClientError({"Error": {"Code": missing}}, "Get or HeadObject")
         stored = self.objects[key]
-        return {"ETag": stored.etag, "ContentType": stored.content_type, "Metadata": stored.metadata}
+        return {
+            "ETag": stored.etag,
+            "ContentType": stored.content_type,
+            "Metadata": stored.metadata,
+            "LastModified": stored.modified,
+        }
 
     def put_object(  # noqa: PLR0913
         self,

@@ -91,6 +91,25 @@ def test_a_history_that_cannot_be_read_is_written_neither_anew_nor_as_a_feed(his
     assert not set(HISTORY) & set(after.files)
 
 
+@pytest.mark.parametrize(("minutes", "is_kept"), [(59, True), (60, False)])
+def test_what_was_undone_is_forgotten_when_no_other_run_can_be_under_way(minutes: int, is_kept: bool) -> None:
+    second = decide(MORE, FIRST.files)
+    third = decide(PARAMETERS, {**FIRST.files, **second.files}, request=RunRequest(accept_shrink=True))
+    before = stored({**FIRST.files, **second.files, **third.files})
+    history = replace(before.files["change-history.json"], modified=NOW - timedelta(minutes=minutes))
+
+    after = next_state(
+        Job("later", SETTINGS, RunRequest()),
+        CrawlResult(crawl(MemoryStore(PARAMETERS), clock=lambda: NOW), CallCounts(), 0, {}, ""),
+        replace(before, files={**before.files, "change-history.json": history}),
+        NOW,
+    )
+
+    assert b"undone" in third.files["change-history.json"]
+    assert ("change-history.json" not in after.files) == is_kept
+    assert b"undone" not in after.files.get("change-history.json", b"")
+
+
 def test_each_object_tells_its_run_and_what_the_run_took() -> None:
     assert FIRST.metadata == {
         "generated-at": "2026-11-23T02:00:00Z",

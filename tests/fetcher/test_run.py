@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from fetcher.run import RunResult, run
 from fetcher.settings import FetcherSettings, Job, RequestError, RunRequest
 from fetcher.source import OvertakenError, SourceBucket, WrittenObject, read_previous_files
 from shared import contract
+from tests.fetcher.history.test_years import entry
 from tests.fetcher.memory_s3 import MemoryS3, StoredObject
 from tests.fetcher.small_world import PARAMETERS, ROOT
 
@@ -175,8 +176,8 @@ def test_what_came_while_a_region_failed_is_news_once_it_is_back(world: World) -
 
     world.run("good again")
 
-    (entry,) = world.file("change-history.json")["changeLog"]
-    assert entry["changes"]["newRegionalServices"] == [{"region": EU, "service": "AmazonGameLiftStreams"}]
+    (newest,) = world.file("change-history.json")["changeLog"]
+    assert newest["changes"]["newRegionalServices"] == [{"region": EU, "service": "AmazonGameLiftStreams"}]
 
 
 @pytest.mark.parametrize("failing", ["regions", "services", f"regions/{EU}/services", "services/s3/longName"])
@@ -328,8 +329,8 @@ def test_a_change_survives_a_run_that_dies_before_the_data_is_written(
 
     world.run("three")
 
-    (entry,) = world.file("change-history.json")["changeLog"]
-    assert entry["changes"]["newRegionalServices"] == [{"region": EU, "service": "AmazonGameLiftStreams"}]
+    (newest,) = world.file("change-history.json")["changeLog"]
+    assert newest["changes"]["newRegionalServices"] == [{"region": EU, "service": "AmazonGameLiftStreams"}]
 
 
 def dies_at(name: str) -> Any:
@@ -342,6 +343,55 @@ def dies_at(name: str) -> Any:
         return write(self, file, *rest)
 
     return dying
+
+
+def all_days(world: World) -> list[str]:
+    """The days of all entries that a reader finds who follows the names, newest first."""
+    history = world.file("change-history.json")
+    logs = [history, *(world.file(earlier["file"]) for earlier in history.get("earlier", []))]
+    return [entry["date"] for log in logs for entry in log["changeLog"]]
+
+
+def grow(world: World) -> list[str]:
+    """Give the history as many days as make it too large; the days, newest first."""
+    log = [entry(date(2026, 1, 1) + timedelta(days=day), 330) for day in reversed(range(25))]
+    history = contract.ChangeHistory.from_bytes(world.bucket.read("change-history.json").body)
+    baseline = history.change_log[0]
+    world.put("change-history.json", history.model_copy(update={"change_log": (baseline, *log)}).to_bytes())
+    return [str(each.date) for each in (baseline, *log)]
+
+
+def test_a_history_that_is_too_large_gives_its_oldest_days_to_a_file_that_it_names(world: World) -> None:
+    world.run("one")
+    days = grow(world)
+
+    result = world.run("two")
+
+    written = [written.key.removeprefix("aws-data/") for written in result.written]
+    assert written[:2] == ["change-history-2026.json", "change-history.json"]
+    assert all_days(world) == days
+    assert len(world.file("change-history.json")["changeLog"]) < len(days) / 2
+    again = world.run("three")
+    assert not [written.key for written in again.written if "change-history" in written.key]
+
+
+def test_a_run_that_dies_between_a_year_and_the_history_loses_no_day_and_repeats_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run("one")
+    days = grow(world)
+    with monkeypatch.context() as patched:
+        patched.setattr(SourceBucket, "write", dies_at("change-history.json"))
+        with pytest.raises(ConnectionError):
+            world.run("dies")
+    year = world.objects["aws-data/change-history-2026.json"]
+    assert all_days(world) == days
+
+    world.run("three")
+
+    assert all_days(world) == days
+    assert world.keys("change-history-") == ["change-history-2026.json", "change-history-year.schema.json"]
+    assert world.objects["aws-data/change-history-2026.json"] is year
 
 
 RUNS = ("one", "other")
@@ -367,8 +417,8 @@ def test_two_overlapping_runs_leave_files_that_belong_together(
     }
     assert len(ids) == 1
     assert ids < set(RUNS)
-    (entry,) = world.file("change-history.json")["changeLog"]
-    assert entry["changes"]["newRegionalServices"] == [{"region": EU, "service": "AmazonGameLiftStreams"}]
+    (newest,) = world.file("change-history.json")["changeLog"]
+    assert newest["changes"]["newRegionalServices"] == [{"region": EU, "service": "AmazonGameLiftStreams"}]
 
 
 @contextmanager

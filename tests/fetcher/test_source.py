@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
 
@@ -10,6 +11,7 @@ from moto import mock_aws
 
 from fetcher.source import OvertakenError, SourceBucket, StoredFile, WrittenObject, read_previous_files
 from shared import contract
+from tests.fetcher.history.test_years import START, entry, history_of
 from tests.fetcher.memory_s3 import MemoryS3
 
 KEY = "some/where/a.json"
@@ -127,4 +129,64 @@ def test_of_an_empty_bucket_every_file_of_the_contract_is_missing() -> None:
     previous = read_previous_files(SourceBucket(MemoryS3("my-source"), "my-source", "p"))  # type: ignore[arg-type]
 
     assert previous.files == dict.fromkeys([*contract.FILES, *contract.schemas()], StoredFile())
-    assert (previous.state, previous.history, previous.unreadable) == (None, None, {})
+    assert (previous.state, previous.history, previous.unreadable, previous.years) == (None, None, {}, {})
+
+
+# The names of files with a year of the history
+
+LOG = [entry(START + timedelta(days=day), 330) for day in reversed(range(25))]
+LARGE = history_of(LOG)
+NAMES = ["change-history-2026.json", "change-history-2026-2.json"]
+
+
+@pytest.fixture
+def memory() -> SourceBucket:
+    bucket = SourceBucket(MemoryS3("my-source"), "my-source", "p")  # type: ignore[arg-type]
+    bucket.write("change-history.json", LARGE.to_bytes(), {})
+    return bucket
+
+
+def test_what_has_to_move_gets_a_name_that_is_free(memory: SourceBucket) -> None:
+    previous = read_previous_files(memory)
+
+    (year,) = previous.years.values()
+    assert list(previous.years) == NAMES[:1]
+    assert previous.files[NAMES[0]] == StoredFile()
+    assert year.change_log == tuple(LOG[-len(year.change_log) :])
+
+
+def test_a_small_history_asks_for_no_more_files(memory: SourceBucket) -> None:
+    memory.write("change-history.json", history_of(LOG[:10]).to_bytes(), {})
+
+    previous = read_previous_files(memory)
+
+    assert previous.files.keys() == {*contract.FILES, *contract.schemas()}
+    assert previous.years == {}
+
+
+def test_a_file_that_a_run_has_left_before_it_died_is_used_by_the_next(memory: SourceBucket) -> None:
+    ((name, year),) = read_previous_files(memory).years.items()
+    memory.write(name, year.to_bytes(), {})
+
+    previous = read_previous_files(memory)
+
+    assert list(previous.years) == NAMES[:1]
+    assert previous.files[name].holds(year.to_bytes())
+
+
+def test_a_file_with_other_entries_is_never_overwritten(memory: SourceBucket) -> None:
+    memory.write(NAMES[0], b"{}", {})
+
+    previous = read_previous_files(memory)
+
+    assert list(previous.years) == NAMES[1:]
+    assert previous.files[NAMES[1]] == StoredFile()
+
+
+def test_a_name_that_the_history_gives_already_is_not_given_again(memory: SourceBucket) -> None:
+    named = contract.EarlierChanges(
+        file=NAMES[0], oldest=START, newest=START, additions=LARGE.metadata.changes_since_inception
+    )
+    memory.write("change-history.json", LARGE.model_copy(update={"earlier": (named,)}).to_bytes(), {})
+
+    assert list(read_previous_files(memory).years) == NAMES[1:]

@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -155,7 +156,7 @@ class Bucket:
         self.path = path
 
     def get_object(self, **_: str) -> dict[str, Any]:
-        return {"ETag": '"e"', "Body": self.path.open("rb")}
+        return {"ETag": '"e"', "LastModified": datetime.now(UTC), "Body": self.path.open("rb")}
 
     def head_object(self, **_: str) -> dict[str, Any]:
         return {"ETag": '"e"'}

@@ -4,19 +4,20 @@ import itertools
 import random
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from fetcher import run as run_module
-from fetcher.history import build_feed
+from fetcher.history import build_feed, years
 from fetcher.next_state import CrawlResult
 from fetcher.run import run
 from fetcher.settings import FetcherSettings, Job, RunRequest
 from fetcher.source import OvertakenError, SourceBucket
 from fetcher.ssm import CallCounts, crawl
 from shared import contract
+from tests.fetcher.history.test_years import entry
 from tests.fetcher.memory_s3 import MemoryS3, StoredObject
 from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
 
@@ -136,7 +137,9 @@ class Races:
         return self._random.choice(waiting)
 
     def file(self, name: str) -> Any:
-        return contract.FILES[name].from_bytes(self.objects[f"aws-data/{name}"].body)
+        model = contract.model_of(name)
+        assert model
+        return model.from_bytes(self.objects[f"aws-data/{name}"].body)
 
 
 def require_together(races: Races) -> None:
@@ -149,10 +152,11 @@ def require_together(races: Races) -> None:
 
 
 def require_news_once(races: Races) -> None:
-    log = races.file(contract.CHANGE_HISTORY_FILE).change_log
-    news = [offer.service for entry in log for offer in entry.changes.new_regional_services]
+    history = races.file(contract.CHANGE_HISTORY_FILE)
+    log = [each for each in history.change_log if each.date >= START.date()]
+    news = [offer.service for each in log for offer in each.changes.new_regional_services]
     assert news == ["AmazonGameLiftStreams"]
-    assert not [offer for entry in log for offer in entry.changes.removed_regional_services]
+    assert not [offer for each in log for offer in each.changes.removed_regional_services]
 
 
 @pytest.fixture(autouse=True)
@@ -185,5 +189,51 @@ def test_whatever_overlaps_and_dies_files_belong_together_and_news_is_said_once(
         if not any(races.ended.values()):
             require_together(races)
         races.run("9 new")
+        require_together(races)
+        require_news_once(races)
+
+
+GONE = contract.Changes(removed_regional_services=entry(START.date(), 20).changes.removed_regional_services)
+DAYS = [
+    contract.ChangeEntry(date=date(year, 11, day), summary="Much has gone.", changes=GONE)
+    for year, day in ((2026, 2), (2026, 1), (2025, 2), (2025, 1), (2024, 1))
+]
+
+
+def make_history_large(races: Races) -> None:
+    """Give the history older days, most of which have to move."""
+    history = races.file(contract.CHANGE_HISTORY_FILE)
+    large = history.model_copy(update={"change_log": (*history.change_log, *DAYS)})
+    races.objects[f"aws-data/{contract.CHANGE_HISTORY_FILE}"] = StoredObject(large.to_bytes())
+
+
+def older_days(races: Races) -> list[contract.ChangeEntry]:
+    """The older days that a reader finds who follows the names."""
+    history = races.file(contract.CHANGE_HISTORY_FILE)
+    files = [history, *(races.file(earlier.file) for earlier in history.earlier)]
+    return [each for file in files for each in file.change_log if each.date < START.date()]
+
+
+@pytest.mark.parametrize("names", WORLDS, ids=", ".join)
+@pytest.mark.parametrize("faults", range(3))
+def test_whatever_overlaps_and_dies_while_years_move_every_day_is_found_once(
+    names: Sequence[str], faults: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(15):
+        races = Races(seed, 1)
+        races.run("0 old")
+        make_history_large(races)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(years, "LARGEST", 6_000)
+            patched.setattr(years, "KEPT", 2_000)
+            races.race(names, faults)
+            races.require_expected_ends()
+            assert older_days(races) == DAYS
+            races.run("9 new")
+
+        assert older_days(races) == DAYS
+        named = [earlier.file for earlier in races.file(contract.CHANGE_HISTORY_FILE).earlier]
+        assert named[-2:] == ["change-history-2025.json", "change-history-2024.json"]
         require_together(races)
         require_news_once(races)

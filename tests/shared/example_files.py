@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fetcher.documents import Documents, build_documents
-from fetcher.history import build_feed, merge
+from fetcher.history import build_feed, merge, move_years
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS, ROOT, read_catalogue
 
 FOLDER = Path(__file__).parent / "fixtures"
+YEAR = contract.year_file(2025, 1)
 
 THIRD_REGION = {
     f"{ROOT}/regions/ap-southeast-7{path}": value
@@ -41,12 +42,25 @@ def _read(parameters: Mapping[str, str], day: int) -> Documents:
     return build_documents(read_catalogue(dict(parameters), now), f"run-of-day-{day}", now)
 
 
+def _last_year(history: contract.ChangeHistory) -> contract.ChangeHistoryYear:
+    """The entries of the history, as if they were a year older."""
+    log = tuple(
+        entry.model_copy(update={"date": entry.date.replace(year=entry.date.year - 1)}) for entry in history.change_log
+    )
+    return contract.ChangeHistoryYear(year=log[0].date.year, change_log=log)
+
+
 def example_files() -> dict[str, bytes]:
     """Every file of the contract, by name, after two runs between which there was a change of each kind."""
     then = {name: value for name, value in (PARAMETERS | GONE | OLD_NAME).items() if name not in NOT_YET}
     before, after = _read(then, 22), _read(PARAMETERS | THIRD_REGION, 23)
     history = merge(None, None, before, datetime(2026, 11, 22, tzinfo=UTC).date())
     history = merge(history, before, after, datetime(2026, 11, 23, tzinfo=UTC).date())
+    year = _last_year(history)
+    history = move_years(
+        history.model_copy(update={"change_log": (*history.change_log, *year.change_log)}), {YEAR: year}, after
+    )
+    history = merge(history, after, after, datetime(2026, 11, 23, tzinfo=UTC).date())
     feed = build_feed(history, home_page_url="https://your.site/", feed_url="https://your.site/data/change-feed.json")
     documents: dict[str, contract.Document] = {
         contract.REGIONS_FILE: after.regions,
@@ -55,6 +69,7 @@ def example_files() -> dict[str, bytes]:
         contract.COMPLETE_DATA_FILE: after.complete_data,
         contract.CHANGE_HISTORY_FILE: history,
         contract.CHANGE_FEED_FILE: feed,
+        YEAR: year,
     }
     return {name: document.to_bytes() for name, document in documents.items()}
 

@@ -42,7 +42,7 @@ COMPLETE: dict[str, Any] = {
     "metadata": {
         "timestamp": NOW,
         "tool": "aws-services-feed",
-        "version": "1.1.0",
+        "version": "1.2.0",
         "runId": "run-1",
         "counts": {"regions": 2, "services": 2, "regionServices": 3},
         "staleRegions": [],
@@ -101,6 +101,21 @@ HISTORY = {
         {"date": "2026-11-23", "summary": "Much.", "changes": CHANGES},
         {"date": "2026-11-22", "summary": "Baseline.", "changes": {name: [] for name in CHANGES}},
     ],
+    "earlier": [
+        {
+            "file": "change-history-2025.json",
+            "oldest": "2025-11-22",
+            "newest": "2025-11-23",
+            "additions": {"newRegions": 2, "newServices": 2, "newRegionalServices": 2},
+        }
+    ],
+}
+YEAR = {
+    "year": 2025,
+    "changeLog": [
+        {"date": "2025-11-23", "summary": "Much.", "changes": CHANGES},
+        {"date": "2025-11-22", "summary": "More.", "changes": CHANGES},
+    ],
 }
 FEED = {
     "version": "https://jsonfeed.org/version/1.1",
@@ -120,7 +135,14 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "complete-data.json": COMPLETE,
     "change-history.json": HISTORY,
     "change-feed.json": FEED,
+    "change-history-2025.json": YEAR,
 }
+
+
+def model_named(name: str) -> type[contract.Document]:
+    model = contract.model_of(name)
+    assert model
+    return model
 
 
 def encode(document: object) -> bytes:
@@ -131,7 +153,24 @@ def encode(document: object) -> bytes:
 def test_a_document_survives_reading_and_writing_byte_by_byte(name: str) -> None:
     body = encode(DOCUMENTS[name])
 
-    assert contract.FILES[name].from_bytes(body).to_bytes() == body
+    assert model_named(name).from_bytes(body).to_bytes() == body
+
+
+def test_a_file_of_a_year_has_the_same_model_and_schema_whatever_its_year_and_part() -> None:
+    names = [contract.year_file(2025, 1), contract.year_file(2026, 12)]
+
+    assert names == ["change-history-2025.json", "change-history-2026-12.json"]
+    for name in names:
+        assert contract.model_of(name) is contract.ChangeHistoryYear
+        assert contract.schema_name(name) == "change-history-year.schema.json"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["change-history-25.json", "change-history-2025-.json", "my-change-history-2025.json", "change-history-٢٠٢٥.json"],
+)
+def test_a_file_with_another_name_has_no_model(name: str) -> None:
+    assert contract.model_of(name) is None
 
 
 def test_keys_that_are_not_known_are_ignored() -> None:
@@ -270,6 +309,18 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "days in the wrong order": ("change-history.json", lambda d: d["changeLog"].reverse(), "newest first"),
     "a day twice": ("change-history.json", lambda d: d["changeLog"][1].update(date="2026-11-23"), "one entry a day"),
     "an empty summary": ("change-history.json", lambda d: d["changeLog"][0].update(summary=" "), "pattern"),
+    "a year's days in the wrong order": (
+        "change-history-2025.json",
+        lambda d: d["changeLog"].reverse(),
+        "newest first",
+    ),
+    "a day of another year": ("change-history-2025.json", lambda d: d.update(year=2024), "must be of the year"),
+    "a year without days": ("change-history-2025.json", lambda d: d.update(changeLog=[]), "at least 1 item"),
+    "earlier entries in an odd file": (
+        "change-history.json",
+        lambda d: d["earlier"][0].update(file="history.json"),
+        "should match pattern",
+    ),
     "a day with a time": (
         "change-history.json",
         lambda d: d["metadata"].update(created="2026-11-22T00:00:00Z"),
@@ -299,7 +350,7 @@ def test_a_breach_of_the_contract_is_named(breach: str) -> None:
     name, change, words = BREACHES[breach]
 
     with pytest.raises(UnfitError, match=r"(?s).*" + words.replace("[", r"\[").replace("]", r"\]")):
-        contract.FILES[name].from_bytes(changed(DOCUMENTS[name], change))
+        model_named(name).from_bytes(changed(DOCUMENTS[name], change))
 
 
 @pytest.mark.parametrize("name", CHANGES)

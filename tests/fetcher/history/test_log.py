@@ -257,6 +257,34 @@ def test_when_the_clock_has_gone_back_the_newest_entry_takes_the_news() -> None:
     assert [new.code for new in newest.changes.new_services] == ["b", "c"]
 
 
+def test_entries_of_days_that_have_not_come_become_one_with_todays() -> None:
+    a, ab, abc, ac = (state({"us": list(codes)}, nowhere=["b", "c", "d"]) for codes in ("a", "ab", "abc", "ac"))
+    history = run((0, a), (1, ab), (400, abc), (401, ac))
+    today = DAY + timedelta(days=2)
+
+    quiet = merge(history, ac, ac, today, today)
+    news = merge(history, ac, state({"us": ["a", "c", "d"]}, nowhere=["b"]), today, today)
+
+    for merged in (quiet, news):
+        assert [entry.date for entry in merged.change_log] == [today, DAY + timedelta(days=1), DAY]
+        assert merged.metadata.last_updated == today
+        assert changes_in(merged.change_log[0])["removedRegionalServices"] == [{"region": "us", "service": "b"}]
+    assert [new.service for new in quiet.change_log[0].changes.new_regional_services] == ["c"]
+    assert [new.service for new in news.change_log[0].changes.new_regional_services] == ["c", "d"]
+    assert merge(quiet, ac, ac, today, today) == quiet
+
+
+def test_what_came_and_went_on_days_that_have_not_come_is_not_said_again_by_a_run_that_finds_older_data() -> None:
+    away, there = state({"us": ["a"]}, nowhere=["b"]), state({"us": ["a", "b"]})
+    history = run((0, away), (400, there), (401, away))
+
+    merged = merge(history, there, away, DAY + timedelta(days=1), DAY + timedelta(days=1))
+    again = merge(merged, there, away, DAY + timedelta(days=2), DAY + timedelta(days=2))
+
+    assert [entry.date for entry in merged.change_log] == [DAY]
+    assert again.change_log == merged.change_log
+
+
 @pytest.mark.parametrize("later", [1, 2])
 def test_news_that_the_log_has_already_is_not_said_again(later: int) -> None:
     before = state({"us": ["a", "b"], "eu": []}, zones={"us": ["z1"]}, names={"a": "A"})

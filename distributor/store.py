@@ -129,8 +129,8 @@ def _after_refusal(error: ClientError) -> CopyAnswer:
     if status in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT} or _code(error) == "NoSuchKey":
         return CopyAnswer(copied=False, certain=True)
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
-    refused_by_policy = status == HTTPStatus.NOT_IMPLEMENTED or "deny in a resource-based policy" in str(error)
-    raise StoreError(_describe("COPY", error) + _CONDITIONS_DEMANDED * refused_by_policy) from error
+    by_policy = status == HTTPStatus.NOT_IMPLEMENTED or "deny in a resource-based policy" in str(error)
+    raise StoreError(_describe("COPY", error) + (_CONDITIONS_DEMANDED if by_policy else "")) from error
 
 
 def provenance(task: Publish, etag: str, now: datetime) -> dict[str, str]:

@@ -1,5 +1,6 @@
-"""What S3 refuses and moto would carry out."""
+"""What S3 refuses and moto would carry out, and what moto does otherwise all the same."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -68,3 +69,9 @@ def test_a_bucket_that_demands_conditional_writes_takes_no_copy_whatever_its_hea
 
     s3.put_object(Bucket="demanding", Key="x", Body=b"1", IfNoneMatch="*")
     s3.copy_object(Bucket="here", Key="y", **SOURCE)
+
+
+def test_moto_takes_the_md5_of_an_object_under_kms_for_its_etag_which_s3_does_not(s3: Any) -> None:
+    put = s3.put_object(Bucket="here", Key="x", Body=b"1", ServerSideEncryption="aws:kms")
+
+    assert put["ETag"] == f'"{hashlib.md5(b"1").hexdigest()}"'

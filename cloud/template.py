@@ -27,6 +27,20 @@ ACCOUNT = "123456789012"  # moto's account
 REGION = "us-east-1"
 PARTITION = "aws"
 
+# Mappings, for example, are not known here, and nothing of a template is passed over.
+SECTIONS = {
+    *(
+        "AWSTemplateFormatVersion",
+        "Conditions",
+        "Description",
+        "Metadata",
+        "Outputs",
+        "Parameters",
+        "Resources",
+        "Rules",
+    )
+}
+
 Json = Any
 _NO_VALUE = object()
 
@@ -126,6 +140,11 @@ class _Resolver:
         }
 
     def stack(self) -> Stack:
+        unknown = set(self._template) - SECTIONS
+        if unknown:
+            msg = f"sections that are not known to the embedded cloud: {sorted(unknown)}"
+            raise TemplateError(msg)
+        self._require_rules()
         resources = tuple(self._resource(id_) for id_, body in self._created("Resources"))
         outputs = {id_: self.value(body["Value"]) for id_, body in self._created("Outputs")}
         return Stack(self._stack_name, resources, outputs)
@@ -145,6 +164,14 @@ class _Resolver:
                 raise TemplateError(msg)
         resolved = {key: self.value(value) for key, value in node.items()}
         return {key: value for key, value in resolved.items() if value is not _NO_VALUE}
+
+    def _require_rules(self) -> None:
+        """TemplateError where CloudFormation would refuse the parameters together."""
+        for name, rule in self._template.get("Rules", {}).items():
+            for assertion in rule["Assertions"] if self.value(rule.get("RuleCondition", True)) else ():
+                if not self.value(assertion["Assert"]):
+                    msg = f"the parameters break the rule {name}: {assertion['AssertDescription']}"
+                    raise TemplateError(msg)
 
     def _created(self, section: str) -> list[tuple[str, dict[str, Json]]]:
         return [

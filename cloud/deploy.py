@@ -6,7 +6,8 @@ A resource type or a property that is not known here raises: nothing of the temp
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from cloud.alarms import INSUFFICIENT_DATA
@@ -62,34 +63,41 @@ class DeployError(Exception):
 
 
 def deploy(stack: Stack, client: Client) -> None:
-    """Create every resource, each after what it needs."""
+    """Create every resource after what it needs, and a bucket as soon as it can be."""
     _require_known(stack)
     roles = {role.arn: role for role in stack.of_type("AWS::IAM::Role")}
     for function in stack.of_type("AWS::Lambda::Function"):
         _require_trust(roles[function.properties["Role"]], "lambda.amazonaws.com")
     for schedule in stack.of_type("AWS::Scheduler::Schedule"):
         _require_trust(roles[schedule.properties["Target"]["RoleArn"]], "scheduler.amazonaws.com")
-    for type_, create in (
-        ("AWS::IAM::Role", _create_role),
-        ("AWS::SQS::Queue", _create_queue),
-        ("AWS::SQS::Queue", _set_redrive_policy),  # after its dead-letter queue
-        ("AWS::Logs::LogGroup", _create_log_group),
-        ("AWS::Lambda::Function", _create_function),
-        ("AWS::Scheduler::Schedule", _create_schedule),
-        ("AWS::S3::Bucket", _create_bucket),
-        ("AWS::S3::BucketPolicy", _put_bucket_policy),
-        ("AWS::SNS::Topic", _create_topic),
-        ("AWS::SNS::TopicPolicy", _put_topic_policy),
-        ("AWS::SNS::Subscription", _subscribe),
-        ("AWS::CloudWatch::Alarm", _put_alarm),
-        ("AWS::CloudWatch::Dashboard", _put_dashboard),
-    ):
-        for resource in stack.of_type(type_):
-            create(resource, client)
-    for bucket in stack.of_type("AWS::S3::Bucket"):
-        _put_notifications(bucket, stack, client)
-    for query in stack.of_type("AWS::Logs::QueryDefinition"):
-        _require_groups(query, stack)
+    created: list[Resource] = []
+    for resource in in_order(stack):
+        if resource.type in CREATE:
+            CREATE[resource.type](resource, client)
+        if resource.type == "AWS::S3::Bucket":
+            _put_notifications(resource, created, client)
+        if resource.type == "AWS::Logs::QueryDefinition":
+            _require_groups(resource, stack)
+        created.append(resource)
+
+
+def in_order(stack: Stack) -> Iterator[Resource]:
+    """Each resource after all that it needs. DeployError if some need each other.
+
+    CloudFormation creates side by side whatever can be created. Buckets come first here, so that one whose notification
+    needs a permission that it does not refer to is refused here too.
+    """
+    resources = {resource.logical_id: resource for resource in stack.resources}
+    sorter = TopologicalSorter({id_: resource.needs for id_, resource in resources.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        msg = f"CloudFormation refuses a circle: {' -> '.join(error.args[1])}"
+        raise DeployError(msg) from error
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        yield from sorted((resources[id_] for id_ in ready), key=lambda resource: resource.type != "AWS::S3::Bucket")
+        sorter.done(*ready)
 
 
 def function_configuration(function: Resource, added: Mapping[str, str]) -> FunctionConfiguration:
@@ -175,20 +183,14 @@ def _create_role(role: Resource, client: Client) -> None:
 
 
 def _create_queue(queue: Resource, client: Client) -> None:
-    attributes = {
+    attributes: dict[str, str] = {
         name: str(queue.properties[name]).lower()
         for name in ("MessageRetentionPeriod", "SqsManagedSseEnabled", "VisibilityTimeout")
         if name in queue.properties
     }
-    client("sqs").create_queue(QueueName=queue.name, Attributes=attributes)
-
-
-def _set_redrive_policy(queue: Resource, client: Client) -> None:
     if "RedrivePolicy" in queue.properties:
-        sqs = client("sqs")
-        url = sqs.get_queue_url(QueueName=queue.name)["QueueUrl"]
-        policy = json.dumps(queue.properties["RedrivePolicy"])
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+        attributes["RedrivePolicy"] = json.dumps(queue.properties["RedrivePolicy"])
+    client("sqs").create_queue(QueueName=queue.name, Attributes=attributes)
 
 
 def _create_log_group(group: Resource, client: Client) -> None:
@@ -308,10 +310,10 @@ def _require_groups(query: Resource, stack: Stack) -> None:
         raise DeployError(msg)
 
 
-def _put_notifications(bucket: Resource, stack: Stack, client: Client) -> None:
+def _put_notifications(bucket: Resource, created: Iterable[Resource], client: Client) -> None:
     configurations = bucket.properties.get("NotificationConfiguration", {}).get("LambdaConfigurations", [])
     for configuration in configurations:
-        if not _may_invoke(bucket, configuration["Function"], stack):
+        if not _may_invoke(bucket, configuration["Function"], created):
             msg = f"S3 refuses the notification of {bucket.logical_id}: no permission for it on the function"
             raise DeployError(msg)
     client("s3").put_bucket_notification_configuration(
@@ -329,7 +331,7 @@ def _put_notifications(bucket: Resource, stack: Stack, client: Client) -> None:
     )
 
 
-def _may_invoke(bucket: Resource, function_arn: str, stack: Stack) -> bool:
+def _may_invoke(bucket: Resource, function_arn: str, created: Iterable[Resource]) -> bool:
     wanted = {
         "Action": "lambda:InvokeFunction",
         "FunctionName": function_arn,
@@ -337,7 +339,24 @@ def _may_invoke(bucket: Resource, function_arn: str, stack: Stack) -> bool:
         "SourceAccount": ACCOUNT,
         "SourceArn": bucket.arn,
     }
-    return any(permission.properties == wanted for permission in stack.of_type("AWS::Lambda::Permission"))
+    return any(one.properties == wanted for one in created if one.type == "AWS::Lambda::Permission")
+
+
+CREATE: dict[str, Callable[[Resource, Client], None]] = {
+    "AWS::CloudWatch::Alarm": _put_alarm,
+    "AWS::CloudWatch::Dashboard": _put_dashboard,
+    "AWS::IAM::Role": _create_role,
+    "AWS::Lambda::Function": _create_function,
+    "AWS::Logs::LogGroup": _create_log_group,
+    "AWS::S3::Bucket": _create_bucket,
+    "AWS::S3::BucketPolicy": _put_bucket_policy,
+    "AWS::SNS::Subscription": _subscribe,
+    "AWS::SNS::Topic": _create_topic,
+    "AWS::SNS::TopicPolicy": _put_topic_policy,
+    "AWS::SQS::Queue": _create_queue,
+    "AWS::Scheduler::Schedule": _create_schedule,
+}
+"""What makes a resource of each type on moto. The other types are configuration that the embedded cloud reads."""
 
 
 def _empty_zip() -> bytes:

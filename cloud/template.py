@@ -27,6 +27,20 @@ ACCOUNT = "123456789012"  # moto's account
 REGION = "us-east-1"
 PARTITION = "aws"
 
+# Mappings, for example, are not known here, and nothing of a template is passed over.
+SECTIONS = {
+    *(
+        "AWSTemplateFormatVersion",
+        "Conditions",
+        "Description",
+        "Metadata",
+        "Outputs",
+        "Parameters",
+        "Resources",
+        "Rules",
+    )
+}
+
 Json = Any
 _NO_VALUE = object()
 
@@ -37,12 +51,16 @@ class TemplateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource with literal properties; `name` is the physical name that `Ref` gives."""
+    """One resource with literal properties; `name` is the physical name that `Ref` gives.
+
+    `needs` are the logical ids of what CloudFormation creates before it: whatever it refers to, also in its metadata.
+    """
 
     logical_id: str
     type: str
     name: str
     properties: dict[str, Json]
+    needs: frozenset[str]
 
     @property
     def arn(self) -> str:
@@ -101,6 +119,7 @@ class _Resolver:
     def __init__(self, template: Mapping[str, Json], stack_name: str, parameters: Mapping[str, str]) -> None:
         self._template = template
         self._stack_name = stack_name
+        self._referred: set[str] = set()
         self._parameters = _with_defaults(template.get("Parameters", {}), parameters)
         self._pseudo = {
             "AWS::AccountId": ACCOUNT,
@@ -126,6 +145,11 @@ class _Resolver:
         }
 
     def stack(self) -> Stack:
+        unknown = set(self._template) - SECTIONS
+        if unknown:
+            msg = f"sections that are not known to the embedded cloud: {sorted(unknown)}"
+            raise TemplateError(msg)
+        self._require_rules()
         resources = tuple(self._resource(id_) for id_, body in self._created("Resources"))
         outputs = {id_: self.value(body["Value"]) for id_, body in self._created("Outputs")}
         return Stack(self._stack_name, resources, outputs)
@@ -146,6 +170,14 @@ class _Resolver:
         resolved = {key: self.value(value) for key, value in node.items()}
         return {key: value for key, value in resolved.items() if value is not _NO_VALUE}
 
+    def _require_rules(self) -> None:
+        """TemplateError where CloudFormation would refuse the parameters together."""
+        for name, rule in self._template.get("Rules", {}).items():
+            for assertion in rule["Assertions"] if self.value(rule.get("RuleCondition", True)) else ():
+                if not self.value(assertion["Assert"]):
+                    msg = f"the parameters break the rule {name}: {assertion['AssertDescription']}"
+                    raise TemplateError(msg)
+
     def _created(self, section: str) -> list[tuple[str, dict[str, Json]]]:
         return [
             (id_, body)
@@ -155,8 +187,12 @@ class _Resolver:
 
     def _resource(self, logical_id: str) -> Resource:
         body = self._template["Resources"][logical_id]
+        depends = body.get("DependsOn", [])
+        self._referred = {depends} if isinstance(depends, str) else set(depends)
         properties = self.value(body.get("Properties", {}))
-        return Resource(logical_id, body["Type"], self._name(logical_id), properties)
+        self.value(body.get("Metadata", {}))
+        needs = frozenset(self._referred & self._template["Resources"].keys())
+        return Resource(logical_id, body["Type"], self._name(logical_id), properties, needs)
 
     def _name(self, logical_id: str) -> str:
         body = self._template["Resources"].get(logical_id)
@@ -175,6 +211,7 @@ class _Resolver:
             return self._pseudo[name]
         if name in self._parameters:
             return self._parameters[name]
+        self._referred.add(name)
         physical = self._name(name)
         match self._template["Resources"][name]["Type"]:
             case "AWS::SQS::Queue":
@@ -185,6 +222,7 @@ class _Resolver:
 
     def _get_att(self, path: Json) -> str:
         logical_id, _, attribute = path.partition(".") if isinstance(path, str) else (path[0], "", path[1])
+        self._referred.add(logical_id)
         type_ = self._template["Resources"][logical_id]["Type"]
         if (type_, attribute) == ("AWS::SQS::Queue", "QueueName"):
             return self._name(logical_id)

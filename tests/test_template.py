@@ -361,6 +361,28 @@ def test_whatever_an_empty_parameter_switches_off_is_switched_on_in_the_whole_st
     assert switches - {"AlarmEmail", "AlarmTopicKmsKeyId", "S3BucketName"} <= {"DistributionBucketName", *ON}
 
 
+@pytest.mark.parametrize(
+    ("parameters", "rule"),
+    [
+        (
+            {"ReplicaBucketName": "my-mirror", "DistributionBucketName": ""},
+            "ReplicaNeedsWebsite: ReplicaBucketName has no",
+        ),
+        ({"SecondCloudFrontDistributionId": "E2"}, "SecondDistributionNeedsFirst: Second"),
+    ],
+)
+def test_parameters_that_make_no_sense_together_are_refused(parameters: dict[str, str], rule: str) -> None:
+    with pytest.raises(TemplateError, match=rule):
+        stack_with(**parameters)
+
+
+def test_every_parameter_is_in_one_group_of_the_console() -> None:
+    template = read_template()
+
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(template["Parameters"])
+
+
 def test_without_a_replica_there_is_no_right_on_one() -> None:
     assert "CopyToReplica" not in json.dumps([role.properties for role in stack_with().of_type("AWS::IAM::Role")])
 
@@ -473,7 +495,7 @@ def test_failures_are_kept_for_fourteen_days() -> None:
 
 
 def test_without_a_distribution_nothing_of_invalidations_exists() -> None:
-    stack = stack_with(SecondCloudFrontDistributionId="E2EXAMPLE", CloudFrontOriginPath="/site")
+    stack = stack_with(CloudFrontOriginPath="/site")
 
     queues = {
         function.properties["Environment"]["Variables"].pop("INVALIDATION_QUEUE_URL", "")
@@ -481,7 +503,7 @@ def test_without_a_distribution_nothing_of_invalidations_exists() -> None:
     }
     assert queues == {""}
     resources = [(resource.logical_id, resource.properties) for resource in stack.resources]
-    assert not re.search("(?i)invalidat|cloudfront|E2EXAMPLE", json.dumps([resources, stack.outputs]))
+    assert not re.search("(?i)invalidat|cloudfront", json.dumps([resources, stack.outputs]))
 
 
 def test_one_distribution_is_one_right_and_one_id() -> None:

@@ -152,6 +152,23 @@ def test_a_notification_without_a_permission_is_refused() -> None:
         run(drop_permission)
 
 
+def test_a_bucket_that_does_not_wait_for_its_permission_is_refused() -> None:
+    def drop_dependency(template: Template) -> None:
+        del template["Resources"]["SourceBucket"]["Metadata"]["NotificationNeeds"]
+
+    with pytest.raises(DeployError, match="S3 refuses the notification of SourceBucket"):
+        run(drop_dependency)
+
+
+def test_resources_that_need_each_other_are_refused() -> None:
+    def refer_back(template: Template) -> None:
+        variables = template["Resources"]["Distributor"]["Properties"]["Environment"]["Variables"]
+        variables["SOURCE_BUCKET"] = {"Ref": "SourceBucket"}
+
+    with pytest.raises(DeployError, match="CloudFormation refuses a circle: .*SourceBucket"):
+        run(refer_back)
+
+
 def test_a_permission_for_another_bucket_is_none() -> None:
     def widen(template: Template) -> None:
         template["Resources"]["SourceBucketMayInvokeDistributor"]["Properties"]["SourceArn"] = "arn:aws:s3:::other"

@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -88,6 +89,30 @@ def test_a_reference_to_a_resource_that_is_not_created_is_refused() -> None:
 def test_parameters_that_cloudformation_would_refuse_are_refused(parameters: dict[str, str]) -> None:
     with pytest.raises(TemplateError, match=next(iter(parameters))):
         resolve(translate(read_template()), "my-stack", parameters)
+
+
+@pytest.mark.parametrize(
+    ("switched", "colour", "refused"), [("yes", "", True), ("yes", "red", False), ("no", "", False)]
+)
+def test_a_rule_is_asked_as_cloudformation_asks_it(switched: str, colour: str, *, refused: bool) -> None:
+    condition = {"Fn::Equals": [{"Ref": "Switch"}, "yes"]}
+    assertion = {
+        "Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Colour"}, ""]}]},
+        "AssertDescription": "needs a colour",
+    }
+    template = {
+        "Parameters": {"Switch": {"Type": "String"}, "Colour": {"Type": "String"}},
+        "Rules": {"Coloured": {"RuleCondition": condition, "Assertions": [assertion]}},
+        "Resources": {},
+    }
+
+    with pytest.raises(TemplateError, match="rule Coloured: needs a colour") if refused else nullcontext():
+        resolve(template, "my-stack", {"Switch": switched, "Colour": colour})
+
+
+def test_a_section_that_is_not_known_is_refused() -> None:
+    with pytest.raises(TemplateError, match="Mappings"):
+        resolve({"Mappings": {}, "Resources": {}}, "my-stack", {})
 
 
 def test_a_parameter_without_a_default_must_be_given() -> None:

@@ -16,6 +16,7 @@ from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 from cloud import isolate
+from cloud.second_cloud import SecondCloud, second_cloud
 
 # Before any test module is imported: Powertools reads these when it is imported.
 os.environ["POWERTOOLS_TRACE_DISABLED"] = "1"
@@ -59,6 +60,12 @@ def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.fixture(scope="session", name="second_cloud")
+def shared_second_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondCloud]:
+    with second_cloud(tmp_path_factory.mktemp("second-cloud")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ PYTEST := $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 # Bytecode is kept even where the environment forbids it: without it each process compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test prove second-cloud check build bench format clean
+.PHONY: help setup demo test prove second-cloud smoke check build bench format clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -32,7 +32,10 @@ prove: setup ## Show how deep the promises go: mutants, searches, storms, load, 
 	$(PYTEST) -m "prove or hypothesis" --hypothesis-profile=prove
 
 second-cloud: setup .venv/second-cloud/.synced ## Deploy and walk on an independent emulator of AWS, with SAM itself.
-	$(PYTEST) --dist=worksteal -m second_cloud
+	$(PYTEST) --dist=worksteal -rP -m second_cloud
+
+smoke: setup ## Do the same in your AWS account, with a throw-away stack; OPTIONS=--help says how.
+	@$(BIN)/feed smoke $(OPTIONS)
 
 check: setup ## Lint, types, boundaries, template.
 	$(BIN)/ruff check

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, status, sweep, verify
+from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, smoke, status, sweep, verify
 from ops.terminal import FAILED, LOCAL, console, examples
 
 app = typer.Typer(
@@ -80,5 +80,5 @@ def cloud(
             typer.echo("stopped", err=True)
 
 
-for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs):
+for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs, smoke):
     app.add_typer(command.app)

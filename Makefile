@@ -17,11 +17,11 @@ SYNC ?=
 # Bytecode is kept even where the environment forbids it: without it each process compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test prove check build bench format clean
+.PHONY: help setup demo test prove second-cloud smoke check build bench format clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 14
 
 setup: .venv/.synced ## Install everything into .venv, from the lock file.
 
@@ -29,10 +29,16 @@ demo: setup ## Run the main job on this machine, no AWS account needed.
 	@$(BIN)/feed demo
 
 test: setup ## Show every promise; branch coverage of the Lambdas must be 100%.
-	$(PYTEST) -m "not prove" --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
+	$(PYTEST) -m "not prove and not second_cloud" --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 prove: setup ## Show how deep the promises go: mutants, searches, storms, load, fuzz, the cause of every alarm.
 	$(PYTEST) -m "prove or hypothesis" --hypothesis-profile=prove
+
+second-cloud: setup .venv/second-cloud/.synced ## Deploy and walk on an independent emulator of AWS, with SAM itself.
+	$(PYTEST) --dist=worksteal -rP -m second_cloud
+
+smoke: setup ## Do the same in your AWS account, with a throw-away stack; OPTIONS=--help says how.
+	@$(BIN)/feed smoke $(OPTIONS)
 
 check: setup ## Lint, types, boundaries, template.
 	$(BIN)/ruff check
@@ -67,6 +73,12 @@ clean: ## Remove all that was made here.
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	@echo "installing what uv.lock names"
 	@$(UV) sync --locked --quiet --compile-bytecode --python $(BIN)/python $(SYNC)
+	@touch $@
+
+.venv/second-cloud/.synced: .venv/.synced
+	@echo "installing the second cloud"
+	@UV_PROJECT_ENVIRONMENT=.venv/second-cloud $(UV) sync --locked --quiet --compile-bytecode --only-group second-cloud \
+	  --python $(BIN)/python
 	@touch $@
 
 # `sam build` calls these, one for each function of template.yaml (BuildMethod: makefile).

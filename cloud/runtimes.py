@@ -32,7 +32,7 @@ _LAST_LINE = "REPORT RequestId: "  # the emulator ends each invocation with it, 
 _LAST_LINE_OF_A_DEATH = "Waiting for runtime domain processes termination"
 _LAST_LINE_SECONDS = 20
 # Ends the whole process group with its first process, or when the pipe to this process breaks, however that ends.
-_WATCHED = '{ "$@"; kill -KILL 0; } & read -r _; kill -KILL 0'
+WATCHED = '{ "$@"; kill -KILL 0; } & read -r _; kill -KILL 0'
 _STARTS = 3  # another process may take a port before the emulator does
 
 
@@ -102,7 +102,7 @@ class EmulatedRuntime:
             self._log = _Log()
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and AWS's emulator
                 [
-                    *("/bin/sh", "-c", _WATCHED, "sh", str(_executable(rie))),
+                    *("/bin/sh", "-c", WATCHED, "sh", str(_executable(rie))),
                     # By default it listens on every address.
                     *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
                     *("--runtime-api-address", f"127.0.0.1:{api_port}"),

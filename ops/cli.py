@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, status, sweep, verify
+from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, smoke, status, sweep, verify
 from ops.terminal import FAILED, LOCAL, console, examples, refuse, say  # noqa: TID251 - the demo prints only its own words
 
 app = typer.Typer(
@@ -81,5 +81,5 @@ def cloud(
             say("# stopped")
 
 
-for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs):
+for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs, smoke):
     app.add_typer(command.app)

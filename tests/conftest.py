@@ -17,6 +17,7 @@ from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 from cloud import isolate
+from cloud.second_cloud import SecondCloud, second_cloud
 
 # Before any test module is imported: Powertools reads these when it is imported.
 os.environ["POWERTOOLS_TRACE_DISABLED"] = "1"
@@ -68,6 +69,12 @@ def own_folder_for_temporary_files(tmp_path_factory: pytest.TempPathFactory) -> 
     before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("tmp"))
     yield
     tempfile.tempdir = before
+
+
+@pytest.fixture(scope="session", name="second_cloud")
+def shared_second_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondCloud]:
+    with second_cloud(tmp_path_factory.mktemp("second-cloud")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ DOCUMENTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for p
     *sorted((ROOT / "docs").glob("*.md")),
 ]}  # fmt: skip
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-TARGETS = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def prose(text: str) -> str:
@@ -64,7 +64,7 @@ def test_every_command_and_option_exists(name: str) -> None:
             continue
         options = {option for parameter in COMMANDS[command].params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", arguments)) <= options | {"--help"}, command
-    for target in re.findall(r"(?:^|`|&& )make ([a-z]+)", DOCUMENTS[name], re.MULTILINE):
+    for target in re.findall(r"(?:^|`|&& )make ([a-z-]+)", DOCUMENTS[name], re.MULTILINE):
         assert target in TARGETS
 
 

@@ -1,7 +1,7 @@
 """What the protocol relies on, shown of every S3 that there is here; and what a stand-in does otherwise, by name.
 
-Set FEED_TEST_AWS_BUCKET to a bucket of yours, and AWS credentials as usual, to run it against AWS too; it writes and
-deletes below the prefixes aws-services-feed-test/.
+Set FEED_TEST_AWS_BUCKET to a bucket of yours, and AWS credentials as usual, to run it against AWS too; it writes below
+the prefix aws-services-feed-test/. FEED_TEST_AWS_GAPS has the gaps of what is not AWS but is spoken to like it.
 """
 
 import os
@@ -17,6 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from cloud.second_cloud import GAPS, NO_OWNERS, SecondCloud
 from distributor.outcomes import Publish
 from distributor.settings import Location
 from distributor.store import CopyAnswer, Store, StoreError
@@ -27,7 +28,8 @@ from tests.reliability.seaweedfs import seaweedfs
 
 AWS_BUCKET = os.environ.get("FEED_TEST_AWS_BUCKET", "")
 AWS_ENVIRONMENT = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-NO_CONDITIONS, NO_OWNERS = "copies whatever the ETag", "copies whatever the owner"
+AWS_GAPS = frozenset(filter(None, [os.environ.get("FEED_TEST_AWS_GAPS")]))
+NO_CONDITIONS = "copies whatever the ETag"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def aws() -> Iterator[Any]:
         "fake",
         "moto",
         "seaweedfs",
+        pytest.param("ministack", marks=pytest.mark.second_cloud),
         pytest.param("aws", marks=pytest.mark.skipif(not AWS_BUCKET, reason="FEED_TEST_AWS_BUCKET is not set")),
     ]
 )
@@ -94,10 +97,16 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
         case "seaweedfs":
             client = request.getfixturevalue("server")
             yield Backend(client, source, website, frozenset({NO_OWNERS}))
+        case "ministack":
+            cloud: SecondCloud = request.getfixturevalue("second_cloud")
+            for location in (source, website):
+                cloud.client("s3").create_bucket(Bucket=location.bucket)
+            yield Backend(cloud.client("s3"), source, website, frozenset(GAPS) & {NO_OWNERS})
         case _:
             prefix = f"aws-services-feed-test/{run}"
             with aws() as client:
-                yield Backend(client, Location(AWS_BUCKET, f"{prefix}/in"), Location(AWS_BUCKET, f"{prefix}/out"))
+                source, website = (Location(AWS_BUCKET, f"{prefix}/{folder}") for folder in ("in", "out"))
+                yield Backend(client, source, website, AWS_GAPS)
 
 
 def test_get_and_head_give_the_same_quoted_etag(backend: Backend) -> None:

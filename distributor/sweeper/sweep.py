@@ -85,6 +85,7 @@ class SweepResult:
             "drift": {kind.value: self.drift[kind] for kind in Drift},
             "outcomes": {kind.__name__.lower(): self.outcomes[kind] for kind in KINDS},
             "objects": self.examples,
+            "refusal": printable(self.refusal),
             "next": self.next.model_dump() if self.next else None,
         }
 

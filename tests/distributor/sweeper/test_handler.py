@@ -146,6 +146,7 @@ def test_metadata_that_the_sweeper_may_not_read_is_a_warning_and_the_file_is_pub
     answer = sweeper.lambda_handler({}, lambda_context)
 
     assert answer["outcomes"]["copied"] == 1
+    assert "AccessDenied" in answer["refusal"]
     (warning,) = [line for line in printed() if line.get("message") == "source_etag_not_read"]
     assert (warning["level"], "AccessDenied" in warning["reason"]) == ("WARNING", True)
 

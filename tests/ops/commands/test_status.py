@@ -75,6 +75,27 @@ def test_drift_of_any_file_is_found_only_when_it_is_asked_for(cloud: EmbeddedClo
     assert [entry["advice"] for entry in status["todo"]] == ["feed sweep --yes"]
 
 
+def test_drift_that_the_sweeper_may_not_look_into_is_told_with_the_reason(cloud: EmbeddedCloud, feed: Feed) -> None:
+    s3 = cloud.client("s3")
+    body = s3.get_object(Bucket=cloud.website, Key="data/regions.json")["Body"].read()
+    s3.put_object(Bucket=cloud.website, Key="data/regions.json", Body=body[::-1])
+    # For AWS a HEAD is s3:GetObject, for moto's policies of buckets a thing of its own.
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:HeadObject",
+        "Resource": f"arn:aws:s3:::{cloud.website}/*",
+    }
+    s3.put_bucket_policy(Bucket=cloud.website, Policy=json.dumps({"Version": "2012-10-17", "Statement": deny}))
+
+    status = shown(feed, "--drift")
+    s3.delete_bucket_policy(Bucket=cloud.website)
+
+    (found,) = [entry["found"] for entry in status["todo"] if entry["name"] == "source and website are in step"]
+    assert "1 differ; the sweeper may not read the website's metadata: " in found
+    assert "403" in found
+
+
 def test_an_alarm_that_has_gone_off_is_no_good_news(cloud: EmbeddedCloud, feed: Feed) -> None:
     alarm(cloud, f"{STACK}-file-rejected", "ALARM")
     alarm(cloud, f"{STACK}-quiet", "OK")

@@ -163,6 +163,7 @@ class InProcessRuntime:
     def __init__(self, configuration: FunctionConfiguration) -> None:
         """Import the handler's module."""
         self._configuration = configuration
+        self._folder = tempfile.TemporaryDirectory()
         self._session: boto3.Session | None = None
         module, _, function = configuration.handler.rpartition(".")
         with self._environment():
@@ -183,13 +184,15 @@ class InProcessRuntime:
         return _answer(body, log)
 
     def close(self) -> None:
-        """There is nothing to stop."""
+        """Remove its /tmp; there is nothing to stop."""
+        self._folder.cleanup()
 
     @contextlib.contextmanager
     def _environment(self) -> Iterator[None]:
         with self._lock, contextlib.redirect_stdout(self._output):
             variables, session = dict(os.environ), boto3.DEFAULT_SESSION
             os.environ.update(_base_environment(self._configuration) | dict(self._configuration.environment))
+            os.environ["TMPDIR"] = self._folder.name
             boto3.DEFAULT_SESSION = self._session = self._session or boto3.Session()
             try:
                 yield

@@ -1,6 +1,6 @@
 """The sweeper's entry point, invoked by its schedule with `{}` or by hand: publishes again what differs."""
 
-import tempfile
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from shared.text import printable
 from shared.tracing import traced
 
 SERVICE = "sweeper"
+LAMBDA_FOLDER = "/tmp"  # noqa: S108 - the only one that a function may write to, and its own
 logger = logger_for(SERVICE)
 metrics = metrics_for(SERVICE)
 
@@ -36,7 +37,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     def follow_up_batch(outcomes: list[Outcome]) -> None:
         follow_up(outcomes, dependencies, logger, metrics, keep_rejections=True)
 
-    progress = Progress(Path(tempfile.gettempdir()) / "sweep.jsonl", context.aws_request_id)
+    progress = Progress(Path(os.environ.get("TMPDIR", LAMBDA_FOLDER)) / "sweep.jsonl", context.aws_request_id)
     if progress.interrupted.batch:
         logger.warning("sweep_resumed", extra={"not_checked": [key for key, _ in progress.interrupted.fatal]})
     with traced("sweep") as annotations:

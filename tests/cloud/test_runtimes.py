@@ -116,6 +116,8 @@ def test_in_process_a_handler_sees_its_environment_and_leaves_no_trace(
 def test_in_process_an_error_is_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
 
-    answer = InProcessRuntime(configuration(tmp_path, "fail")).invoke("{}")
+    runtime = InProcessRuntime(configuration(tmp_path, "fail"))
+    answer = runtime.invoke("{}")
+    runtime.close()
 
     assert (answer.is_error, answer.content["errorType"]) == (True, "ValueError")

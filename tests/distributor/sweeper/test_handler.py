@@ -1,5 +1,4 @@
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,9 @@ BODY = b'{"v": 1}'
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     build_dependencies.cache_clear()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with mock_aws():
         for name, value in ENVIRONMENT.items():
             monkeypatch.setenv(name, value)
@@ -294,10 +294,11 @@ def test_the_retry_of_a_sweep_that_died_repeats_its_batch_and_goes_on_behind_it(
     lambda_context: LambdaContext,
     printed: Callable[[], list[dict[str, Any]]],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     put(s3, *(f"{letter}.json" for letter in "abcde"))
     monkeypatch.setattr(sweeping, "OBJECTS_PER_BATCH", 2)
-    died = Progress(Path(tempfile.gettempdir()) / "sweep.jsonl", lambda_context.aws_request_id)
+    died = Progress(tmp_path / "sweep.jsonl", lambda_context.aws_request_id)
     died.begin([(0, "b.json", "missing"), (0, "c.json", "stale")])
     died._append(("aws-data/c.json", s3.head_object(Bucket="my-source", Key="aws-data/c.json")["ETag"]))
 

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import requests
@@ -15,7 +16,7 @@ from ops.checks.machinery import check_machinery, check_parameters
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
 from ops.observation import Observation, observe
-from ops.stack import DeployedStack
+from ops.stack import DeployedStack, StackError
 
 TIMEOUT_SECONDS = 10
 SAMCONFIG = Path("samconfig.toml")  # in the present folder, where sam looks for it too
@@ -33,18 +34,28 @@ def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: t
 
 
 def configured_parameters(stack_name: str) -> dict[str, str]:
-    """The parameters that samconfig.toml sets for a stack, as sam reads them; empty if it names no such stack."""
-    config = tomllib.loads(SAMCONFIG.read_text(encoding="utf-8")) if SAMCONFIG.is_file() else {}
-    for environment in config.values():
-        parameters = {"stack_name": "", "parameter_overrides": []}
-        for command in ("global", "deploy"):
-            parameters |= environment.get(command, {}).get("parameters", {}) if isinstance(environment, dict) else {}
-        if parameters["stack_name"] == stack_name and parameters["parameter_overrides"]:
+    """The parameters that samconfig.toml sets for a stack, as sam reads them; empty if it names no such stack.
+
+    StackError if it is no TOML.
+    """
+    for environment in _environments():
+        sections = [environment.get(command, {}).get("parameters", {}) for command in ("global", "deploy")]
+        parameters = {name: value for section in sections for name, value in section.items()}
+        if parameters.get("stack_name") == stack_name:
             overrides: dict[str, str] = CfnParameterOverridesType().convert(
-                parameters["parameter_overrides"], None, None
+                parameters.get("parameter_overrides", []), None, None
             )
             return overrides
     return {}
+
+
+def _environments() -> list[dict[str, Any]]:
+    try:
+        config = tomllib.loads(SAMCONFIG.read_text(encoding="utf-8")) if SAMCONFIG.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{SAMCONFIG} cannot be read: {error}"
+        raise StackError(msg) from error
+    return [table for table in config.values() if isinstance(table, dict)]  # beside the version
 
 
 def check_readers(observed: Observation, base: str, now: datetime) -> Iterator[Check]:

@@ -35,7 +35,7 @@ class Message:
             "messageId": self.id,
             "receiptHandle": f"{self.id}/{'x' * 300}",
             "body": self.body,
-            "attributes": {"ApproximateReceiveCount": str(self.receives)},
+            "attributes": {"ApproximateReceiveCount": str(self.receives), "SentTimestamp": f"{self.sent * 1000:.0f}"},
             "messageAttributes": {},
             "eventSource": "aws:sqs",
             "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:invalidations",

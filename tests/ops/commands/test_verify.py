@@ -496,6 +496,18 @@ def test_what_is_deployed_is_compared_with_what_samconfig_says(  # noqa: PLR0913
     assert len(checks) == (2 if deployed else 0)
 
 
+def test_a_samconfig_that_cannot_be_read_is_said_in_one_line(
+    cloud: EmbeddedCloud, feed: Feed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "samconfig.toml").write_text("[default", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    finished = feed("verify")
+
+    assert (finished.exit_code, finished.stdout) == (2, "")
+    assert "samconfig.toml cannot be read" in finished.stderr
+
+
 def test_a_stack_that_samconfig_does_not_name_is_not_compared(
     cloud: EmbeddedCloud, deploy: Deploy, feed: Feed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,7 @@ def smoke(  # noqa: PLR0913 - one argument an option
     """Deploy a throw-away stack to AWS, try everything on it, and remove it again. Exit code 0 if all went well."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from ops.smoke import Report, StoppedError, Walk, find_account
+    from ops.smoke import Checkout, Report, StoppedError, Walk, find_account
 
     if remove and not remove.startswith(PREFIX):
         refuse(f"{remove} is no throw-away stack: their names begin with {PREFIX}")
@@ -79,7 +79,8 @@ def smoke(  # noqa: PLR0913 - one argument an option
     parameters = dict(entry.partition("=")[::2] for entry in parameter or [])
     try:
         with TemporaryDirectory() as folder:
-            Walk(account, kept, template.resolve(), Path(folder) / "build", parameters, distribution_id).go()
+            checkout = Checkout(account, template.resolve(), Path(folder) / "build", parameters)
+            Walk(account, checkout, kept, distribution_id).go()
     except (StoppedError, KeyboardInterrupt):
         say("stopped; what was made is removed", as_json=False)
     finally:

@@ -196,7 +196,7 @@ class Case:
 def cases() -> Iterator[Case]:
     """Every document under an ordinary name and those of the contract."""
     for title, build in {**ANY, **EMPTY}.items():
-        for name in ("x.json", *FILES):
+        for name in ("x.json", *FILES, "change-history-2025.json"):
             yield Case(title, name, build, name == "x.json" and title in FIT)
     for title, (name, document) in MODELLED.items():
         yield Case(title, name, partial(lambda build: encoded(build()), document), fit=True)

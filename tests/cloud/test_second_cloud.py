@@ -4,17 +4,31 @@ Whoever sees one of these fail deletes the gap: the emulator has learnt somethin
 """
 
 import json
+import socket
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from cloud.second_cloud import COPY_SOURCE, GAPS, NO_OWNERS, SecondCloud, without_gaps
-from cloud.template import read_template
+from cloud.template import ROOT, read_template
+from tests.cloud.test_leftovers import all_end
 
 pytestmark = pytest.mark.second_cloud
+
+OWNER = """
+import pathlib, sys
+from cloud.second_cloud import second_cloud
+
+with second_cloud(pathlib.Path(sys.argv[1])) as cloud:
+    print(cloud.url, flush=True)
+    sys.stdin.read()
+"""
 
 
 def failure_of(cloud: SecondCloud, resource: dict[str, Any]) -> str:
@@ -130,6 +144,26 @@ TRIALS: dict[str, Callable[[SecondCloud], None]] = {
 @pytest.mark.parametrize("gap", [*GAPS])
 def test_it_still_can_not_do_what_is_left_out(gap: str, second_cloud: SecondCloud) -> None:
     TRIALS[gap](second_cloud)
+
+
+def test_it_listens_on_one_address_of_the_loopback_alone(second_cloud: SecondCloud) -> None:
+    port = int(second_cloud.url.rpartition(":")[2])
+
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    with pytest.raises(OSError, match="refused|assign"):
+        socket.create_connection(("127.0.0.2", port), timeout=5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_no_process_of_it_outlives_the_one_that_started_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OWNER, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout
+        assert owner.stdout.readline().startswith("https://127.0.0.1:")
+
+        with all_end(owner.pid):
+            owner.kill()
+            owner.wait()
 
 
 def test_a_right_that_is_missing_is_missed(second_cloud: SecondCloud) -> None:

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 PREFIX = "feed-smoke-"
 WHAT = """In account {number}, {region}, this makes
   the stack {name}: what template.yaml has, with schedules and alarms, whose mails go to nobody
-  the buckets {website} and {source}
+  the buckets {source}, {website}
+  and, in {elsewhere}, {replica}
 and deploys it four times, fetches, publishes and breaks files of its own, and removes everything again.
 It takes a quarter of an hour and costs some cents: some thousand requests, and alarms and a dashboard for an hour.
 You need the rights to do all that. Traces and metrics stay until AWS lets them expire, at no cost.
@@ -100,9 +101,16 @@ def _remove(account: "Account", report: "Report") -> None:
 
 
 def _what(account: "Account", distribution_id: str) -> str:
-    names = {"name": account.name, "website": account.website, "source": account.source, "id": distribution_id}
-    words = WHAT + INVALIDATES * bool(distribution_id)
-    return words.format(number=account.number, region=account.region, **names)
+    return (WHAT + INVALIDATES * bool(distribution_id)).format(
+        number=account.number,
+        region=account.region,
+        name=account.name,
+        source=account.source,
+        website=account.website,
+        replica=account.replica,
+        elsewhere=account.replica_region,
+        id=distribution_id,
+    )
 
 
 def _facts(account: "Account", distribution_id: str) -> dict[str, str]:

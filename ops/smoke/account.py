@@ -11,6 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 POLL_SECONDS, MOST_POLLS = 2, 900
 GONE = {"DELETE_COMPLETE", "DELETE_SKIPPED"}  # a bucket that outlives its stack is skipped, and emptied here
+REPLICA_REGIONS = {
+    "aws": ("us-west-2", "us-east-2"),
+    "aws-us-gov": ("us-gov-west-1", "us-gov-east-1"),
+    "aws-cn": ("cn-north-1", "cn-northwest-1"),
+}
 # A stack that is being changed can't be deleted. These can: the second waits for a change that nobody will make.
 DELETABLE = {"DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"}
 
@@ -35,18 +40,36 @@ class Account:
 
     @property
     def website(self) -> str:
-        """The bucket that the walk itself makes, which also holds the zips that are deployed."""
+        """The website's bucket, which also holds the zips that are deployed."""
         return f"{self.name}-website"
+
+    @property
+    def replica(self) -> str:
+        """The bucket in another Region, under a KMS key, that gets a copy of all that the website gets."""
+        return f"{self.name}-replica"
+
+    @property
+    def replica_region(self) -> str:
+        """A Region of the same partition that every account has."""
+        regions = REPLICA_REGIONS[self.session.get_partition_for_region(self.region)]
+        return next(region for region in regions if region != self.region)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - one type for each service
         """A client of the session."""
         client: Any = self.session.client
         return client(service)
 
-    def make_website(self) -> None:
-        """Make the website bucket, private as S3 makes it by default."""
-        elsewhere: Any = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
-        self.client("s3").create_bucket(Bucket=self.website, **({} if self.region == "us-east-1" else elsewhere))
+    def make_buckets(self) -> None:
+        """Make website and replica, private as S3 makes them by default."""
+        self._make_bucket(self.website, self.region, "AES256")
+        self._make_bucket(self.replica, self.replica_region, "aws:kms")  # AWS's own key: its use needs no right
+
+    def _make_bucket(self, name: str, region: str, algorithm: str) -> None:
+        elsewhere: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        rule: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}, "BucketKeyEnabled": True}
+        s3 = self.session.client("s3", region_name=region)
+        s3.create_bucket(Bucket=name, **({} if region == "us-east-1" else elsewhere))
+        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
     def reasons(self) -> list[str]:
         """Why resources of the stack could not be made, changed or deleted, the first reason first."""
@@ -58,7 +81,7 @@ class Account:
         return [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '?')}" for event in failed]
 
     def remove(self) -> list[str]:
-        """Delete the stack and both buckets, if they are there; what is left, each with the reason."""
+        """Delete the stack and the buckets, if they are there; what is left, each with the reason."""
         left = []
         for part in (self._remove_stack, self._remove_buckets):
             try:
@@ -106,8 +129,9 @@ class Account:
                 yield f"{name} is {event['ResourceStatus']} {event.get('ResourceStatusReason', '')}".rstrip()
 
     def _remove_buckets(self) -> list[str]:
-        buckets = [self.session.resource("s3").Bucket(name) for name in (self.source, self.website)]
-        for bucket in buckets:
+        here, there = self.region, self.replica_region
+        for name, region in ((self.source, here), (self.website, here), (self.replica, there)):
+            bucket = self.session.resource("s3", region_name=region).Bucket(name)
             try:
                 bucket.object_versions.delete()
                 bucket.delete()

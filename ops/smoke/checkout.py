@@ -14,7 +14,10 @@ from ops.smoke.report import UnexpectedError
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 CONTRACT = "tests/reliability/test_s3_contract.py"
-ALWAYS = {"DistributionBucketName": "", "CloudFrontDistributionId": "", "ScheduleExpression": "cron(0 2 * * ? *)"}
+ALWAYS = {
+    **dict.fromkeys(("DistributionBucketName", "ReplicaBucketName", "CloudFrontDistributionId"), ""),
+    "ScheduleExpression": "cron(0 2 * * ? *)",
+}
 
 
 @dataclass(frozen=True)

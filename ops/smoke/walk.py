@@ -46,8 +46,8 @@ class Walk:
     def _deploy_first(self) -> None:
         with self.report.step("sam build makes the functions", needed=True):
             self.checkout.build()
-        with self.report.step(f"the bucket {self.account.website} is made", needed=True):
-            self.account.make_website()
+        with self.report.step(f"two buckets are made, one of them in {self.account.replica_region}", needed=True):
+            self.account.make_buckets()
         with self.report.step("sam deploy makes a stack without a website", needed=True):
             self.checkout.deploy({"ScheduleExpression": EVERY_MINUTE})
             _expect(not self._stack().distributes, "there is a distributor")
@@ -63,12 +63,15 @@ class Walk:
     # ---- with a website
 
     def _deploy_with_website(self) -> None:
-        with self.report.step("sam deploy adds the website", needed=True):
+        with self.report.step(
+            "sam deploy adds the website, and a replica in another Region under a KMS key", needed=True
+        ):
             self.checkout.deploy(self._website())
             _expect(self._stack().distributes, "there is no distributor")
         with self.report.step("feed sweep publishes what was there before"):
             self.checkout.feed("sweep", "--yes")
-            _expect(self._site("regions.json"), "regions.json is not on the website")
+            for bucket in (self.account.website, self.account.replica):
+                _expect(self._read(bucket, self._key("regions.json")), f"regions.json is not in {bucket}")
         with self.report.step("feed fetch reaches the website") as step:
             step.seen = self.checkout.feed("fetch", "--seconds", str(PATIENCE_SECONDS)).strip().splitlines()[0].rstrip()
         self._verify()
@@ -81,10 +84,14 @@ class Walk:
             _expect(head["ContentType"] == "application/json", head["ContentType"])
             _expect(head["CacheControl"] == "public, max-age=300", head["CacheControl"])
             _expect(head["Metadata"]["source-bucket"] == self.account.source, str(head["Metadata"]))
+            _eventually(lambda: self._read(self.account.replica, self._key("smoke.json")) == _version(1))
         with self.report.step("of three uploads at once the last one stays") as step:
             for version in (2, 3, 4):
                 self._upload("smoke.json", _version(version))
             step.seen = f"after {self._published('smoke.json', _version(4)):.1f} s"
+        with self.report.step("an upload in parts is published") as step:
+            self._upload_in_parts("parts.json", b"[1]")
+            step.seen = f"after {self._published('parts.json', b'[1]'):.1f} s"
         with self.report.step("feed redistribute publishes a file again"):
             before = self._head("smoke.json")["Metadata"]["distributed-at"]
             self.checkout.feed("redistribute", "smoke.json")
@@ -120,7 +127,7 @@ class Walk:
             self.checkout.feed("sweep", "--yes")
             _expect(self._site("smoke.json") == _version(5), "the changed file is still there")
             _expect(self._site("paused.json") == b"{}", "the deleted file is still missing")
-            step.seen = last_line(self.checkout.feed("sweep"))
+            step.seen = last_line(self.checkout.feed("sweep"))  # also of what has no comparable ETag
 
     # ---- with other parameters
 
@@ -169,7 +176,12 @@ class Walk:
             step.seen = last_line(printed)
 
     def _website(self) -> dict[str, str]:
-        return {"DistributionBucketName": self.account.website, "DistributionKeyPrefix": self.account.name}
+        return {
+            "DistributionBucketName": self.account.website,
+            "DistributionKeyPrefix": self.account.name,
+            "ReplicaBucketName": self.account.replica,
+            "ReplicaKeyPrefix": self.account.name,
+        }
 
     def _status(self) -> Any:  # noqa: ANN401 - any JSON
         return json.loads(self.checkout.feed("status", "--drift", "--json", codes=(0, 1)))
@@ -182,6 +194,13 @@ class Walk:
 
     def _upload(self, name: str, body: bytes) -> None:
         self.account.client("s3").put_object(Bucket=self.account.source, Key=f"{PREFIX}/{name}", Body=body)
+
+    def _upload_in_parts(self, name: str, body: bytes) -> None:
+        """One part is enough for an ETag that is not the MD5 of the bytes, and that a copy does not have."""
+        s3, object_ = self.account.client("s3"), {"Bucket": self.account.source, "Key": f"{PREFIX}/{name}"}
+        upload = {**object_, "UploadId": s3.create_multipart_upload(**object_)["UploadId"]}
+        part = {"PartNumber": 1, "ETag": s3.upload_part(**upload, PartNumber=1, Body=body)["ETag"]}
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
 
     def _read(self, bucket: str, key: str) -> bytes:
         """An object's bytes; none if it is missing."""

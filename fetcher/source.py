@@ -9,7 +9,6 @@ A file with a year of the history is written once, under a name that was free, b
 """
 
 import hashlib
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 MISSING = {"NoSuchKey", "404", "NotFound"}
 OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", *MISSING}
+MOST_PARTS = 100  # of a year; more names are not tried, since each file is read
 FILES_READ_WHOLE = (contract.COMPLETE_DATA_FILE, contract.SERVICES_FILE, contract.CHANGE_HISTORY_FILE)
 
 DocumentT = TypeVar("DocumentT", bound=contract.Document)
@@ -166,17 +166,19 @@ def read_previous_files(bucket: SourceBucket) -> PreviousFiles:
 def _name_years(
     bucket: SourceBucket, history: contract.ChangeHistory, files: dict[str, StoredFile]
 ) -> dict[str, contract.ChangeHistoryYear]:
-    """Give each year that has to move the first name that is free, or that a run that died gave to the same bytes."""
+    """Give each year that has to move the first name that is free, or that a run that died gave to the same bytes.
+
+    If MOST_PARTS names of a year are taken, it stays in the history, and so do the years after it.
+    """
     years: dict[str, contract.ChangeHistoryYear] = {}
     taken = {earlier.file for earlier in history.earlier}
     for year in years_to_move(history, len(files[contract.CHANGE_HISTORY_FILE].body)):
-        names = (contract.year_file(year.year, part) for part in itertools.count(1))
-        name = next(name for name in names if name not in taken and _is_free(bucket, name, year.to_bytes(), files))
+        body, names = year.to_bytes(), (contract.year_file(year.year, part) for part in range(1, MOST_PARTS + 1))
+        stored = ((name, bucket.read(name)) for name in names if name not in taken)
+        free = next(((name, file) for name, file in stored if not file.etag or file.body == body), None)
+        if free is None:
+            break
+        name, files[name] = free  # of the other files nothing is kept, since each may have 10 MB
         years[name] = year
         taken.add(name)
     return years
-
-
-def _is_free(bucket: SourceBucket, name: str, body: bytes, files: dict[str, StoredFile]) -> bool:
-    files[name] = bucket.read(name)
-    return files[name] == StoredFile() or files[name].body == body

@@ -11,7 +11,8 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 def printable(text: str) -> str:
     """The text with control and undecodable characters escaped, cut to a length that fits into a log line."""
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    start = text[: _LONGEST + 1]  # a text may have megabytes, and each escaped character takes 60 bytes
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in start)
     return escaped if len(escaped) <= _LONGEST else escaped[: _LONGEST - 1] + "…"
 
 
@@ -21,10 +22,13 @@ def correlation_id(value: object) -> str:
 
 
 def first_error(error: ValidationError) -> str:
-    """The first error, such as `regions.0.code: Field required`; without a place if it is about the whole document."""
+    """The first error, such as `regions.0.code: Field required`, printable.
+
+    It is without a place if it is about the whole document.
+    """
     first = error.errors(include_url=False, include_input=False)[0]
     place, message = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+    return printable(f"{place}: {message}" if place else message)
 
 
 def utc_stamp(time: datetime, timespec: str = "milliseconds") -> str:

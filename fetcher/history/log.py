@@ -7,7 +7,6 @@ not confirm are reversed. Changes that a later run of the same day reversed are 
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import reduce
 
 from fetcher.history.entries import count_additions, to_changes, to_steps
 from fetcher.history.steps import Item, State, Steps, combine, compare_facts, facts_of, region_item, service_names
@@ -37,7 +36,7 @@ def merge(
     day = max([today, *(entry.date for entry in log if entry.date <= latest)])
     created = min([history.metadata.created, day, *(entry.date for entry in log)])
     parts = [to_steps(entry.changes) for entry in reversed(log) if entry.date >= day]
-    so_far: Steps = reduce(combine, parts, {})
+    so_far = combine(*parts)
     news = _news(_logged_names(history), so_far, previous or current, current)
     if news or any(entry.date > day for entry in log):
         steps = combine(so_far, news)

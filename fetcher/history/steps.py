@@ -5,6 +5,7 @@ Facts are items with their displayed names, so that one comparison covers all ki
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, Protocol
 
 from shared import contract
@@ -84,9 +85,12 @@ def compare_facts(before: Facts, after: Facts) -> Steps:
     return _real({item: Step(before.get(item), after.get(item)) for item in before.keys() | after.keys()})
 
 
-def combine(first: Steps, second: Steps) -> Steps:
-    """Both as one: a to b and b to c become a to c; a to b and b to a become no step."""
-    return _real({**first, **{item: Step(first.get(item, step).before, step.after) for item, step in second.items()}})
+def combine(*parts: Steps) -> Steps:
+    """All as one, oldest first: a to b and b to c become a to c; a to b and b to a become no step."""
+    combined: dict[Item, Step] = {}
+    for item, step in chain.from_iterable(part.items() for part in parts):
+        combined[item] = Step(combined.get(item, step).before, step.after)
+    return _real(combined)
 
 
 def _real(steps: Steps) -> Steps:

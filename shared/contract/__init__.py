@@ -115,7 +115,7 @@ FILES: dict[str, type[Document]] = {
 
 def year_file(year: int, part: int) -> str:
     """The name of a file with older entries of the history; `part` counts from 1."""
-    return f"change-history-{year}.json" if part == 1 else f"change-history-{year}-{part}.json"
+    return f"change-history-{year:04}.json" if part == 1 else f"change-history-{year:04}-{part}.json"
 
 
 def model_of(name: str) -> type[Document] | None:

@@ -1,6 +1,6 @@
 import hashlib
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from unittest.mock import Mock
 
@@ -9,10 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from fetcher.source import OvertakenError, SourceBucket, StoredFile, WrittenObject, read_previous_files
+from fetcher.history import move_years
+from fetcher.source import MOST_PARTS, OvertakenError, SourceBucket, StoredFile, WrittenObject, read_previous_files
 from shared import contract
 from tests.fetcher.history.test_years import START, entry, history_of
 from tests.fetcher.memory_s3 import MemoryS3
+from tests.fetcher.states import state
 
 KEY = "some/where/a.json"
 
@@ -190,3 +192,31 @@ def test_a_name_that_the_history_gives_already_is_not_given_again(memory: Source
     memory.write("change-history.json", LARGE.model_copy(update={"earlier": (named,)}).to_bytes(), {})
 
     assert list(read_previous_files(memory).years) == NAMES[1:]
+
+
+def test_of_the_files_that_take_the_names_nothing_is_kept(memory: SourceBucket) -> None:
+    for name in NAMES:
+        memory.write(name, b"{}", {})
+
+    previous = read_previous_files(memory)
+
+    assert list(previous.years) == ["change-history-2026-3.json"]
+    assert previous.files.keys() == {*contract.FILES, *contract.schemas(), *previous.years}
+
+
+def test_a_year_without_a_free_name_stays_in_the_history(memory: SourceBucket) -> None:
+    for part in range(1, MOST_PARTS + 1):
+        memory.write(contract.year_file(2026, part), b"{}", {})
+
+    assert read_previous_files(memory).years == {}
+
+
+def test_a_year_of_long_ago_moves_like_any_other(memory: SourceBucket) -> None:
+    log = [entry(date(999, 1, 1) + timedelta(days=day), 330) for day in reversed(range(25))]
+    memory.write("change-history.json", history_of(log).to_bytes(), {})
+
+    previous = read_previous_files(memory)
+
+    assert previous.history
+    moved = move_years(previous.history, previous.years, state({"us": ["a"]}))
+    assert [earlier.file for earlier in moved.earlier] == ["change-history-0999.json"]

@@ -85,6 +85,7 @@ FIT = {
     *("a string of brackets", "surrogate pairs", "white space within", "a list of empty regions"),
     *("a list of empty services", "a list of empty items", "a log of empty lists", "regions without lists"),
     *("services without regions", "regions without lists, one too many"),
+    "a service whose code is ten million bytes to escape",
 }
 """What an ordinary file may hold."""
 
@@ -122,6 +123,12 @@ def by_service(number: int, regions: list[str]) -> dict[str, Any]:
     counts = {"regions": len(regions), "services": number, "regionServices": number * len(regions)}
     metadata = {"timestamp": NOW, "tool": "aws-services-feed", "version": "1.1.0", "runId": "x", "counts": counts}
     return {"metadata": metadata, "byService": {code: {"serviceCode": code, **entry} for code in codes}}
+
+
+def unprintable_code(length: int) -> bytes:
+    """Services of which one breaks the contract, where its code is a part of the reason."""
+    document = {**by_service(0, []), "byService": {"\xad" * length: {}}}
+    return json.dumps(document, ensure_ascii=False).encode()
 
 
 MODELLED: Mapping[str, tuple[str, Callable[[], object]]] = {
@@ -163,6 +170,7 @@ EMPTY: Mapping[str, Callable[[], bytes]] = {
         encoded({"servicesByRegion": {"byRegion": {f"{n}": {} for n in range(5000)}}, "x": [{"a": 1}] * 90_000})
     ),
     "services without regions": lambda: padded(encoded({"byService": {f"{n}": {} for n in range(5000)}})),
+    "a service whose code is ten million bytes to escape": lambda: unprintable_code(MAX_BYTES // 2 - 400),
     "regions without lists, one too many": lambda: encoded(
         {"servicesByRegion": {"byRegion": {f"{n}": {} for n in range(5001)}}}
     ),

@@ -32,6 +32,7 @@ def test_text_from_outside_is_escaped_and_cut(text: str, shown: str) -> None:
 
 class Example(BaseModel):
     numbers: tuple[int, ...]
+    names: dict[str, int] = {}
 
     @field_validator("numbers")
     @classmethod
@@ -69,3 +70,10 @@ def test_a_time_is_written_as_the_contract_has_it() -> None:
 
     assert utc_stamp(time) == "2026-11-23T02:00:07.123Z"
     assert utc_stamp(time, "seconds") == "2026-11-23T02:00:07Z"
+
+
+def test_what_is_wrong_is_escaped_and_cut_wherever_it_stands() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Example.model_validate({"numbers": [1], "names": {"\x1b" * 1_000_000: "x"}})
+
+    assert first_error(caught.value) == printable("names." + "\x1b" * 1_000_000)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,8 +47,8 @@ def test_a_step_tells_what_was_and_what_is() -> None:
     assert compare_facts({}, {a: "A"}) == {a: Step(None, "A")}
 
 
-@given(FACTS, FACTS, FACTS)
-def test_two_comparisons_combined_are_the_comparison_of_the_first_with_the_last(
-    first: dict[Item, str], then: dict[Item, str], last: dict[Item, str]
-) -> None:
-    assert combine(compare_facts(first, then), compare_facts(then, last)) == compare_facts(first, last)
+@given(st.lists(FACTS, min_size=2))
+def test_comparisons_combined_are_the_comparison_of_the_first_with_the_last(days: list[dict[Item, str]]) -> None:
+    assert combine(*(compare_facts(before, after) for before, after in pairwise(days))) == compare_facts(
+        days[0], days[-1]
+    )

@@ -119,7 +119,8 @@ class EmulatedRuntime:
             self._log.follow(self._process)
             if self._listens(port):
                 return
-            self.close()
+            self._stop()
+        self._folder.cleanup()
         msg = f"the Runtime Interface Emulator did not start: {self._log.take()}"
         raise RuntimeError(msg)
 
@@ -134,14 +135,17 @@ class EmulatedRuntime:
             return _answer(body, self._log.take(_LAST_LINE_OF_A_DEATH))
 
     def close(self) -> None:
-        """Stop the emulator and the handler's process with it."""
+        """Stop the emulator and the handler's process with it, and remove its /tmp."""
+        self._stop()
+        self._folder.cleanup()
+
+    def _stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         if self._process.stdin:
             self._process.stdin.close()
         self._log.close()
-        self._folder.cleanup()
 
     def _listens(self, port: int) -> bool:
         """Wait until the emulator listens; False if it has ended or takes too long."""
@@ -163,16 +167,17 @@ class InProcessRuntime:
     def __init__(self, configuration: FunctionConfiguration) -> None:
         """Import the handler's module."""
         self._configuration = configuration
-        self._folder = tempfile.TemporaryDirectory()
         self._session: boto3.Session | None = None
         module, _, function = configuration.handler.rpartition(".")
         with self._environment():
             self._module = importlib.import_module(module)
             self._handler = getattr(self._module, function)
+        self._folder = tempfile.TemporaryDirectory()
 
     def invoke(self, payload: str) -> Answer:
         """Call the handler with a context like Lambda's."""
         with self._environment():
+            os.environ["TMPDIR"] = self._folder.name
             self._forget_others()
             try:
                 body = json.dumps(self._handler(json.loads(payload), _Context(self._configuration)))
@@ -192,7 +197,6 @@ class InProcessRuntime:
         with self._lock, contextlib.redirect_stdout(self._output):
             variables, session = dict(os.environ), boto3.DEFAULT_SESSION
             os.environ.update(_base_environment(self._configuration) | dict(self._configuration.environment))
-            os.environ["TMPDIR"] = self._folder.name
             boto3.DEFAULT_SESSION = self._session = self._session or boto3.Session()
             try:
                 yield

@@ -1,8 +1,11 @@
 """One thing that must hold, and what to do if it does not."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from ops.observation import StoredObject, Unavailable
+
+CLOCK_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

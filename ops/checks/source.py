@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from ops.checks.check import Check, exists
+from ops.checks.check import CLOCK_SKEW, Check, exists
 from ops.observation import Observation, StoredObject
 from shared.contract import (
     COMPLETE_DATA_FILE,
@@ -50,7 +50,7 @@ def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta) -
     return Check(
         GROUP,
         f"the data is at most {max_age.total_seconds() / 3600:g} h old",
-        age <= max_age,
+        -CLOCK_SKEW <= age <= max_age,
         f"{age.total_seconds() / 3600:.1f} h, of {complete.metadata.timestamp:%Y-%m-%d %H:%M} UTC",
         "feed fetch runs the fetcher now; if that fails, feed logs shows where to look",
     )

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import quote
 
 from distributor.plan import CONTENT_TYPE, compile_glob, headers_for
 from distributor.settings import HeaderSettings
-from ops.checks.check import Check, equals, exists
+from ops.checks.check import CLOCK_SKEW, Check, equals, exists
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable
 from shared.settings import ConfigurationError, read_settings
 
 GROUP = "Website bucket"
-CLOCK_SKEW = timedelta(minutes=5)
 
 
 def check_website(observed: Observation, now: datetime) -> Iterator[Check]:

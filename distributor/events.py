@@ -20,6 +20,7 @@ from shared.text import correlation_id, printable
 SUPPORTED_MAJOR_VERSION = "2"
 BATCH_SCHEMA_VERSION = "2.0"
 MOST_RECORDS = 100_000  # of one event; S3 sends one, a queue hands on 10,000 messages at most
+LONGEST_ENCODED_KEY = 3 * 1024  # a key has up to 1,024 bytes, each up to three characters
 
 
 class EnvelopeError(ValueError):
@@ -92,7 +93,7 @@ def _from_job(event: Mapping[str, Any]) -> Request:
     try:
         if event["invocationSchemaVersion"] != BATCH_SCHEMA_VERSION:
             version = event["invocationSchemaVersion"]
-            msg = f"the job's schema version is {version!r}; create it with {BATCH_SCHEMA_VERSION}"
+            msg = f"the job's schema version is {printable(repr(version))}; create it with {BATCH_SCHEMA_VERSION}"
             raise EnvelopeError(msg)
         notices = {
             str(task["taskId"]): _from_encoded_key(str(task["s3Bucket"]), str(task["s3Key"])) for task in event["tasks"]
@@ -170,6 +171,8 @@ def _from_encoded_key(
     bucket: str, encoded: str, event_time: datetime | None = None, request_id: str = ""
 ) -> Changed | Rejected:
     """The notice for a key that S3 encoded like a form field, with + for a space."""
+    if len(encoded) > LONGEST_ENCODED_KEY:  # decoding may take 50 times its memory
+        return _malformed(encoded, f"not a key: over {LONGEST_ENCODED_KEY:,} characters")
     try:
         # The default error mode would turn bad UTF-8 into U+FFFD, another key.
         return Changed(bucket, unquote_plus(encoded, errors="strict"), event_time, request_id)

@@ -22,11 +22,16 @@ from distributor.store import CopyAnswer, SourceObject, StoreError, TooLargeErro
 MAX_PASSES = 5
 MAX_UNANSWERED_COPIES = 2
 CONCURRENCY = 8
-PUBLISH_MARGIN_MS = 10_000  # an object takes about 100 ms; the rest is for slow answers
+PUBLISH_MARGIN_MS = 20_000  # the longest check takes 12 s with the processor of 512 MB; the rest is for slow answers
+NOT_TRIED = "not tried: too little time was left"
 _check_lock = threading.Lock()  # one at a time: a parsed document needs many times the memory of its bytes
 
 PublishOutcome: TypeAlias = Copied | Gone | Rejected | Failed
 Check: TypeAlias = Callable[[Publish, SourceObject], datetime | None]
+
+
+class OutOfTimeError(Exception):
+    """Too little time is left to check the object. A retry may help."""
 
 
 class ObjectStore(Protocol):
@@ -60,13 +65,18 @@ def carry_out(
     def has_time() -> bool:
         return remaining_ms() >= PUBLISH_MARGIN_MS
 
+    def check_in_time(task: Publish, source: SourceObject) -> datetime | None:
+        if task is not first and not has_time():  # it has waited until the others were checked
+            raise OutOfTimeError(NOT_TRIED)
+        return check(task, source)
+
     def outcome_of(decision: Decision) -> Outcome:
         if not isinstance(decision, Publish):
             return decision
         if decision is not first and not has_time():
-            return Failed(decision.source_key, "not tried: too little time was left")
+            return Failed(decision.source_key, NOT_TRIED)
         try:
-            return publish(decision, store, has_time, check=check)
+            return publish(decision, store, has_time, check=check_in_time)
         except Exception as error:  # noqa: BLE001 - no error of this object may stop the others
             return Failed(decision.source_key, f"unexpected {type(error).__name__}: {error}", landed=decision)
 
@@ -109,7 +119,7 @@ def publish(
                 break
     except (TooLargeError, UnfitError) as error:
         outcome = Rejected(task.source_key, str(error))
-    except StoreError as error:
+    except (StoreError, OutOfTimeError) as error:
         outcome = Failed(task.source_key, str(error))
     outcome = replace(_as_failed(outcome) if unanswered else outcome, correlation_id=correlation_id)
     if isinstance(outcome, Copied):

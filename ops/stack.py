@@ -104,7 +104,7 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         (stack,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: an odd endpoint, name or number of tries
         msg = f"cannot look up the stack {name}: {error}"
         raise StackError(msg) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

@@ -131,9 +131,11 @@ def console() -> Console:
 
 
 def _printable(text: str) -> str:
+    """The text, with what the terminal's encoding lacks escaped too."""
     from shared.text import printable
 
-    return printable(text)
+    encoding = sys.stdout.encoding
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def examples(*lines: str) -> str:

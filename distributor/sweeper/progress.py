@@ -4,6 +4,8 @@ If the function dies, Lambda's retry of the event goes on from there. It repeats
 an invalidation get one, and does not check the object again. Lambda keeps /tmp when it resets an environment, and the
 retry has the same request id and mostly the same environment:
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+
+A file that can't be read or written stops no sweep: a retry then begins anew.
 """
 
 import json
@@ -41,7 +43,7 @@ class Progress:
         """Read the file, if it exists and is of this event."""
         self._file, self._request_id = file, request_id
         self.interrupted = Interrupted()
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, TypeError, LookupError):
             lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
             if lines and lines[0]["request"] == request_id:
                 fatal = [*lines[0]["fatal"], *(line for line in lines[-1:] if isinstance(line, list))]
@@ -50,7 +52,8 @@ class Progress:
     def begin(self, batch: Iterable[Position]) -> None:
         """Keep the batch that is published next, in place of the last one."""
         record = {"request": self._request_id, "batch": list(batch), "fatal": self.interrupted.fatal}
-        self._file.write_text(json.dumps(record) + "\n", encoding="utf-8")
+        with suppress(OSError):
+            self._file.write_text(json.dumps(record) + "\n", encoding="utf-8")
 
     def check(self, task: Publish, source: SourceObject) -> datetime | None:
         """Check the source's bytes, and keep that this is under way. UnfitError also if it was fatal before."""
@@ -66,8 +69,9 @@ class Progress:
 
     def end(self) -> None:
         """Forget everything: what now fails is found anew by a retry."""
-        self._file.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._file.unlink()
 
     def _append(self, line: Version | None) -> None:
-        with self._file.open("a", encoding="utf-8") as file:
+        with suppress(OSError), self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

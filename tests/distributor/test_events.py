@@ -132,6 +132,7 @@ def test_an_envelope_without_records_gives_no_notice() -> None:
         record(eventName=None),
         record("aws-data/%FF.json"),
         record("aws-data/%C3%28.json"),
+        record("aws-data/" + "%" * 3064),
     ],
 )
 def test_an_odd_record_is_malformed_and_its_siblings_are_not(odd: object) -> None:
@@ -143,6 +144,12 @@ def test_an_odd_record_is_malformed_and_its_siblings_are_not(odd: object) -> Non
         Changed("my-source", "aws-data/a.json", TIME),
         Changed("my-source", "aws-data/b.json", TIME),
     )
+
+
+def test_the_longest_key_is_decoded_though_each_of_its_bytes_is_encoded() -> None:
+    (longest,) = notices(event(record("%C3%A9" * 512)))
+
+    assert longest == Changed("my-source", "é" * 512, TIME)
 
 
 TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "my-source"}

@@ -1,13 +1,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from threading import Barrier
+from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
-from distributor.outcomes import Copied, Decision, Failed, Gone, Rejected, Skipped
-from distributor.publish import MAX_PASSES, PUBLISH_MARGIN_MS, carry_out, publish
-from distributor.store import Store
+from distributor.outcomes import Copied, Decision, Failed, Gone, Outcome, Publish, Rejected, Skipped
+from distributor.publish import CONCURRENCY, MAX_PASSES, NOT_TRIED, PUBLISH_MARGIN_MS, carry_out, publish
+from distributor.store import SourceObject, Store
 from tests.distributor.fake_s3 import FakeS3, etag, refusal
 from tests.distributor.world import task
 
@@ -361,15 +363,36 @@ def test_an_object_that_breaks_in_an_unforeseen_way_keeps_no_sibling_back() -> N
     assert [type(other) for other in others] == [Copied, Copied]
 
 
-def test_what_there_is_no_time_for_is_left_to_the_retry() -> None:
+@pytest.mark.parametrize(("left", "expected"), [(PUBLISH_MARGIN_MS, Copied), (PUBLISH_MARGIN_MS - 1, Failed)])
+def test_what_there_is_no_time_for_is_left_to_the_retry(left: int, expected: type[Outcome]) -> None:
     s3 = FakeS3({("my-source", f"aws-data/{name}.json"): NEW for name in "abc"})
-    left = iter([PUBLISH_MARGIN_MS, PUBLISH_MARGIN_MS - 1])
 
-    first, *others = carry_out([task(f"{name}.json") for name in "abc"], store_on(s3), lambda: next(left))
+    first, *others = carry_out([task(f"{name}.json") for name in "abc"], store_on(s3), lambda: left)
 
     assert isinstance(first, Copied)
-    assert sorted(type(other).__name__ for other in others) == ["Copied", "Failed"]
-    assert "not tried: too little time was left" in repr(others)
+    assert [type(other) for other in others] == [expected] * 2
+
+
+def test_what_waits_for_its_check_until_no_time_is_left_is_left_to_the_retry() -> None:
+    tasks = [task(f"{number}.json") for number in range(CONCURRENCY)]
+    all_are_read, left, checked = Barrier(CONCURRENCY), [PUBLISH_MARGIN_MS], list[Publish]()
+
+    class SlowStore(Store):
+        def get(self, task: Publish) -> SourceObject | None:
+            all_are_read.wait(60)
+            return super().get(task)
+
+    def check(task: Publish, _source: SourceObject) -> None:
+        left[0] = 0
+        checked.append(task)
+
+    s3: Any = FakeS3({("my-source", each.source_key): NEW for each in tasks})
+    outcomes = carry_out(tasks, SlowStore(s3, 1000), lambda: left[0], check)
+
+    assert len(checked) <= 2  # the one that came first, and the first of the event
+    assert [outcome for outcome in outcomes if not isinstance(outcome, Copied)] == [
+        Failed(each.source_key, NOT_TRIED) for each in tasks if each not in checked
+    ]
 
 
 def test_the_first_object_is_tried_however_little_time_is_left() -> None:

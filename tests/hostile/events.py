@@ -68,6 +68,9 @@ DISTRIBUTOR: Mapping[str, Hostile] = {
     "a key of 6 MB with a control character": Hostile(
         lambda: with_good_record(json.dumps(record("aws-data/%00" + "x" * LARGEST))), ONE_BAD
     ),
+    "a key of 6 MB of percent signs": Hostile(
+        lambda: with_good_record(json.dumps(record("aws-data/" + "%" * LARGEST))), ONE_BAD
+    ),
     "a record in 900 lists": Hostile(lambda: with_good_record("[" * 900 + "]" * 900), ONE_BAD),
     "a record in 100,000 lists": Hostile(lambda: with_good_record("[" * 100_000 + "]" * 100_000), "RecursionError"),
     "an event in 900 objects": Hostile(lambda: '{"a":' * 900 + "1" + "}" * 900, "EnvelopeError"),

@@ -94,8 +94,21 @@ def test_a_sweep_that_ends_leaves_nothing(file: Path) -> None:
     assert not file.exists()
 
 
-@pytest.mark.parametrize("content", ["", "[", "\x00", '{"request": "event-1"'])
-def test_a_file_that_cannot_be_understood_counts_as_none(file: Path, content: str) -> None:
-    file.write_text(content, encoding="utf-8")
+@pytest.mark.parametrize(
+    "text", ["", "[", "\x00", "[1]", "null", "3", '"x"', "{}", '{"request": "event-1"}', '["aws-data/b.json", "1"]']
+)
+def test_a_file_that_cannot_be_understood_counts_as_none(file: Path, text: str) -> None:
+    file.write_text(text + "\n")
+
+    assert Progress(file, "event-1").interrupted == Interrupted()
+
+
+def test_a_file_that_cannot_be_written_stops_no_sweep(file: Path) -> None:
+    file.mkdir()
+
+    progress = Progress(file, "event-1")
+    progress.begin(BATCH)
+    progress.check(task("a.json"), SOURCE)
+    progress.end()
 
     assert Progress(file, "event-1").interrupted == Interrupted()

@@ -78,8 +78,9 @@ def test_no_visitors_at_all_is_no_division_by_zero() -> None:
     assert feed_costs("--visitors", "0").exit_code == 0
 
 
-def test_a_measurement_without_a_stack_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://127.0.0.1:99999", "\x1b[31mnowhere"])
+def test_a_measurement_without_a_stack_is_said_in_one_line(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
     finished = feed_costs("--measure")

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -97,7 +98,9 @@ def _faulty(chance: random.Random, faults: Counter[str]) -> Iterator[None]:
         client.meta.events.register("before-send.s3", strike)
         return client
 
-    with patch("distributor.dependencies.connect", connect_to_trouble), patch("botocore.endpoint.time.sleep"):
+    # Only the SDK's own sleep: in the clock that everyone shares, those who poll would never rest.
+    no_sleep = SimpleNamespace(sleep=lambda _: None)
+    with patch("distributor.dependencies.connect", connect_to_trouble), patch("botocore.endpoint.time", no_sleep):
         yield
 
 

@@ -163,7 +163,7 @@ class DailyUse:
 
     @property
     def gets(self) -> int:
-        """The fetcher's request for each file and schema (years share one), the GET before each copy, the HEAD after."""
+        """The fetcher's request for each file and schema (years share one), and a GET and a HEAD for each copy."""
         return 4 * self.files + 1
 
 

@@ -87,7 +87,7 @@ def _options(stack: DeployedStack, profile: str | None) -> str:
 
 def _log(function: str, options: str) -> Log:
     group = f"/aws/lambda/{function}"  # as the template names it
-    return Log(function, group, f"aws logs tail {group} --follow --format short{options}")
+    return Log(function, group, f"aws logs tail {shlex.quote(group)} --follow --format short{options}")
 
 
 def _groups(listed: Sequence[Log]) -> str:

@@ -7,7 +7,7 @@ source bucket before the distributor was deployed.
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
@@ -100,13 +100,15 @@ def sweep(
     """Compare from the request's position on, in batches; `follow_up_batch` gets each batch's outcomes.
 
     It gets them at once, since a sweep that breaks off and starts again finds no drift where it has already copied.
-    Stops in time; `next` of the result then continues. If an earlier try of the event died, its batch comes first.
-    botocore's error if a bucket cannot be listed.
+    Stops in time; `next` of the result then continues. If an earlier try of the event died, only its batch is repeated:
+    `next` is what follows, an event of its own, which Lambda tries again as often. botocore's error if a bucket cannot
+    be listed.
     """
     interrupted = [_interrupted_repair(position, dependencies.settings) for position in progress.interrupted.batch]
-    result = SweepResult(compared=len(interrupted))
-    request = _behind(request, progress.interrupted.batch)
-    repairs = chain(interrupted, _repairs(request, dependencies, remaining_ms, result))
+    result = SweepResult()
+    if interrupted:
+        result.compared, result.next = len(interrupted), _behind(request, progress.interrupted.batch)
+    repairs = iter(interrupted) if interrupted else _repairs(request, dependencies, remaining_ms, result)
     while batch := list(islice(repairs, OBJECTS_PER_BATCH)):
         tasks = [] if request.dry_run else [repair.task for repair in batch]
         progress.begin(_position(repair, dependencies.settings) for repair in batch)
@@ -128,8 +130,9 @@ def _interrupted_repair(position: Position, settings: DistributorSettings) -> Re
 
 
 def _behind(request: SweepRequest, batch: Sequence[Position]) -> SweepRequest:
-    """The request for what follows the batch, and the request itself if it is empty."""
-    return request.model_copy(update={"destination": batch[-1][0], "after": batch[-1][1]}) if batch else request
+    """The request for what follows the batch."""
+    index, name, _ = batch[-1]
+    return request.model_copy(update={"destination": index, "after": name})
 
 
 def _repairs(

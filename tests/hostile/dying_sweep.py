@@ -5,6 +5,7 @@ Run as `python -m tests.hostile.dying_sweep REQUEST_ID`.
 
 import os
 import sys
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -25,4 +26,6 @@ context._memory_limit_in_mb = 512
 context._invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:sweeper"
 context._aws_request_id = sys.argv[1]
 context.get_remaining_time_in_millis = lambda: 900_000  # type: ignore[method-assign]
-lambda_handler({}, context)
+request: dict[str, Any] | None = {"follow": False}
+while request:
+    request = lambda_handler(request, context)["next"]

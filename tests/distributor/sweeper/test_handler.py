@@ -302,11 +302,13 @@ def test_the_retry_of_a_sweep_that_died_repeats_its_batch_and_goes_on_behind_it(
     died.begin([(0, "b.json", "missing"), (0, "c.json", "stale")])
     died._append(("aws-data/c.json", s3.head_object(Bucket="my-source", Key="aws-data/c.json")["ETag"]))
 
-    answer = sweeper.lambda_handler({}, lambda_context)
+    answer = sweeper.lambda_handler({"follow": False}, lambda_context)
 
+    assert held(s3) == ["data/b.json"]
+    assert (answer["compared"], answer["drift"]) == (2, {"missing": 1, "stale": 1, "unlike": 0})
+    assert (answer["outcomes"]["copied"], answer["outcomes"]["rejected"]) == (1, 1)
+    assert sweeper.lambda_handler(answer["next"], lambda_context)["next"] is None
     assert held(s3) == ["data/b.json", "data/d.json", "data/e.json"]
-    assert (answer["compared"], answer["drift"]) == (4, {"missing": 3, "stale": 1, "unlike": 0})
-    assert (answer["outcomes"]["copied"], answer["outcomes"]["rejected"]) == (3, 1)
     assert [line["not_checked"] for line in printed() if line.get("message") == "sweep_resumed"] == [
         ["aws-data/c.json"]
     ]

@@ -13,6 +13,7 @@ from fetcher.settings import Job, RequestError, RunRequest
 from fetcher.source import PreviousFiles
 from fetcher.ssm import CallCounts, Readings
 from shared import contract
+from shared.strict_json import UnfitError
 from shared.text import utc_stamp
 
 ALWAYS_WRITTEN = frozenset(
@@ -45,6 +46,7 @@ class NextState:
     """The files to write, by name, in the order of writing; and the `metadata` of each object.
 
     `ahead`: the times and dates in the previous files that are later than now, so that they were not believed.
+    `unfit_history`: why the history is not written but stays as it is; empty if it is fit to be read again.
     """
 
     catalogue: Catalogue
@@ -52,6 +54,7 @@ class NextState:
     files: Mapping[str, bytes]
     metadata: Mapping[str, str]
     ahead: Mapping[str, str]
+    unfit_history: str
 
 
 def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp: datetime) -> NextState:
@@ -73,9 +76,11 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     documents = build_documents(catalogue, job.id, timestamp)
     if before and not request.accept_shrink:
         require_no_shrink(before.complete_data, documents.complete_data, settings.max_shrink_percent)
+    history = _history_files(documents, previous)
+    unfit_history = _unfit(history)
     changed = {
         name: body
-        for name, body in _files(documents, previous).items()
+        for name, body in _files(documents, {} if unfit_history else history).items()
         if name in ALWAYS_WRITTEN or not previous.files[name].holds(body)
     }
     snapshot = (
@@ -83,7 +88,7 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     )
     files = {**changed, snapshot: changed[contract.COMPLETE_DATA_FILE]}
     ahead = _ahead(last, previous.history, timestamp)
-    return NextState(catalogue, documents, files, _metadata(documents, result), ahead)
+    return NextState(catalogue, documents, files, _metadata(documents, result), ahead, unfit_history)
 
 
 def require_previous_data(request: RunRequest, previous: PreviousFiles) -> None:
@@ -129,7 +134,7 @@ def _codes_by_kind(data: contract.CompleteData) -> dict[str, set[str]]:
     }
 
 
-def _files(documents: Documents, previous: PreviousFiles) -> dict[str, bytes]:
+def _files(documents: Documents, history: Mapping[str, bytes]) -> dict[str, bytes]:
     """Every file in the order of writing.
 
     The history comes first: if the run dies after it, the next run finds the same changes, and `merge` does not repeat
@@ -137,7 +142,7 @@ def _files(documents: Documents, previous: PreviousFiles) -> dict[str, bytes]:
     in a file. The complete data comes last: when it exists, all other files do.
     """
     return {
-        **_history_files(documents, previous),
+        **history,
         **contract.schemas(),
         contract.REGIONS_FILE: documents.regions.to_bytes(),
         contract.SERVICES_FILE: documents.services.to_bytes(),
@@ -164,6 +169,16 @@ def _history_files(documents: Documents, previous: PreviousFiles) -> dict[str, b
         contract.CHANGE_HISTORY_FILE: history.to_bytes(),
         contract.CHANGE_FEED_FILE: build_feed(history).to_bytes(),
     }
+
+
+def _unfit(history: Mapping[str, bytes]) -> str:
+    """Why the next run could not read the history; empty if it can, or if there is none."""
+    try:
+        if contract.CHANGE_HISTORY_FILE in history:
+            contract.ChangeHistory.from_bytes(history[contract.CHANGE_HISTORY_FILE])
+    except UnfitError as error:
+        return f"with the changes of today: {error}"
+    return ""
 
 
 def _settled_history(previous: PreviousFiles, now: datetime) -> contract.ChangeHistory | None:

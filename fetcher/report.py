@@ -13,7 +13,7 @@ MOST_NAMED = 20
 
 
 class UnreadableHistoryError(Exception):
-    """`change-history.json` breaks its contract and was not overwritten; all other files were written.
+    """`change-history.json` breaks its contract, or would do so now, and was not overwritten; all else was written.
 
     A retry does not help: restore an earlier version of it, or delete it to start a new one.
     """
@@ -73,8 +73,8 @@ def emit(result: RunResult, summary: dict[str, Any], logger: Logger, metrics: Me
 
 
 def raise_if_unreadable(result: RunResult) -> None:
-    """UnreadableHistoryError if the history could not be read, so that the failure is noticed."""
-    reason = result.previous.unreadable.get(contract.CHANGE_HISTORY_FILE)
+    """UnreadableHistoryError if the history could not be read or extended, so that the failure is noticed."""
+    reason = result.previous.unreadable.get(contract.CHANGE_HISTORY_FILE) or result.state.unfit_history
     if reason:
         msg = f"{contract.CHANGE_HISTORY_FILE} breaks its contract and is left as it is, all else is written: {reason}"
         raise UnreadableHistoryError(msg)

@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -136,6 +137,25 @@ def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
     assert s3.get_object(Bucket="my-source", Key="aws-data/change-history.json")["Body"].read() == b"{}"
     (warning,) = [line for line in printed() if line.get("message") == "published_files_unreadable"]
     assert warning["files"] == {"change-history.json": "breaks the contract in 2 place(s); metadata: Field required"}
+
+
+def test_a_history_that_would_outgrow_its_limits_stays_as_it_is_and_is_raised(
+    s3: Any, parameters: ParameterServer, lambda_context: LambdaContext
+) -> None:
+    handler.lambda_handler({}, lambda_context)
+    history = json.loads(s3.get_object(Bucket="my-source", Key="aws-data/change-history.json")["Body"].read())
+    untrue = [{"region": f"{number:06}", "service": "x"} for number in range(50_000)]  # the run would log their removal
+    history["changeLog"][0]["changes"]["newRegionalServices"] = untrue
+    history["changeLog"][0]["date"] = history["metadata"]["created"] = "2026-01-01"
+    edited = json.dumps(history).encode()
+    s3.put_object(Bucket="my-source", Key="aws-data/change-history.json", Body=edited)
+    s3.delete_object(Bucket="my-source", Key="aws-data/complete-data.json")
+
+    with pytest.raises(UnreadableHistoryError, match="left as it is.*changes of today: over 300,000 values"):
+        handler.lambda_handler({}, lambda_context)
+
+    assert "aws-data/complete-data.json" in keys(s3)
+    assert s3.get_object(Bucket="my-source", Key="aws-data/change-history.json")["Body"].read() == edited
 
 
 def test_times_later_than_now_are_said_once_and_then_right(

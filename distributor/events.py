@@ -19,7 +19,7 @@ from shared.text import correlation_id, printable
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 SUPPORTED_MAJOR_VERSION = "2"
 BATCH_SCHEMA_VERSION = "2.0"
-MOST_RECORDS = 100_000  # of one event; S3 sends one, a queue hands on 10,000 messages at most
+MOST_RECORDS = 20_000  # of one event; S3 sends one, a queue hands on 10,000 messages at most
 LONGEST_ENCODED_KEY = 3 * 1024  # a key has up to 1,024 bytes, each up to three characters
 
 

@@ -26,13 +26,14 @@ class UnfitError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that a document may have. `names`: of one object.
+    """The most that a document may have. `names`: of one object. `name`: the length of each, in characters.
 
     `nodes`: commas, colons and opening brackets, about one for each value or name. Parsed, one takes up to 120 bytes.
     """
 
     nodes: int = 1_000_000
     names: int = 1_000_000
+    name: int = MAX_BYTES
 
 
 ANY_DOCUMENT = Limits()
@@ -53,7 +54,7 @@ def parse(body: bytes, limits: Limits = ANY_DOCUMENT) -> object:
             parse_constant=_refuse_constant,
             parse_float=_finite,
             parse_int=_finite_integer,
-            object_pairs_hook=partial(_without_duplicates, limits.names),
+            object_pairs_hook=partial(_without_duplicates, limits),
         )
     except UnfitError:
         raise
@@ -120,11 +121,11 @@ def _finite_integer(number: str) -> int:
     return int(number)
 
 
-def _without_duplicates(max_names: int, pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if len(pairs) > max_names:
-        msg = f"an object has {len(pairs):,} names, over {max_names:,}"
-        raise UnfitError(msg)
+def _without_duplicates(limits: Limits, pairs: list[tuple[str, object]]) -> dict[str, object]:
     names = dict(pairs)
+    if len(pairs) > limits.names or any(len(name) > limits.name for name in names):
+        msg = f"an object has over {limits.names:,} names, or a name of over {limits.name:,} characters"
+        raise UnfitError(msg)
     if len(names) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]

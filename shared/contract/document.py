@@ -82,7 +82,7 @@ Codes = Annotated[
 
 
 # A model takes more memory than what it is made of, and so do the errors of a hostile file.
-LIMITS = Limits(nodes=300_000, names=5000)
+LIMITS = Limits(nodes=300_000, names=5000, name=1000)
 
 
 class Document(BaseModel):

@@ -53,6 +53,9 @@ ANY: Mapping[str, Callable[[], bytes]] = {
     "an integer of ten million digits": lambda: b"[" + b"1" * (MAX_BYTES - 2) + b"]",
     "a number beyond a double": lambda: b"[1e999]",
     "names": lambda: numbered(b'"%07d":1', MAX_BYTES // 12, b"{", b"}"),
+    "names beyond the first plane, as many as allowed": lambda: padded(
+        numbered('"😀%d":1'.encode(), NODES // 2, b"{", b"}")
+    ),
     "names, as many as allowed": lambda: padded(numbered(b'"%d":1', NODES // 2, b"{", b"}")),
     "a name twice, spelt in two ways": lambda: b'{"a":1,"\\u0061":2}',
     "a name twice among many": lambda: padded(numbered(b'"%d":1', 400_000, b"{", b',"7":1}')),
@@ -85,7 +88,8 @@ FIT = {
     *("a string of brackets", "surrogate pairs", "white space within", "a list of empty regions"),
     *("a list of empty services", "a list of empty items", "a log of empty lists", "regions without lists"),
     *("services without regions", "regions without lists, one too many"),
-    "a service whose code is ten million bytes to escape",
+    *("a service whose code is ten million bytes to escape", "names beyond the first plane, as many as allowed"),
+    "names of 2 kB, each with four errors",
 }
 """What an ordinary file may hold."""
 
@@ -171,6 +175,9 @@ EMPTY: Mapping[str, Callable[[], bytes]] = {
     ),
     "services without regions": lambda: padded(encoded({"byService": {f"{n}": {} for n in range(5000)}})),
     "a service whose code is ten million bytes to escape": lambda: unprintable_code(MAX_BYTES // 2 - 400),
+    "names of 2 kB, each with four errors": lambda: encoded(
+        {"servicesByRegion": {"byRegion": {f"{n:01960}": {} for n in range(5000)}}}
+    ),
     "regions without lists, one too many": lambda: encoded(
         {"servicesByRegion": {"byRegion": {f"{n}": {} for n in range(5001)}}}
     ),

@@ -40,7 +40,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (SETTINGS, 'text.partition("=")', 'text.rpartition("=")', "test_settings"),
     (SETTINGS, "not glob or not re", "not re", "test_settings"),
     (STRICT_JSON, "parse_constant=_refuse_constant,", "", TEST_STRICT_JSON),
-    (STRICT_JSON, "partial(_without_duplicates, limits.names)", "dict", TEST_STRICT_JSON),
+    (STRICT_JSON, "partial(_without_duplicates, limits)", "dict", TEST_STRICT_JSON),
     (STRICT_JSON, 'text.startswith("\\ufeff")', "False", TEST_STRICT_JSON),
     (STRICT_JSON, "nodes > limits.nodes", "False", TEST_STRICT_JSON),
     (STRICT_JSON, "nodes += sum", "nodes = sum", TEST_STRICT_JSON),

@@ -16,10 +16,11 @@ from shared.contract import COMPLETE_DATA_FILE, CompleteData
 
 @dataclass(frozen=True, slots=True)
 class DriftCount:
-    """How many files a dry run of the sweeper compared, and how many of them are the same in both buckets."""
+    """How many files a dry run of the sweeper compared, how many are the same in both buckets, how many are unfit."""
 
     compared: int
     in_step: int
+    rejected: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,19 @@ def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool)
 
 def _drift(stack: DeployedStack) -> DriftCount:
     answers = list(stack.sweep(dry_run=True))
-    return DriftCount(sum(answer["compared"] for answer in answers), sum(answer["inStep"] for answer in answers))
+    return DriftCount(
+        sum(answer["compared"] for answer in answers),
+        sum(answer["inStep"] for answer in answers),
+        sum(answer["outcomes"]["rejected"] for answer in answers),
+    )
 
 
 def _check_drift(drift: DriftCount | None) -> Iterator[Check]:
     if drift:
-        drifted = drift.compared - drift.in_step
+        drifted, rejected = drift.compared - drift.in_step - drift.rejected, drift.rejected
         yield Check("Drift", "source and website are in step", not drifted, f"{drifted} differ", "feed sweep --yes")
+        advice = "feed sweep names them with the reasons; upload good ones"
+        yield Check("Drift", "what differs is fit to be published", not rejected, f"{rejected} are not", advice)
 
 
 def _files(observed: Observation) -> Iterator[FileOverview]:

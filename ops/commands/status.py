@@ -27,7 +27,7 @@ from ops.terminal import (
 if TYPE_CHECKING:
     from ops.monitoring import AlarmState
     from ops.observation import StoredObject, Unavailable
-    from ops.overview import Overview
+    from ops.overview import DriftCount, Overview
 
 app = typer.Typer()
 
@@ -65,7 +65,8 @@ def _print(overview: "Overview") -> None:
     _print_table("Queues", ["queue", "waiting", "taken or delayed", "oldest"], _queue_rows(overview))
     _show_alarms(overview.alarms)
     if overview.drift:
-        show(("Drift", "bold"), f"      {overview.drift.in_step} of {overview.drift.compared} files are in step")
+        counts = f"{overview.drift.in_step} of {overview.drift.compared} files are in step"
+        show(("Drift", "bold"), f"      {counts}, {overview.drift.rejected} not fit to be published")
     if not overview.todo:
         show(("All is well.", "bold green"))
     for check in overview.todo:
@@ -146,9 +147,13 @@ def _data(overview: "Overview") -> dict[str, Any]:
         ],
         "queues": [_queue_data(name, overview) for name in overview.observed.queues],
         "alarms": [_alarm_data(alarm) for alarm in alarms] if isinstance(alarms, list) else None,
-        "drift": {"compared": overview.drift.compared, "inStep": overview.drift.in_step} if overview.drift else None,
+        "drift": _drift_data(overview.drift) if overview.drift else None,
         "todo": [{"name": check.name, "found": check.actual, "advice": check.advice} for check in overview.todo],
     }
+
+
+def _drift_data(drift: "DriftCount") -> dict[str, int]:
+    return {"compared": drift.compared, "inStep": drift.in_step, "rejected": drift.rejected}
 
 
 def _queue_data(name: str, overview: "Overview") -> dict[str, Any]:

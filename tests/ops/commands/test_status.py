@@ -71,7 +71,7 @@ def test_drift_of_any_file_is_found_only_when_it_is_asked_for(cloud: EmbeddedClo
     status = shown(feed, "--drift")
     cloud.client("s3").delete_object(Bucket=cloud.source_bucket(), Key="aws-data/other.json")
 
-    assert status["drift"] == {"compared": PUBLISHED + 1, "inStep": PUBLISHED}
+    assert status["drift"] == {"compared": PUBLISHED + 1, "inStep": PUBLISHED, "rejected": 0}
     assert [entry["advice"] for entry in status["todo"]] == ["feed sweep --yes"]
 
 

@@ -26,7 +26,7 @@ from ops.terminal import (
 
 if TYPE_CHECKING:
     from ops.monitoring import AlarmState
-    from ops.observation import StoredObject, Unavailable
+    from ops.observation import Listing, Observation, StoredObject, Unavailable
     from ops.overview import DriftCount, Overview
 
 app = typer.Typer()
@@ -60,8 +60,10 @@ def status(  # noqa: PLR0913 - one argument an option
 def _print(overview: "Overview") -> None:
     stack = overview.observed.stack
     show((stack.name, "bold"), "  ", (f"{stack.status}, {stack.session.region_name}", "dim"))
-    _show_run(overview)
+    if stack.fetches:
+        _show_run(overview)
     _print_table("Files", ["file", "bytes", "source (UTC)", "website (UTC)", ""], _file_rows(overview))
+    _show_others(overview.observed)
     _print_table("Queues", ["queue", "waiting", "taken or delayed", "oldest"], _queue_rows(overview))
     _show_alarms(overview.alarms)
     if overview.drift:
@@ -93,6 +95,20 @@ def _file_rows(overview: "Overview") -> Iterator[list[str]]:
     for file in overview.files:
         size = f"{len(file.source.body):,}" if file.source else ""
         yield [file.name, size, _time(file.source), _time(file.website), file.state]
+
+
+def _show_others(observed: "Observation") -> None:
+    """Lines about files that the table does not have; it is no trouble that there are some."""
+    from ops.observation import Listing, publish_patterns
+
+    if not isinstance(observed.listing, Listing):
+        return
+    if observed.listing.unread:
+        show(("More", "bold"), f"       {observed.listing.unread} file(s), not looked at here; --drift compares all")
+    if skipped := observed.listing.skipped:
+        patterns = publish_patterns(observed.functions["distributor"])
+        words = f"{len(skipped)} file(s) match no pattern of PublishPatterns ({patterns}), such as {skipped[0]}"
+        show(("Skipped", "bold"), "    ", (words, "dim"))
 
 
 def _time(stored: "StoredObject | None") -> str:
@@ -145,11 +161,20 @@ def _data(overview: "Overview") -> dict[str, Any]:
             }
             for file in overview.files
         ],
+        **_others_data(overview.observed.listing),
         "queues": [_queue_data(name, overview) for name in overview.observed.queues],
         "alarms": [_alarm_data(alarm) for alarm in alarms] if isinstance(alarms, list) else None,
         "drift": _drift_data(overview.drift) if overview.drift else None,
         "todo": [{"name": check.name, "found": check.actual, "advice": check.advice} for check in overview.todo],
     }
+
+
+def _others_data(listing: "Listing | Unavailable") -> dict[str, Any]:
+    from ops.observation import Listing
+
+    if not isinstance(listing, Listing):
+        return {"unread": None, "skipped": None}
+    return {"unread": listing.unread, "skipped": {"count": len(listing.skipped), "first": listing.skipped[:10]}}
 
 
 def _drift_data(drift: "DriftCount") -> dict[str, int]:

@@ -405,6 +405,7 @@ def test_without_a_fetcher_nothing_of_it_is_created_and_all_that_distributes_is(
     of_fetcher = {name for name in others if re.search("Fetch|Runs|RegionsStale|DataStale", name)}
     assert set(names) == set(others) - of_fetcher
     assert not [name for name in stack.outputs if "Fetch" in name]
+    assert not [text for text in stack.outputs.values() if re.search("regions.json|complete-data", text)]
     assert not re.search("(?i)fetcher|ssm", json.dumps([resource.properties for resource in stack.resources]))
 
 

@@ -56,7 +56,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (STORE, "HTTPStatus.PRECONDITION_FAILED, ", "", "test_publish"),
     (STORE, 'MetadataDirective="REPLACE",', 'MetadataDirective="COPY",', "test_store"),
     (STORE, "CacheControl=task.headers.cache_control,\n", "\n", "test_store"),
-    (STORE, "quote(task.source_key)", "task.source_key", "test_store"),
+    (STORE, "quote(key)", "key", "test_store"),
     (STORE, 'answer["ContentLength"] > self.limit', 'answer["ContentLength"] >= self.limit', "test_publish"),
     (PUBLISH, "in {source.etag, None}", "is not False", "test_publish"),
     (PUBLISH, "_as_failed(outcome) if unanswered else outcome,", "outcome,", "test_publish"),

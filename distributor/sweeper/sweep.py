@@ -71,16 +71,17 @@ class Rehearsal:
 
 @dataclass(slots=True)
 class SweepResult:
-    """The result of one invocation. `examples` and `failed` are cut to the first of many, so memory does not grow.
+    """The result of one invocation. Each list is cut to the first of many, so memory does not grow.
 
-    `drift` counts no rejected objects; `outcomes` has these.
+    `drift` counts no rejected objects; `outcomes` has these. They have a list of their own, so many cannot hide others.
     `refusal`: the first reason why metadata of a destination could not be read.
     """
 
     compared: int = 0
     drift: Counter[Drift] = field(default_factory=Counter)
     outcomes: Counter[type[Outcome]] = field(default_factory=Counter)
-    examples: list[dict[str, Any]] = field(default_factory=list)
+    drifted: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     refusal: str = ""
     next: SweepRequest | None = None
@@ -90,14 +91,11 @@ class SweepResult:
         pairs = list(zip(repairs, outcomes, strict=True))
         self.drift.update(repair.drift for repair, outcome in pairs if not isinstance(outcome, Rejected))
         self.outcomes.update(type(outcome) for outcome in outcomes if outcome)
-        self.examples += [
-            {
-                "source": printable(repair.task.source_key),
-                "drift": repair.drift,
-                **(describe(outcome) if outcome else {}),
-            }
-            for repair, outcome in pairs[: MAX_EXAMPLES - len(self.examples)]
-        ]
+        for repair, outcome in pairs:
+            entries = self.rejected if isinstance(outcome, Rejected) else self.drifted
+            if len(entries) < MAX_EXAMPLES:
+                entry = {"source": printable(repair.task.source_key), "drift": repair.drift}
+                entries.append(entry | (describe(outcome) if outcome else {}))
         failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
         self.failed += failed[: MAX_EXAMPLES - len(self.failed)]
 
@@ -109,7 +107,7 @@ class SweepResult:
             "inStep": self.compared - self.drift.total() - self.outcomes[Rejected],
             "drift": {kind.value: self.drift[kind] for kind in Drift},
             "outcomes": {kind.__name__.lower(): self.outcomes[kind] for kind in KINDS},
-            "objects": self.examples,
+            "objects": [*self.drifted, *self.rejected],
             "next": self.next.model_dump() if self.next else None,
         }
 

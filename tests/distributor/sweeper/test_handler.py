@@ -186,7 +186,7 @@ def test_a_dry_run_tells_what_would_be_rejected_and_what_cannot_be_read(
     assert held(s3) == []
     assert (answer["compared"], answer["inStep"], answer["drift"]["missing"]) == (3, 0, 2)
     assert answer["outcomes"] == {"copied": 0, "gone": 0, "skipped": 0, "rejected": 1, "failed": 1}
-    assert [entry.get("outcome") for entry in answer["objects"]] == [None, "rejected", "failed"]
+    assert [entry.get("outcome") for entry in answer["objects"]] == [None, "failed", "rejected"]
 
 
 def test_a_dry_run_writes_no_metrics_that_an_alarm_could_be_on(
@@ -341,6 +341,20 @@ def test_memory_does_not_grow_with_what_is_found(
     answer = sweeper.lambda_handler({}, lambda_context)
 
     assert (answer["drift"]["missing"], len(answer["objects"]), len(held(s3))) == (7, 3, 7)
+
+
+def test_many_rejected_objects_do_not_hide_what_has_drifted(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "MAX_EXAMPLES", 3)
+    put(s3, *(f"{number}.json" for number in range(5)), body=b"<html>")
+    put(s3, "drifted.json")
+
+    answer = sweeper.lambda_handler({"dry_run": True}, lambda_context)
+
+    assert [entry["source"] for entry in answer["objects"]] == [
+        *("aws-data/drifted.json", "aws-data/0.json", "aws-data/1.json", "aws-data/2.json")
+    ]
 
 
 def test_what_is_mended_on_the_website_is_queued_for_invalidation_batch_by_batch(

@@ -75,14 +75,15 @@ class FailureQueue:
     url: str
 
     def keep_rejections(self, outcomes: Iterable[Outcome]) -> None:
-        """Send a message for each rejection. botocore's error if the queue does not take one; then retry the event."""
+        """Send a message for each key and reason. botocore's error if the queue takes none; then retry the event."""
         if not self.url:
             return
-        for outcome in outcomes:
-            if isinstance(outcome, Rejected):
-                # `keys` is not escaped, so the message itself is an event that can be tried again.
-                message = {**describe(outcome), "keys": [outcome.key] if outcome.cause is Cause.OBJECT else []}
-                self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(message))
+        # Each destination has rejected the same object.
+        distinct = {(outcome.key, outcome.reason): outcome for outcome in outcomes if isinstance(outcome, Rejected)}
+        for outcome in distinct.values():
+            # `keys` is not escaped, so the message itself is an event that can be tried again.
+            message = {**describe(outcome), "keys": [outcome.key] if outcome.cause is Cause.OBJECT else []}
+            self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(message))
 
     def keep_not_queued(self, not_queued: Sequence[NotQueued]) -> None:
         """Keep the keys for which the invalidation queue took no message; publishing them again sends it again.

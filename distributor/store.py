@@ -138,15 +138,20 @@ def provenance(task: Publish, etag: str, now: datetime) -> dict[str, str]:
 
     `source-etag` is the condition of the copy and lands with it, so it always names the source of these bytes.
     """
-    key = task.source_key if task.source_key.isascii() else quote(task.source_key)
-    if len(key) > LONGEST_METADATA_VALUE:
-        key = f"sha256:{hashlib.sha256(task.source_key.encode()).hexdigest()}"
     return {
         "distributed-at": utc_stamp(now),
         "source-bucket": task.source.bucket,
         "source-etag": etag.strip('"'),
-        "source-key": key,
+        "source-key": key_in_metadata(task.source_key),
     }
+
+
+def key_in_metadata(key: str) -> str:
+    """A key as metadata can hold it: percent-encoded if it is not ASCII, and its hash if it is long."""
+    encoded = key if key.isascii() else quote(key)
+    if len(encoded) > LONGEST_METADATA_VALUE:
+        return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+    return encoded
 
 
 def owned(parameter: str, place: Location) -> Any:  # noqa: ANN401 - the parameters of several operations

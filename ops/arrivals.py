@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ops.checks.website import is_published
-from ops.observation import StoredObject, observe_distributor, observe_source, observe_website
+from ops.observation import StoredObject, is_published, observe_distributor, observe_source, observe_website
 from ops.stack import DeployedStack
 from shared.contract import FILES
 

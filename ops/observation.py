@@ -7,10 +7,14 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from distributor.plan import compile_glob
 from ops.stack import DeployedStack
-from shared.contract import FILES
+from shared.contract import FILES, schemas
 
 T = TypeVar("T")
+
+MOST_FILES = 40  # beside the catalogue's, that are read from both buckets; the sweep compares all
+SNAPSHOTS = "history/"  # the fetcher's, and private
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +57,32 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """The names in the source bucket that are published or skipped.
+
+    `published` leaves out the catalogue's files and schemas if the stack fetches it. `skipped` match no pattern.
+    What is never published, since its name or a folder's starts with a dot, is in neither.
+    """
+
+    published: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def unread(self) -> int:
+        """How many of the published files are not looked at."""
+        return max(len(self.published) - MOST_FILES, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """The state of a stack, by the names in the stack's outputs. Without a website, `website` is empty.
 
+    `source` and `website` hold the catalogue's files if the stack fetches it, and the first MOST_FILES of `listing`.
     `ownership` is who owns new objects on the website: ObjectOwnership of the bucket, empty without a website.
     """
 
     stack: DeployedStack
+    listing: Listing | Unavailable
     source: dict[str, StoredObject | Unavailable]
     website: dict[str, StoredObject | Unavailable]
     functions: dict[str, FunctionState | Unavailable]
@@ -73,16 +96,21 @@ class Observation:
 def observe(stack: DeployedStack) -> Observation:
     """Read everything, one part after the other; StackError if the stack lacks an output that is needed."""
     s3, lambda_, sqs, scheduler = (stack.client(service) for service in ("s3", "lambda", "sqs", "scheduler"))
-    schedules = [f"{stack.name}-fetch", *[f"{stack.name}-sweep"] * stack.distributes]
+    schedules = [*[f"{stack.name}-fetch"] * stack.fetches, *[f"{stack.name}-sweep"] * stack.distributes]
+    functions = {
+        name.removesuffix("FunctionName").lower(): or_unavailable(_function, lambda_, value)
+        for name, value in stack.outputs.items()
+        if name.endswith("FunctionName")
+    }
+    listing = or_unavailable(_listing, stack, functions["distributor"]) if stack.distributes else Listing()
+    others = listing.published[:MOST_FILES] if isinstance(listing, Listing) else ()
+    names = [*(FILES if stack.fetches else ()), *others]
     return Observation(
         stack=stack,
-        source=observe_source(stack),
-        website=observe_website(stack),
-        functions={
-            name.removesuffix("FunctionName").lower(): or_unavailable(_function, lambda_, value)
-            for name, value in stack.outputs.items()
-            if name.endswith("FunctionName")
-        },
+        listing=listing,
+        source=observe_source(stack, names),
+        website=observe_website(stack, names),
+        functions=functions,
         queues={name: or_unavailable(_queue, sqs, url) for name, url in queue_urls(stack).items()},
         schedules={name: or_unavailable(_schedule, scheduler, name) for name in schedules},
         notifications=or_unavailable(_notifications, s3, stack.output("SourceBucketName")),
@@ -91,13 +119,13 @@ def observe(stack: DeployedStack) -> Observation:
     )
 
 
-def observe_source(stack: DeployedStack, names: Iterable[str] = FILES) -> dict[str, StoredObject | Unavailable]:
-    """Files below the source prefix, by default the contract's."""
+def observe_source(stack: DeployedStack, names: Iterable[str]) -> dict[str, StoredObject | Unavailable]:
+    """Files below the source prefix."""
     return _objects(stack, stack.output("SourceBucketName"), stack.output("SourceKeyPrefix"), names)
 
 
-def observe_website(stack: DeployedStack, names: Iterable[str] = FILES) -> dict[str, StoredObject | Unavailable]:
-    """Files on the website, by default the contract's; none if the stack distributes nothing."""
+def observe_website(stack: DeployedStack, names: Iterable[str]) -> dict[str, StoredObject | Unavailable]:
+    """Files on the website; none if the stack distributes nothing."""
     if not stack.distributes:
         return {}
     return _objects(stack, stack.output("WebsiteBucketName"), stack.output("WebsiteKeyPrefix"), names)
@@ -106,6 +134,18 @@ def observe_website(stack: DeployedStack, names: Iterable[str] = FILES) -> dict[
 def observe_distributor(stack: DeployedStack) -> FunctionState | Unavailable:
     """The state of the distributor."""
     return or_unavailable(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
+
+
+def publish_patterns(distributor: FunctionState | Unavailable | None) -> str:
+    """The distributor's patterns as they are set; the default ones if they cannot be read."""
+    text = distributor.environment.get("PUBLISH_PATTERNS", "") if isinstance(distributor, FunctionState) else ""
+    return text or "*.json"
+
+
+def is_published(name: str, distributor: FunctionState | Unavailable | None) -> bool:
+    """Whether the distributor's patterns name the file."""
+    patterns = publish_patterns(distributor).split(",")
+    return any(compile_glob(pattern.strip()).fullmatch(name) for pattern in patterns)
 
 
 def queue_urls(stack: DeployedStack) -> dict[str, str]:
@@ -131,6 +171,20 @@ def _objects(
 ) -> dict[str, StoredObject | Unavailable]:
     s3 = stack.client("s3")
     return {name: or_unavailable(_object, s3, bucket, f"{prefix}/{name}") for name in names}
+
+
+def _listing(stack: DeployedStack, distributor: FunctionState | Unavailable) -> Listing:
+    prefix, published, skipped = f"{stack.output('SourceKeyPrefix')}/", [], []
+    catalogue = {*FILES, *schemas()} if stack.fetches else set()
+    for name in (key.removeprefix(prefix) for key in stack.source_keys()):
+        hidden = name.endswith("/") or any(segment.startswith(".") for segment in name.split("/"))
+        if hidden or (stack.fetches and name.startswith(SNAPSHOTS)):
+            continue
+        if not is_published(name, distributor):
+            skipped.append(name)
+        elif name not in catalogue:
+            published.append(name)
+    return Listing(tuple(published), tuple(skipped))
 
 
 def _object(s3: Any, bucket: str, key: str) -> StoredObject:  # noqa: ANN401 - one type for each service

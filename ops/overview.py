@@ -16,13 +16,14 @@ from shared.contract import COMPLETE_DATA_FILE, CompleteData
 
 @dataclass(frozen=True, slots=True)
 class DriftCount:
-    """How many files a dry run of the sweeper compared, and how many of them are the same in both buckets.
+    """How many files a dry run of the sweeper compared, how many are the same in both buckets, how many are unfit.
 
     `refusal`: why the sweeper could not read the metadata that might tell more of them the same; else empty.
     """
 
     compared: int
     in_step: int
+    rejected: int
     refusal: str
 
 
@@ -77,16 +78,22 @@ def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool)
 
 def _drift(stack: DeployedStack) -> DriftCount:
     answers = list(stack.sweep(dry_run=True))
-    compared, in_step = (sum(answer[name] for answer in answers) for name in ("compared", "inStep"))
-    return DriftCount(compared, in_step, next((answer["refusal"] for answer in answers if answer["refusal"]), ""))
+    return DriftCount(
+        sum(answer["compared"] for answer in answers),
+        sum(answer["inStep"] for answer in answers),
+        sum(answer["outcomes"]["rejected"] for answer in answers),
+        next((answer["refusal"] for answer in answers if answer["refusal"]), ""),
+    )
 
 
 def _check_drift(drift: DriftCount | None) -> Iterator[Check]:
     if drift:
-        drifted = drift.compared - drift.in_step
+        drifted, rejected = drift.compared - drift.in_step - drift.rejected, drift.rejected
         refused = f"; the sweeper may not read the website's metadata: {drift.refusal}" if drift.refusal else ""
         actual = f"{drifted} differ{refused}"
         yield Check("Drift", "source and website are in step", not drifted, actual, "feed sweep --yes")
+        advice = "feed sweep names them with the reasons; upload good ones"
+        yield Check("Drift", "what differs is fit to be published", not rejected, f"{rejected} are not", advice)
 
 
 def _files(observed: Observation) -> Iterator[FileOverview]:

@@ -37,6 +37,11 @@ class DeployedStack:
         """Whether the stack has a website to publish on."""
         return "DistributorFunctionName" in self.outputs
 
+    @property
+    def fetches(self) -> bool:
+        """Whether the stack has a fetcher, which writes the catalogue."""
+        return "FetcherFunctionName" in self.outputs
+
     def client(self, service: str) -> Any:  # noqa: ANN401 - one type for each service
         """A client of the session; it waits as long as the longest function may run."""
         from botocore.config import Config
@@ -47,7 +52,7 @@ class DeployedStack:
     def output(self, name: str) -> str:
         """An output of the stack; StackError if it has none of that name."""
         if name not in self.outputs:
-            msg = f"the stack {self.name} has no {name}: {self._why_without_output()}"
+            msg = f"the stack {self.name} has no {name}: {self._why_without_output(name)}"
             raise StackError(msg)
         return self.outputs[name]
 
@@ -56,12 +61,14 @@ class DeployedStack:
         _, partition, _, region, account, *_ = self.id.split(":")
         return f"arn:{partition}:lambda:{region}:{account}:function:{self.output(name)}"
 
-    def _why_without_output(self) -> str:
+    def _why_without_output(self, name: str) -> str:
         if self.status in NEVER_DEPLOYED:
             return (
                 f"its first deployment failed, and in {self.status} CloudFormation can only delete it. "
                 "Its events say why: mend that, sam delete, sam deploy"
             )
+        if name.startswith("Fetch"):
+            return "it fetches nothing (FetchEnabled is false)"
         if self.distributes:
             return "deploy this version of template.yaml"
         return "it distributes nothing (DistributionBucketName is empty)"

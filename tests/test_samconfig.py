@@ -31,7 +31,7 @@ def test_an_environments_parameters_are_what_sam_and_the_template_take(environme
 
 OWN = {
     "default": {},
-    "staging": {"DistributionKeyPrefix": "staging/data", "ScheduleState": "DISABLED"},
+    "staging": {"DistributionKeyPrefix": "staging/data", "ScheduleState": "DISABLED", "SweepScheduleState": "DISABLED"},
     "prod": {"HistoryRetentionDays": "90", "LogRetentionDays": "90"},
 }
 

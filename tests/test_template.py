@@ -369,6 +369,7 @@ def test_whatever_an_empty_parameter_switches_off_is_switched_on_in_the_whole_st
             "ReplicaNeedsWebsite: ReplicaBucketName has no",
         ),
         ({"SecondCloudFrontDistributionId": "E2"}, "SecondDistributionNeedsFirst: Second"),
+        ({"FetchEnabled": "false", "DistributionBucketName": ""}, "NothingFetchedNeedsWebsite: A stack with Fetch"),
     ],
 )
 def test_parameters_that_make_no_sense_together_are_refused(parameters: dict[str, str], rule: str) -> None:
@@ -395,6 +396,27 @@ def test_without_a_website_nothing_of_the_distributor_is_created() -> None:
     assert not [name for name in stack.outputs if re.search("Distribut|Published|Sweep|Invalid|Website", name)]
     (bucket,) = stack.of_type("AWS::S3::Bucket")
     assert "NotificationConfiguration" not in bucket.properties
+
+
+def test_without_a_fetcher_nothing_of_it_is_created_and_all_that_distributes_is() -> None:
+    whole, stack = whole_stack(), whole_stack(FetchEnabled="false")
+
+    names, others = ([resource.logical_id for resource in each.resources] for each in (stack, whole))
+    of_fetcher = {name for name in others if re.search("Fetch|Runs|RegionsStale|DataStale", name)}
+    assert set(names) == set(others) - of_fetcher
+    assert not [name for name in stack.outputs if "Fetch" in name]
+    assert not [text for text in stack.outputs.values() if re.search("regions.json|complete-data", text)]
+    assert not re.search("(?i)fetcher|ssm", json.dumps([resource.properties for resource in stack.resources]))
+
+
+@pytest.mark.parametrize(("schedule", "parameter"), [("Fetch", "ScheduleState"), ("Sweep", "SweepScheduleState")])
+def test_each_schedule_has_a_switch_of_its_own(schedule: str, parameter: str) -> None:
+    stack = stack_with(**{parameter: "DISABLED"})
+
+    states = {
+        resource.logical_id: resource.properties["State"] for resource in stack.of_type("AWS::Scheduler::Schedule")
+    }
+    assert states == {"FetchSchedule": "ENABLED", "SweepSchedule": "ENABLED"} | {f"{schedule}Schedule": "DISABLED"}
 
 
 def test_two_stacks_in_one_account_share_no_name() -> None:

@@ -46,7 +46,7 @@ LONGEST_STACK_NAME = 27  # as docs/operations.md says
 MOST_DASHBOARD_METRICS = (
     50  # of each of the account's first three dashboards: https://aws.amazon.com/cloudwatch/pricing/
 )
-MOST_ALARM_METRICS = 27  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
+MOST_ALARM_METRICS = 28  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
 
 
 @dataclass(frozen=True)
@@ -257,6 +257,7 @@ def test_the_template_watches_what_is_written_and_all_of_it(written: Written) ->
 
 
 BODY = "Properties.DashboardBody.Fn::Sub.0"
+OF_FETCHER = "Properties.DashboardBody.Fn::Sub.1.CostOfCatalogue.Fn::If.1.Fn::Sub.0"
 FIRST = "Properties.Metrics.1.MetricStat.Metric"
 MUTATIONS: list[tuple[str, str, object, str]] = [
     ("AlarmTopicPolicy", "Properties.Topics", [], "the topic has no policy"),
@@ -275,7 +276,7 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
     ("FetcherFailed", "Properties.EvaluationPeriods", 289, "FetcherFailed looks further back"),
     ("SweeperFailed", "Properties.Period", 900, "SweeperFailed does not see the start"),
     ("Dashboard", BODY, ("]}}", "]}"), "Expecting|delimiter"),
-    ("Dashboard", BODY, ('"SsmCalls"', '"SsmCall"'), "SSM calls: .* is written by nobody"),
+    ("Dashboard", OF_FETCHER, ('"SsmCalls"', '"SsmCall"'), "SSM calls: .* is written by nobody"),
     (
         "Dashboard",
         BODY,
@@ -283,7 +284,7 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
         "ForeignBucket.* is watched by nothing",
     ),
     ("Dashboard", BODY, ('"${Throttled.Arn}"', '"${AWS::StackName}"'), "other alarms than there are"),
-    ("Dashboard", BODY, ('"stat": "Minimum", ', ""), "no statistic"),
+    ("Dashboard", BODY, ('"stat": "Sum", ', ""), "no statistic"),
     ("Dashboard", BODY, ('"type": "text"', '"type": "words"'), "a widget of type words"),
     ("Dashboard", BODY, ('"region": "${AWS::Region}"', '"region": "here"'), "odd region"),
     ("RunsQuery", "Properties.QueryString", ("run_finished", "run_done"), "RunsQuery asks for the event run_done"),
@@ -312,6 +313,9 @@ def test_whatever_would_watch_in_vain_is_a_problem(
         {"DistributionBucketName": ""},
         {"CloudFrontDistributionId": ""},
         {"ScheduleState": "DISABLED"},
+        {"SweepScheduleState": "DISABLED"},
+        {"FetchEnabled": "false"},
+        {"FetchEnabled": "false", "SweepScheduleState": "DISABLED", "CloudFrontDistributionId": ""},
         {"AlarmEmail": "me@example.com"},
     ],
 )
@@ -343,11 +347,29 @@ def test_a_key_that_waits_too_long_is_an_alarm_whether_it_is_put_off_or_never_ta
     assert states == ["OK", "ALARM"]
 
 
-def test_what_is_never_scheduled_is_not_missed() -> None:
-    alarms = alarms_of(stack_with(ScheduleState="DISABLED"))
+@pytest.mark.parametrize(
+    ("parameters", "missed"),
+    [
+        ({"ScheduleState": "DISABLED"}, {"SweeperSilent"}),
+        ({"FetchEnabled": "false"}, {"SweeperSilent"}),
+        ({"SweepScheduleState": "DISABLED"}, {"DataStale"}),
+        ({"ScheduleState": "DISABLED", "SweepScheduleState": "DISABLED"}, set()),
+        ({"FetchEnabled": "false", "SweepScheduleState": "DISABLED"}, set()),
+        ({"DistributionBucketName": ""}, {"FetcherSilent"}),
+    ],
+)
+def test_only_what_is_scheduled_is_missed(parameters: dict[str, str], missed: set[str]) -> None:
+    alarms = alarms_of(stack_with(**parameters))
 
-    assert alarms
-    assert not [alarm for alarm in alarms if alarm.properties["TreatMissingData"] == "breaching"]
+    assert {alarm.logical_id for alarm in alarms if alarm.properties["TreatMissingData"] == "breaching"} == missed
+
+
+def test_without_a_fetcher_no_alarm_and_no_widget_looks_for_it() -> None:
+    stack = stack_with(FetchEnabled="false")
+    watched = [*alarm_metrics(stack), *widget_metrics(body_of(stack))]
+
+    assert [(where, metric) for where, metric in watched if "fetcher" in str(metric)] == []
+    assert len([where for where, _ in watched if where in {"EventsDropped", "Throttled"}]) == 5
 
 
 @pytest.mark.parametrize("hours", ["2", "26", "168"])

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from distributor.answers import raise_if_failed
 from distributor.dependencies import build_dependencies
 from distributor.follow_up import follow_up
-from distributor.outcomes import Outcome
+from distributor.outcomes import Outcome, Rejected
 from distributor.sweeper.comparison import Drift
 from distributor.sweeper.progress import Progress
 from distributor.sweeper.sweep import SweepRequest, SweepResult, sweep
@@ -28,14 +28,16 @@ metrics = metrics_for(SERVICE)
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Sweep with `{}`, only compare with `{"dry_run": true}`; see `distributor.sweeper.sweep.SweepRequest`.
+    """Sweep with `{}`, only look with `{"dry_run": true}`; see `distributor.sweeper.sweep.SweepRequest`.
 
     Failures raise an error in the invocation that completes the sweep; failures before it are left to the next sweep.
+    A dry run raises none and writes no metrics, since alarms are for what a sweep has found and done.
     """
     request, dependencies = SweepRequest.model_validate(event or {}), build_dependencies()
 
     def follow_up_batch(outcomes: list[Outcome]) -> None:
-        follow_up(outcomes, dependencies, logger, metrics, keep_rejections=True)
+        # The queue has a rejection from the object's event, and would get the same one again from every sweep.
+        follow_up(outcomes, dependencies, logger, metrics, keep_rejections=False)
 
     progress = Progress(Path(os.environ.get("TMPDIR", LAMBDA_FOLDER)) / "sweep.jsonl", context.aws_request_id)
     if progress.interrupted.batch:
@@ -43,19 +45,27 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     with traced("sweep") as annotations:
         result = sweep(request, dependencies, context.get_remaining_time_in_millis, follow_up_batch, progress)
         annotations.update(compared=result.compared, drifted=result.drift.total())
-    _report(result)
+    _log(result, request)
+    if not request.dry_run:
+        _measure(result)
     if result.next and request.follow:
         _continue(result.next, context)
-    if not result.next:
+    if not (result.next or request.dry_run):
         raise_if_failed(result.failed)
     return result.summary(request)
 
 
-def _report(result: SweepResult) -> None:
-    fields = {"compared": result.compared, "drift": result.drift, "complete": not result.next}
-    logger.info("sweep_finished", extra=fields)
+def _log(result: SweepResult, request: SweepRequest) -> None:
+    fields = {"dry_run": request.dry_run, "compared": result.compared, "drift": result.drift}
+    rejected = result.outcomes[Rejected]
+    logger.info("sweep_finished", extra={**fields, "rejected": rejected, "complete": not result.next})
     if result.refusal:
         logger.warning("source_etag_not_read", extra={"reason": printable(result.refusal)})
+
+
+def _measure(result: SweepResult) -> None:
+    # Each rejection is counted with its outcome. The 0 of a sweep that has none ends the alarm.
+    metrics.add_metric(name="Rejected", unit=MetricUnit.Count, value=0)
     metrics.add_metric(name="SweepCompared", unit=MetricUnit.Count, value=result.compared)
     for kind in Drift:
         metrics.add_metric(name=f"Drift{kind.capitalize()}", unit=MetricUnit.Count, value=result.drift[kind])

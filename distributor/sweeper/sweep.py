@@ -1,7 +1,8 @@
 """Compares the buckets, publishes differences by the same protocol as for events, and returns a summary.
 
 A sweep publishes objects whose event was lost or whose failure nobody retried, and those that were in the
-source bucket before the distributor was deployed.
+source bucket before the distributor was deployed. An object that differs because it is not fit to be published has
+not drifted: it is rejected in every sweep until somebody uploads a good one.
 """
 
 from collections import Counter
@@ -13,10 +14,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from distributor.dependencies import Dependencies
-from distributor.outcomes import KINDS, Failed, Outcome, Publish, describe
+from distributor.outcomes import KINDS, Copied, Failed, Outcome, Publish, Rejected, describe
 from distributor.plan import decide, headers_for
-from distributor.publish import carry_out
+from distributor.publish import ObjectStore, carry_out
 from distributor.settings import DistributorSettings
+from distributor.store import CopyAnswer, SourceObject
 from distributor.sweeper.comparison import Drift, compare_buckets
 from distributor.sweeper.progress import Position, Progress
 from shared.text import printable
@@ -29,6 +31,7 @@ MAX_EXAMPLES = 100
 class SweepRequest(BaseModel):
     """The event. `destination` and `after` say where an earlier invocation stopped.
 
+    `dry_run`: read and check what differs, and write nothing.
     `follow`: continue in another invocation when time runs out; otherwise the answer's `next` is the event for that.
     """
 
@@ -48,31 +51,51 @@ class Repair:
     drift: Drift
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The store of a dry run: it reads the source, and answers to a copy as if it had been made."""
+
+    store: ObjectStore
+
+    def get(self, task: Publish) -> SourceObject | None:
+        """The source's present state."""
+        return self.store.get(task)
+
+    def copy(self, task: Publish, etag: str) -> CopyAnswer:  # noqa: ARG002 - as the protocol has it
+        """Copy nothing."""
+        return CopyAnswer(copied=True, certain=True)
+
+    def head(self, task: Publish) -> None:
+        """Ask nothing: without a copy there is no later state to look for."""
+
+
 @dataclass(slots=True)
 class SweepResult:
-    """The result of one invocation. `examples` and `failed` are cut to the first of many, so memory does not grow.
+    """The result of one invocation. Each list is cut to the first of many, so memory does not grow.
 
+    `drift` counts no rejected objects; `outcomes` has these. They have a list of their own, so many cannot hide others.
     `refusal`: the first reason why metadata of a destination could not be read.
     """
 
     compared: int = 0
     drift: Counter[Drift] = field(default_factory=Counter)
     outcomes: Counter[type[Outcome]] = field(default_factory=Counter)
-    examples: list[dict[str, Any]] = field(default_factory=list)
+    drifted: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     refusal: str = ""
     next: SweepRequest | None = None
 
-    def add(self, repairs: list[Repair], outcomes: list[Outcome]) -> None:
-        """Count a batch; without outcomes (a dry run) the examples show only the drift."""
-        self.drift.update(repair.drift for repair in repairs)
-        self.outcomes.update(type(outcome) for outcome in outcomes)
-        room = MAX_EXAMPLES - len(self.examples)
-        described = [describe(outcome) for outcome in outcomes[:room]] or [{}] * len(repairs[:room])
-        self.examples += [
-            {"source": printable(repair.task.source_key), "drift": repair.drift, **fields}
-            for repair, fields in zip(repairs, described, strict=False)
-        ]
+    def add(self, repairs: list[Repair], outcomes: list[Outcome | None]) -> None:
+        """Count a batch; the outcome None is that of an object which a dry run would have published."""
+        pairs = list(zip(repairs, outcomes, strict=True))
+        self.drift.update(repair.drift for repair, outcome in pairs if not isinstance(outcome, Rejected))
+        self.outcomes.update(type(outcome) for outcome in outcomes if outcome)
+        for repair, outcome in pairs:
+            entries = self.rejected if isinstance(outcome, Rejected) else self.drifted
+            if len(entries) < MAX_EXAMPLES:
+                entry = {"source": printable(repair.task.source_key), "drift": repair.drift}
+                entries.append(entry | (describe(outcome) if outcome else {}))
         failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
         self.failed += failed[: MAX_EXAMPLES - len(self.failed)]
 
@@ -81,10 +104,10 @@ class SweepResult:
         return {
             "dryRun": request.dry_run,
             "compared": self.compared,
-            "inStep": self.compared - self.drift.total(),
+            "inStep": self.compared - self.drift.total() - self.outcomes[Rejected],
             "drift": {kind.value: self.drift[kind] for kind in Drift},
             "outcomes": {kind.__name__.lower(): self.outcomes[kind] for kind in KINDS},
-            "objects": self.examples,
+            "objects": [*self.drifted, *self.rejected],
             "refusal": printable(self.refusal),
             "next": self.next.model_dump() if self.next else None,
         }
@@ -99,7 +122,8 @@ def sweep(
 ) -> SweepResult:
     """Compare from the request's position on, in batches; `follow_up_batch` gets each batch's outcomes.
 
-    It gets them at once, since a sweep that breaks off and starts again finds no drift where it has already copied.
+    It gets them at once, since a sweep that breaks off and starts again finds no drift where it has already copied. In
+    a dry run it gets none.
     Stops in time; `next` of the result then continues. If an earlier try of the event died, only its batch is repeated:
     `next` is what follows, an event of its own, which Lambda tries again as often. botocore's error if a bucket cannot
     be listed.
@@ -109,12 +133,15 @@ def sweep(
     if interrupted:
         result.compared, result.next = len(interrupted), _behind(request, progress.interrupted.batch)
     repairs = iter(interrupted) if interrupted else _repairs(request, dependencies, remaining_ms, result)
+    store = Rehearsal(dependencies.store) if request.dry_run else dependencies.store
     while batch := list(islice(repairs, OBJECTS_PER_BATCH)):
-        tasks = [] if request.dry_run else [repair.task for repair in batch]
         progress.begin(_position(repair, dependencies.settings) for repair in batch)
-        outcomes = carry_out(tasks, dependencies.store, remaining_ms, progress.check)
+        outcomes = carry_out([repair.task for repair in batch], store, remaining_ms, progress.check)
+        if request.dry_run:
+            result.add(batch, [None if isinstance(outcome, Copied) else outcome for outcome in outcomes])
+            continue
         follow_up_batch(outcomes)
-        result.add(batch, outcomes)
+        result.add(batch, [*outcomes])
     progress.end()
     return result
 

@@ -92,7 +92,8 @@ def _check_functions(observed: Observation) -> Iterator[Check]:
 def _check_events(observed: Observation) -> Iterator[Check]:
     for name, state in observed.schedules.items():
         shown = state.reason if isinstance(state, Unavailable) else state
-        advice = "enable it in EventBridge Scheduler, or deploy with ScheduleState=ENABLED"
+        parameter = "ScheduleState" if name.endswith("-fetch") else "SweepScheduleState"
+        advice = f"enable it in EventBridge Scheduler, or deploy with {parameter}=ENABLED"
         yield Check("Events", f"the schedule {name} is enabled", state == "ENABLED", shown, advice)
     if observed.stack.distributes:
         wrong = _wrong_notification(observed)

@@ -1,10 +1,11 @@
-"""Checks the files of the source bucket: present, valid, written by one run, and fresh. Pure."""
+"""Checks the files of the source bucket: present and valid, the catalogue's of one run, and fresh. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from distributor.content import check
 from ops.checks.check import CLOCK_SKEW, Check, exists
-from ops.observation import Observation, StoredObject
+from ops.observation import Listing, Observation, StoredObject, Unavailable
 from shared.contract import (
     COMPLETE_DATA_FILE,
     FILES,
@@ -18,16 +19,20 @@ from shared.contract import (
 from shared.strict_json import UnfitError
 
 GROUP = "Source bucket"
+RESTORE = "restore an earlier version (docs/operations.md)"
 
 
 def check_source(observed: Observation, now: datetime, max_age: timedelta) -> Iterator[Check]:
-    """Check that each file of the contract exists and is valid, that they are of one run, and not too old."""
+    """Check that each file is there and valid; of the catalogue, that its files are of one run, and not too old."""
+    yield from _check_listing(observed.listing)
     for name, stored in observed.source.items():
+        fetched = observed.stack.fetches and name in FILES
         yield exists(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
         if isinstance(stored, StoredObject):
             wrong = _breach(name, stored.body)
-            advice = "feed fetch writes it anew, or restore an earlier version (docs/operations.md)"
-            yield Check(GROUP, f"{name} keeps the contract", not wrong, wrong or "valid", advice)
+            sentence = f"{name} keeps the contract" if name in FILES else f"{name} is fit to be published"
+            writes = "feed fetch writes it anew" if fetched else "upload a good one"
+            yield Check(GROUP, sentence, not wrong, wrong or "valid", f"{writes}, or {RESTORE}")
     documents = parsed(observed)
     complete = documents.get(COMPLETE_DATA_FILE)
     if isinstance(complete, CompleteData):
@@ -35,12 +40,23 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
     yield from _check_together(documents)
 
 
+def _check_listing(listing: Listing | Unavailable) -> Iterator[Check]:
+    if isinstance(listing, Unavailable):
+        advice = "ask for the right s3:ListBucket on it; until then only the catalogue's files are looked at"
+        yield Check(GROUP, "it can be listed", holds=False, actual=listing.reason, advice=advice)
+    elif listing.unread:
+        actual = "not looked at here; feed sweep compares all"
+        yield Check(GROUP, f"{listing.unread} further file(s)", holds=True, actual=actual)
+
+
 def parsed(observed: Observation) -> dict[str, Document]:
-    """The source's files that exist and match the contract."""
+    """The source's files of the catalogue that exist and match the contract; none if the stack does not fetch it."""
+    if not observed.stack.fetches:
+        return {}
     return {
         name: FILES[name].from_bytes(stored.body)
         for name, stored in observed.source.items()
-        if isinstance(stored, StoredObject) and not _breach(name, stored.body)
+        if name in FILES and isinstance(stored, StoredObject) and not _breach(name, stored.body)
     }
 
 
@@ -87,7 +103,7 @@ def _check_together(documents: dict[str, Document]) -> Iterator[Check]:
 
 def _breach(name: str, body: bytes) -> str:
     try:
-        FILES[name].from_bytes(body)
+        check(name, body)
     except UnfitError as error:
         return str(error)
     return ""

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from urllib.parse import quote
 
-from distributor.plan import CONTENT_TYPE, compile_glob, headers_for
+from distributor.plan import CONTENT_TYPE, headers_for
 from distributor.settings import HeaderSettings
+from distributor.store import key_in_metadata
 from ops.checks.check import CLOCK_SKEW, Check, equals, exists
-from ops.observation import FunctionState, Observation, StoredObject, Unavailable
+from ops.observation import FunctionState, Observation, StoredObject, Unavailable, is_published
 from shared.settings import ConfigurationError, read_settings
 
 GROUP = "Website bucket"
@@ -89,12 +89,6 @@ def cache_control(name: str, observed: Observation) -> str | None:
         return None
 
 
-def is_published(name: str, distributor: FunctionState | Unavailable | None) -> bool:
-    """Whether the distributor's patterns name the file; if they cannot be read, whether the default ones do."""
-    text = distributor.environment.get("PUBLISH_PATTERNS", "") if isinstance(distributor, FunctionState) else ""
-    return any(compile_glob(pattern.strip()).fullmatch(name) for pattern in (text or "*.json").split(","))
-
-
 def _provenance(stored: StoredObject) -> str:
     return f"distributed at {stored.metadata.get('distributed-at', 'no known time')}"
 
@@ -103,7 +97,7 @@ def _wrong_provenance(stored: StoredObject, name: str, observed: Observation, no
     stack = observed.stack
     wanted = {
         "source-bucket": stack.output("SourceBucketName"),
-        "source-key": quote(f"{stack.output('SourceKeyPrefix')}/{name}"),
+        "source-key": key_in_metadata(f"{stack.output('SourceKeyPrefix')}/{name}"),
     }
     for field, value in wanted.items():
         if stored.metadata.get(field) != value:

@@ -26,8 +26,8 @@ from ops.terminal import (
 
 if TYPE_CHECKING:
     from ops.monitoring import AlarmState
-    from ops.observation import StoredObject, Unavailable
-    from ops.overview import Overview
+    from ops.observation import Listing, Observation, StoredObject, Unavailable
+    from ops.overview import DriftCount, Overview
 
 app = typer.Typer()
 
@@ -60,12 +60,15 @@ def status(  # noqa: PLR0913 - one argument an option
 def _print(overview: "Overview") -> None:
     stack = overview.observed.stack
     show((stack.name, "bold"), "  ", (f"{stack.status}, {stack.session.region_name}", "dim"))
-    _show_run(overview)
+    if stack.fetches:
+        _show_run(overview)
     _print_table("Files", ["file", "bytes", "source (UTC)", "website (UTC)", ""], _file_rows(overview))
+    _show_others(overview.observed)
     _print_table("Queues", ["queue", "waiting", "taken or delayed", "oldest"], _queue_rows(overview))
     _show_alarms(overview.alarms)
     if overview.drift:
-        show(("Drift", "bold"), f"      {overview.drift.in_step} of {overview.drift.compared} files are in step")
+        counts = f"{overview.drift.in_step} of {overview.drift.compared} files are in step"
+        show(("Drift", "bold"), f"      {counts}, {overview.drift.rejected} not fit to be published")
     if not overview.todo:
         show(("All is well.", "bold green"))
     for check in overview.todo:
@@ -92,6 +95,20 @@ def _file_rows(overview: "Overview") -> Iterator[list[str]]:
     for file in overview.files:
         size = f"{len(file.source.body):,}" if file.source else ""
         yield [file.name, size, _time(file.source), _time(file.website), file.state]
+
+
+def _show_others(observed: "Observation") -> None:
+    """Lines about files that the table does not have; it is no trouble that there are some."""
+    from ops.observation import Listing, publish_patterns
+
+    if not isinstance(observed.listing, Listing):
+        return
+    if observed.listing.unread:
+        show(("More", "bold"), f"       {observed.listing.unread} file(s), not looked at here; --drift compares all")
+    if skipped := observed.listing.skipped:
+        patterns = publish_patterns(observed.functions["distributor"])
+        words = f"{len(skipped)} file(s) match no pattern of PublishPatterns ({patterns}), such as {skipped[0]}"
+        show(("Skipped", "bold"), "    ", (words, "dim"))
 
 
 def _time(stored: "StoredObject | None") -> str:
@@ -144,11 +161,24 @@ def _data(overview: "Overview") -> dict[str, Any]:
             }
             for file in overview.files
         ],
+        **_others_data(overview.observed.listing),
         "queues": [_queue_data(name, overview) for name in overview.observed.queues],
         "alarms": [_alarm_data(alarm) for alarm in alarms] if isinstance(alarms, list) else None,
-        "drift": {"compared": overview.drift.compared, "inStep": overview.drift.in_step} if overview.drift else None,
+        "drift": _drift_data(overview.drift) if overview.drift else None,
         "todo": [{"name": check.name, "found": check.actual, "advice": check.advice} for check in overview.todo],
     }
+
+
+def _others_data(listing: "Listing | Unavailable") -> dict[str, Any]:
+    from ops.observation import Listing
+
+    if not isinstance(listing, Listing):
+        return {"unread": None, "skipped": None}
+    return {"unread": listing.unread, "skipped": {"count": len(listing.skipped), "first": listing.skipped[:10]}}
+
+
+def _drift_data(drift: "DriftCount") -> dict[str, int]:
+    return {"compared": drift.compared, "inStep": drift.in_step, "rejected": drift.rejected}
 
 
 def _queue_data(name: str, overview: "Overview") -> dict[str, Any]:

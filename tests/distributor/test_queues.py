@@ -155,6 +155,14 @@ def test_only_rejections_are_kept_each_with_its_reason(sqs: Any, url: str) -> No
     ]
 
 
+def test_an_object_that_every_destination_rejects_is_kept_once(sqs: Any, url: str) -> None:
+    at_destinations = [Rejected("a", "unfit"), Rejected("a", "unfit", landed=task("a.json"))]
+
+    FailureQueue(sqs, url).keep_rejections(at_destinations)
+
+    assert [message["keys"] for message in queued(sqs, url)] == [["a"]]
+
+
 def test_without_a_failure_queue_rejections_are_not_kept() -> None:
     client = Mock()
 

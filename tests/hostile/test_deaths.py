@@ -26,11 +26,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
-def sweep(environment: dict[str, str]) -> int:
-    """The exit code of a try of one event."""
+def sweep(environment: dict[str, str]) -> tuple[int, list[str]]:
+    """The exit code of a try of one event, and the lines that it has logged."""
     command = [sys.executable, "-m", "tests.hostile.dying_sweep", "event-1"]
     child = subprocess.run(command, check=False, cwd=ROOT, env={**os.environ, **environment}, capture_output=True)
-    return child.returncode
+    return child.returncode, child.stdout.decode().splitlines()
 
 
 def test_a_sweep_that_died_publishes_all_but_what_it_died_of_at_the_next_try(server: str, tmp_path: Path) -> None:
@@ -58,13 +58,15 @@ def test_a_sweep_that_died_publishes_all_but_what_it_died_of_at_the_next_try(ser
         return [entry["Key"] for entry in s3.list_objects_v2(Bucket="my-website").get("Contents", [])]
 
     others = [f"data/{name}" for name in NAMES if name != FATAL]
-    assert sweep(environment) == 137
+    assert sweep(environment)[0] == 137
     assert 0 < len(held()) < len(others)
     assert messages("invalidations") == []
 
-    assert sweep(environment) == 0
+    code, logged = sweep(environment)
 
+    assert code == 0
     assert held() == others
     assert sorted(str(message["key"]) for message in messages("invalidations")) == others
-    (rejection,) = messages("failures")
-    assert (rejection["source"], str(rejection["reason"])[:17]) == (f"aws-data/{FATAL}", "the function died")
+    (rejection,) = [json.loads(line) for line in logged if '"object_rejected"' in line]
+    assert (rejection["source"], rejection["reason"][:17]) == (f"aws-data/{FATAL}", "the function died")
+    assert messages("failures") == []  # its event has left a message there

@@ -161,6 +161,16 @@ def lose_a_file(here: Watched) -> None:
     here.run("SweepSchedule")
 
 
+def sweep_a_broken_file_whose_event_was_lost(here: Watched) -> None:
+    with patch.object(here.cloud.lambdas, "invoke_async"):
+        here.upload("regions.json", b"<html>")
+    here.run("SweepSchedule")
+
+
+def mend_the_file_and_sweep(here: Watched) -> None:
+    here.run("FetchSchedule", "SweepSchedule")
+
+
 def break_the_sweep(here: Watched) -> None:
     here.cloud.lambdas.invoke_async(SWEEPER, '{"odd": 1}')
     here.cloud.settle()
@@ -268,6 +278,7 @@ CASES: dict[str, Case] = {
     "Throttled": Case(throttle(SWEEPER), do_nothing, KEPT | {"EventsDropped"}),
     "SweeperFailed": Case(break_the_sweep, sweep, KEPT | {"EventsDropped"}),
     "DriftFound": Case(lose_a_file, sweep),
+    "SweepRejected": Case(sweep_a_broken_file_whose_event_was_lost, mend_the_file_and_sweep),
     "SweeperSilent": Case(let_26_hours_pass, sweep, DAY),
     "InvalidationsStuck": Case(defer_for_half_an_hour, let_cloudfront_answer),
     "InvalidationFailuresKept": Case(lose_the_distribution, empty("InvalidationFailures")),
@@ -282,7 +293,7 @@ STAYS = {
     "DistributorFailed",
     "DistributionFailuresKept",
 }
-STAYS |= {"SweeperFailed", "DriftFound", "SweeperSilent"}
+STAYS |= {"SweeperFailed", "DriftFound", "SweepRejected", "SweeperSilent"}
 STAYS |= {"InvalidationFailuresKept", "InvalidatorFailed"}
 
 

@@ -10,16 +10,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 from pydantic import ValidationError
 
+from distributor import handler as distributor
 from distributor.answers import DistributionFailedError
 from distributor.dependencies import Dependencies, build_dependencies
+from distributor.outcomes import Publish
 from distributor.queues import FailureQueue, NoInvalidations
 from distributor.settings import DistributorSettings
-from distributor.store import Store
+from distributor.store import SourceObject, Store, StoreError
 from distributor.sweeper import handler as sweeper
 from distributor.sweeper import sweep as sweeping
 from distributor.sweeper.progress import Progress
 from tests.distributor.fake_s3 import FakeS3
-from tests.distributor.world import ENVIRONMENT
+from tests.distributor.world import ENVIRONMENT, event, record
 from tests.shared.test_contract import COMPLETE, encode
 
 BODY = b'{"v": 1}'
@@ -45,6 +47,10 @@ def put(s3: Any, *names: str, body: bytes = BODY) -> None:
 
 def held(s3: Any, bucket: str = "my-website") -> list[str]:
     return [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+def names_of_metrics(line: dict[str, Any]) -> list[str]:
+    return [metric["Name"] for part in line.get("_aws", {}).get("CloudWatchMetrics", []) for metric in part["Metrics"]]
 
 
 def test_what_is_missing_or_stale_is_published_and_the_rest_left_alone(s3: Any, lambda_context: LambdaContext) -> None:
@@ -161,6 +167,84 @@ def test_a_dry_run_only_looks(s3: Any, lambda_context: LambdaContext) -> None:
     assert answer["objects"] == [{"source": "aws-data/a.json", "drift": "missing"}]
 
 
+def test_a_dry_run_tells_what_would_be_rejected_and_what_cannot_be_read(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, "a.json", "x.json")
+    put(s3, "broken.json", body=b"<html>")
+    read = Store.get
+
+    def forbidden(store: Store, task: Publish) -> SourceObject | None:
+        if task.name == "x.json":
+            msg = "AccessDenied"
+            raise StoreError(msg)
+        return read(store, task)
+
+    monkeypatch.setattr(Store, "get", forbidden)
+
+    answer = sweeper.lambda_handler({"dry_run": True}, lambda_context)
+
+    assert held(s3) == []
+    assert (answer["compared"], answer["inStep"], answer["drift"]["missing"]) == (3, 0, 2)
+    assert answer["outcomes"] == {"copied": 0, "gone": 0, "skipped": 0, "rejected": 1, "failed": 1}
+    assert [entry.get("outcome") for entry in answer["objects"]] == [None, "failed", "rejected"]
+
+
+def test_a_dry_run_writes_no_metrics_that_an_alarm_could_be_on(
+    s3: Any, lambda_context: LambdaContext, printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    put(s3, "a.json")
+    put(s3, "broken.json", body=b"<html>")
+
+    sweeper.lambda_handler({"dry_run": True}, lambda_context)
+
+    lines = printed()
+    assert {name for line in lines for name in names_of_metrics(line)} <= {"ColdStart"}
+    assert [line["dry_run"] for line in lines if line.get("message") == "sweep_finished"] == [True]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_rejected_object_has_not_drifted(
+    s3: Any, lambda_context: LambdaContext, dry_run: bool, printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    put(s3, "broken.json", body=b"<html>")
+    put(s3, "fine.json")
+    sweeper.lambda_handler({}, lambda_context)
+    printed()
+
+    answer = sweeper.lambda_handler({"dry_run": dry_run}, lambda_context)
+
+    assert (answer["compared"], answer["inStep"], answer["outcomes"]["rejected"]) == (2, 1, 1)
+    assert answer["drift"] == {"missing": 0, "stale": 0, "unlike": 0}
+    measured = [line for line in printed() if "DriftMissing" in line]
+    assert [sum(line["DriftMissing"]) for line in measured] == [0] * (not dry_run)
+    assert [sum(line["Rejected"]) for line in measured] == [1] * (not dry_run)
+
+
+def test_a_sweep_without_rejections_says_so_to_the_alarm(
+    s3: Any, lambda_context: LambdaContext, printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    sweeper.lambda_handler({}, lambda_context)
+
+    assert [line["Rejected"] for line in printed() if "Rejected" in names_of_metrics(line)] == [[0]]
+
+
+def test_a_sweep_adds_no_message_to_that_of_the_rejected_object_s_event(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="failures")["QueueUrl"]
+    monkeypatch.setenv("FAILURE_QUEUE_URL", url)
+    put(s3, "broken.json", body=b"<html>")
+    distributor.lambda_handler(event(record("aws-data/broken.json")), lambda_context)
+
+    for _ in range(3):
+        sweeper.lambda_handler({}, lambda_context)
+
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+    assert attributes == {"ApproximateNumberOfMessages": "1"}
+
+
 def test_every_destination_is_swept(s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICA_DESTINATIONS", "my-mirror/copies")
     put(s3, "a.json")
@@ -260,6 +344,20 @@ def test_memory_does_not_grow_with_what_is_found(
     assert (answer["drift"]["missing"], len(answer["objects"]), len(held(s3))) == (7, 3, 7)
 
 
+def test_many_rejected_objects_do_not_hide_what_has_drifted(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "MAX_EXAMPLES", 3)
+    put(s3, *(f"{number}.json" for number in range(5)), body=b"<html>")
+    put(s3, "drifted.json")
+
+    answer = sweeper.lambda_handler({"dry_run": True}, lambda_context)
+
+    assert [entry["source"] for entry in answer["objects"]] == [
+        *("aws-data/drifted.json", "aws-data/0.json", "aws-data/1.json", "aws-data/2.json")
+    ]
+
+
 def test_what_is_mended_on_the_website_is_queued_for_invalidation_batch_by_batch(
     s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,7 +403,7 @@ def test_the_retry_of_a_sweep_that_died_repeats_its_batch_and_goes_on_behind_it(
     answer = sweeper.lambda_handler({"follow": False}, lambda_context)
 
     assert held(s3) == ["data/b.json"]
-    assert (answer["compared"], answer["drift"]) == (2, {"missing": 1, "stale": 1, "unlike": 0})
+    assert (answer["compared"], answer["drift"]) == (2, {"missing": 1, "stale": 0, "unlike": 0})
     assert (answer["outcomes"]["copied"], answer["outcomes"]["rejected"]) == (1, 1)
     assert sweeper.lambda_handler(answer["next"], lambda_context)["next"] is None
     assert held(s3) == ["data/b.json", "data/d.json", "data/e.json"]

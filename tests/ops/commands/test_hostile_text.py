@@ -94,7 +94,13 @@ def answer_with(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
 
 
 OUTCOME = {"outcome": IN_JSON, "source": IN_JSON, "reason": IN_JSON, "drift": IN_JSON}
-SWEPT = {"compared": 1, "inStep": 0, "outcomes": {"copied": 0, IN_JSON: 1}, "objects": [OUTCOME], "next": None}
+SWEPT = {
+    "compared": 1,
+    "inStep": 0,
+    "outcomes": {"copied": 0, "rejected": 0, IN_JSON: 1},
+    "objects": [OUTCOME],
+    "next": None,
+}
 COUNTS = dict.fromkeys(("regions", "services", "regionServices", "ssmCalls", "seconds"), 0)
 FETCHED = {**COUNTS, "runId": IN_JSON, "written": [{"key": IN_JSON, "bytes": 1}]}
 FAILED = InvocationError(IN_JSON)

@@ -9,7 +9,7 @@ import pytest
 from cloud.embedded import EmbeddedCloud
 from ops.commands.status import age_words
 from shared.contract import FILES, schemas
-from tests.ops.commands.conftest import STACK, Feed
+from tests.ops.commands.conftest import STACK, Feed, take_from_website, upload
 
 PUBLISHED = len(FILES) + len(schemas())
 
@@ -63,15 +63,12 @@ def test_a_file_that_is_not_on_the_website_comes_with_what_to_do(cloud: Embedded
 
 
 def test_drift_of_any_file_is_found_only_when_it_is_asked_for(cloud: EmbeddedCloud, feed: Feed) -> None:
-    cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key="aws-data/other.json", Body=b"[]")
-    cloud.settle()
-    cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/other.json")
+    take_from_website(cloud, "regions.schema.json")
 
     assert feed("status").exit_code == 0
     status = shown(feed, "--drift")
-    cloud.client("s3").delete_object(Bucket=cloud.source_bucket(), Key="aws-data/other.json")
 
-    assert status["drift"] == {"compared": PUBLISHED + 1, "inStep": PUBLISHED}
+    assert status["drift"] == {"compared": PUBLISHED, "inStep": PUBLISHED - 1, "rejected": 0}
     assert [entry["advice"] for entry in status["todo"]] == ["feed sweep --yes"]
 
 
@@ -94,6 +91,59 @@ def test_drift_that_the_sweeper_may_not_look_into_is_told_with_the_reason(cloud:
     (found,) = [entry["found"] for entry in status["todo"] if entry["name"] == "source and website are in step"]
     assert "1 differ; the sweeper may not read the website's metadata: " in found
     assert "403" in found
+
+
+def test_other_files_that_are_published_are_listed_and_looked_at_too(cloud: EmbeddedCloud, feed: Feed) -> None:
+    upload(cloud, "other.json")
+    well = shown(feed)
+    take_from_website(cloud, "other.json")
+
+    status = shown(feed)
+
+    states = [{entry["name"]: entry["state"] for entry in each["files"]} for each in (well, status)]
+    assert [state["other.json"] for state in states] == ["in step", "not published"]
+    assert states[0].keys() == {*FILES, "other.json"}
+    assert well["todo"] == []
+    assert [entry["name"] for entry in status["todo"]] == ["other.json is there"]
+
+
+def test_a_file_that_matches_no_pattern_is_told_of_and_no_trouble(cloud: EmbeddedCloud, feed: Feed) -> None:
+    for name in ("reports/deeper.json", ".state.json", "reports/"):
+        upload(cloud, name)
+
+    finished, status = feed("status"), shown(feed)
+
+    assert finished.exit_code == 0, finished.output
+    words = "1 file(s) match no pattern of PublishPatterns (*.json), such as reports/deeper.json"
+    assert words in finished.stdout
+    assert status["skipped"] == {"count": 1, "first": ["reports/deeper.json"]}
+
+
+def test_only_the_first_of_many_other_files_are_read(
+    cloud: EmbeddedCloud, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.observation.MOST_FILES", 2)
+    for number in range(5):
+        upload(cloud, f"{number}.json")
+
+    finished, status, checked = feed("status"), shown(feed), feed("verify")
+
+    assert (finished.exit_code, status["unread"], len(status["files"])) == (0, 3, len(FILES) + 2)
+    assert "3 file(s), not looked at here" in finished.stdout
+    assert "3 further file(s)" in checked.stdout
+
+
+def test_someone_who_may_not_list_the_source_is_told_so(cloud: EmbeddedCloud, feed: Feed) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:ListBucket", "Resource": "*"}]}
+    policy = {"UserName": "operator", "PolicyName": "no-listing"}
+    cloud.client("iam").put_user_policy(**policy, PolicyDocument=json.dumps(document))
+
+    status = shown(feed)
+    cloud.client("iam").delete_user_policy(**policy)
+
+    assert [entry["name"] for entry in status["todo"]] == ["it can be listed"]
+    assert [entry["name"] for entry in status["files"]] == list(FILES)
+    assert (status["skipped"], status["unread"]) == (None, None)
 
 
 def test_an_alarm_that_has_gone_off_is_no_good_news(cloud: EmbeddedCloud, feed: Feed) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from cloud.embedded import EmbeddedCloud
 from shared import contract
-from tests.ops.commands.conftest import STACK, Feed, take_from_website
+from tests.ops.commands.conftest import STACK, Feed, take_from_website, upload
 
 
 def test_a_sweep_looks_and_only_mends_when_told_to(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -58,3 +58,26 @@ def test_a_profile_that_does_not_exist_is_said_in_one_line(feed: Feed) -> None:
 
     assert finished.exit_code == 2
     assert "nobody" in finished.stderr
+
+
+def test_what_is_rejected_is_told_apart_from_what_has_drifted(cloud: EmbeddedCloud, feed: Feed) -> None:
+    upload(cloud, "broken.json", b"<html>")
+    take_from_website(cloud, "regions.json")
+
+    looked, mended, again = feed("sweep"), feed("sweep", "--yes"), feed("sweep")
+    drift = json.loads(feed("status", "--drift", "--json").stdout)
+
+    assert [finished.exit_code for finished in (looked, mended, again)] == [1, 1, 1]
+    assert "1 drifted, 1 rejected (read and checked; nothing was published)" in looked.stdout
+    assert "not JSON" in looked.stdout
+    assert "--yes publishes what has drifted" in looked.stdout
+    assert "0 drifted, 1 rejected" in again.stdout
+    for finished in (mended, again):
+        assert "upload good files" in finished.stdout
+        assert "--yes publishes" not in finished.stdout
+        assert "not everything could be published" not in finished.stdout
+    assert drift["drift"]["rejected"] == 1
+    assert [check["name"] for check in drift["todo"] if check["name"].startswith(("source and", "what differs"))] == [
+        "what differs is fit to be published"
+    ]
+    assert cloud.messages("DistributionFailures")[1:] == []

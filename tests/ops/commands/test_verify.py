@@ -173,7 +173,11 @@ def test_a_website_that_demands_conditional_writes_is_red_and_named_in_the_failu
     cloud.client("s3").delete_bucket_policy(Bucket=cloud.website)
 
     assert "demands conditional writes" in json.dumps(kept)
-    assert wrong.keys() == {"the bucket's policy lets copies in", "DistributionFailures is empty"}
+    assert wrong.keys() == {
+        "the bucket's policy lets copies in",
+        "DistributionFailures is empty",
+        "conditional.json is there",
+    }
 
 
 # ---- the source bucket
@@ -257,8 +261,10 @@ def test_a_failure_queue_that_holds_something_is_red(cloud: EmbeddedCloud, red: 
     assert advice in wrong[f"{queue} is empty"]
 
 
-@pytest.mark.parametrize("name", [f"{STACK}-fetch", f"{STACK}-sweep"])
-def test_a_schedule_that_is_switched_off_is_red(cloud: EmbeddedCloud, red: Red, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "parameter"), [(f"{STACK}-fetch", "ScheduleState"), (f"{STACK}-sweep", "SweepScheduleState")]
+)
+def test_a_schedule_that_is_switched_off_is_red(cloud: EmbeddedCloud, red: Red, name: str, parameter: str) -> None:
     scheduler = cloud.client("scheduler")
     fields = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
     schedule = {field: scheduler.get_schedule(Name=name)[field] for field in fields}
@@ -271,7 +277,7 @@ def test_a_schedule_that_is_switched_off_is_red(cloud: EmbeddedCloud, red: Red, 
 
     sentence = f"the schedule {name} is enabled"
     assert switched_off.keys() == deleted.keys() == {sentence}
-    assert "ScheduleState=ENABLED" in switched_off[sentence]
+    assert f" {parameter}=ENABLED" in switched_off[sentence]
     assert red() == {}
 
 

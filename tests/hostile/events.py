@@ -47,13 +47,13 @@ DISTRIBUTOR: Mapping[str, Hostile] = {
     "one record 20,000 times": Hostile(lambda: json.dumps(event(*[record()] * 19_999)), {"copied": 1}),
     "20,000 records without a key": Hostile(
         lambda: with_good_record(*[json.dumps({"eventSource": "aws:s3", "eventVersion": "2.1"})] * 19_999),
-        {"rejected": 20_000, "copied": 1},
+        {"rejected": 19_999, "copied": 1},
     ),
     "20,000 records without a version": Hostile(
         lambda: with_good_record(*['{"eventSource": "aws:s3"}'] * 19_999), "DistributionFailedError"
     ),
     "20,000 records of nothing": Hostile(
-        lambda: with_good_record(*["null"] * 19_999), {"rejected": 20_000, "copied": 1}
+        lambda: with_good_record(*["null"] * 19_999), {"rejected": 19_999, "copied": 1}
     ),
     "20,000 keys": Hostile(
         lambda: json.dumps({"keys": [f"aws-data/{number}.json" for number in range(20_000)]}), {"copied": 20_000}

@@ -83,7 +83,7 @@ def observe(stack: DeployedStack) -> Observation:
             for name, value in stack.outputs.items()
             if name.endswith("FunctionName")
         },
-        queues={name: or_unavailable(_queue, sqs, url) for name, url in queue_urls(stack).items()},
+        queues={name: or_unavailable(observe_queue, sqs, url) for name, url in queue_urls(stack).items()},
         schedules={name: or_unavailable(_schedule, scheduler, name) for name in schedules},
         notifications=or_unavailable(_notifications, s3, stack.output("SourceBucketName")),
         website_policy=or_unavailable(_policy, s3, stack.outputs.get("WebsiteBucketName", "")),
@@ -106,6 +106,14 @@ def observe_website(stack: DeployedStack, names: Iterable[str] = FILES) -> dict[
 def observe_distributor(stack: DeployedStack) -> FunctionState | Unavailable:
     """The state of the distributor."""
     return or_unavailable(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
+
+
+def observe_queue(sqs: Any, url: str) -> QueueState:  # noqa: ANN401 - one type for each service
+    """How many messages a queue has."""
+    names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    visible, taken, delayed = (int(counts[name]) for name in names)
+    return QueueState(url, visible, taken + delayed)
 
 
 def queue_urls(stack: DeployedStack) -> dict[str, str]:
@@ -154,13 +162,6 @@ def _function(lambda_: Any, name: str) -> FunctionState:  # noqa: ANN401
         concurrency=lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions"),
         environment=configuration.get("Environment", {}).get("Variables", {}),
     )
-
-
-def _queue(sqs: Any, url: str) -> QueueState:  # noqa: ANN401
-    names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
-    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    visible, taken, delayed = (int(counts[name]) for name in names)
-    return QueueState(url, visible, taken + delayed)
 
 
 def _schedule(scheduler: Any, name: str) -> str:  # noqa: ANN401

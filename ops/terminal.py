@@ -6,6 +6,7 @@ anybody may have written cannot give the terminal orders, nor look like a line o
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,12 +37,13 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is
 
 @contextmanager
 def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
-    """The stack; AWS errors in the block are printed as one line, with the exit code 2."""
+    """The stack; AWS errors in the block are printed as one line, with the exit code 2. SIGTERM ends it like Ctrl-C."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     # typer takes an empty variable for none: the command would act on the default stack, which nobody named.
     if not name.strip() or (name == DEFAULT_STACK and os.environ.get(STACK_VARIABLE) == ""):
         refuse(f"the stack's name is empty; look at --stack-name and {STACK_VARIABLE}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield find_stack(name, profile, region)
     except (StackError, InvocationError, ClientError, BotoCoreError) as error:

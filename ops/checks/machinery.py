@@ -145,7 +145,8 @@ def check_failures(name: str, queue: QueueState | Unavailable) -> Check:
         if name == "DistributionFailures"
         else f"aws sqs receive-message --queue-url {queue.url} shows them; once mended, aws sqs purge-queue drops them"
     )
-    return Check("Queues", f"{name} is empty", not held, f"{held} message(s)", advice)
+    hidden = f", {queue.hidden} of them in the hands of another command" * bool(queue.hidden)
+    return Check("Queues", f"{name} is empty", not held, f"{held} message(s){hidden}", advice)
 
 
 def check_alarms(alarms: list[AlarmState] | Unavailable) -> Iterator[Check]:

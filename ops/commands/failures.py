@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -39,18 +40,20 @@ def failures(
     region: RegionOption = None,
 ) -> None:
     """Show what could not be published, and why. Exit code 0 if there is nothing."""
-    from ops.failures import put_back, receive_failures
+    from ops.failures import receive_failures
 
-    with open_stack(stack_name, profile, region) as stack, spinner("reading the queue"):
-        received = receive_failures(stack)
-        put_back(stack, received.failures)
-    rows = [
-        [f"{failure.sent:%Y-%m-%d %H:%M}", failure.kind, ", ".join(failure.keys), failure.reason]
-        for failure in received.failures
-    ]
+    with (
+        open_stack(stack_name, profile, region) as stack,
+        spinner("reading the queue"),
+        receive_failures(stack) as received,
+    ):
+        rows = [
+            [f"{failure.sent:%Y-%m-%d %H:%M}", failure.kind, ", ".join(failure.keys), failure.reason]
+            for failure in received.failures
+        ]
     _print("Not published", ["sent (UTC)", "kind", "keys", "reason"], rows, received, as_json=as_json)
     say(_count(received) + "; feed redrive --yes tries them again" * bool(received.failures), as_json=as_json)
-    if received.failures:
+    if received.failures or received.hidden:
         raise typer.Exit(FAILED)
 
 
@@ -68,14 +71,13 @@ def redrive_failures(
     Without --yes, show which function would be invoked with which event, and which messages are refused: all but those
     that have the stack's own distributor or sweeper publish what is in the source bucket.
     """
-    from ops.failures import LISTING_SECONDS, REDRIVE_SECONDS, put_back, receive_failures, redrive
+    from ops.failures import LISTING_SECONDS, REDRIVE_SECONDS, receive_failures, redrive
 
     results: list[Redriven] = []
-    with open_stack(stack_name, profile, region) as stack:
+    with open_stack(stack_name, profile, region) as stack, ExitStack() as until_done:
         with spinner("reading the queue"):
-            received = receive_failures(stack, REDRIVE_SECONDS if yes else LISTING_SECONDS)
-            if not yes:
-                put_back(stack, received.failures)
+            seconds = REDRIVE_SECONDS if yes else LISTING_SECONDS
+            received = until_done.enter_context(receive_failures(stack, seconds))
         if yes:
             total = len(received.failures)
             results = list(track(redrive(stack, received.failures), "trying again", total=total))
@@ -87,7 +89,7 @@ def redrive_failures(
         _print("Would be tried again", columns, rows, received, as_json=as_json)
     done = sum(result.done for result in results)
     say(_count(received) + (f"; {done} done" if yes else "; --yes tries them"), as_json=as_json)
-    if done < len(received.failures) or not received.complete:
+    if done < len(received.failures) or received.hidden or not received.complete:
         raise typer.Exit(FAILED)
 
 
@@ -137,4 +139,6 @@ def _data(failure: "Failure") -> dict[str, Any]:
 
 
 def _count(received: "Received") -> str:
-    return f"{len(received.failures)} message(s)" + ", perhaps more" * (not received.complete)
+    """How many messages there are, in words. Another command has a message for at most REDRIVE_SECONDS."""
+    hidden = f", and {received.hidden} in the hands of another command for up to 15 minutes" * bool(received.hidden)
+    return f"{len(received.failures)} message(s)" + ", perhaps more" * (not received.complete) + hidden

@@ -50,6 +50,10 @@ class Queue:
             "Attributes": {"SentTimestamp": "0"},
         }
 
+    def get_queue_attributes(self, **arguments: Any) -> dict[str, Any]:
+        counts = (len(self.unread), len(self.hidden), 0)
+        return {"Attributes": dict(zip(arguments["AttributeNames"], map(str, counts), strict=True))}
+
     def delete_message(self, **arguments: Any) -> None:
         if arguments["ReceiptHandle"] == "locked":
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not yours"}}, "DeleteMessage")
@@ -99,7 +103,8 @@ def numbered(messages: int) -> dict[str, str]:
 
 
 def test_every_message_of_a_long_queue_is_listed_once() -> None:
-    received = receive_failures(stack(Queue(numbered(13_000))))
+    with receive_failures(stack(Queue(numbered(13_000)))) as received:
+        pass
 
     assert (len(received.failures), received.complete) == (13_000, True)
 
@@ -107,7 +112,8 @@ def test_every_message_of_a_long_queue_is_listed_once() -> None:
 def test_a_listing_ends_where_messages_come_back_before_all_are_read() -> None:
     queue = Queue(numbered(13_000), seconds=1)
 
-    received = receive_failures(stack(queue))
+    with receive_failures(stack(queue)) as received:
+        pass
 
     assert queue.requests == len(received.failures) / MESSAGES_PER_REQUEST + 1
     assert not received.complete
@@ -117,7 +123,8 @@ def test_a_listing_ends_where_messages_come_back_before_all_are_read() -> None:
 def test_a_listing_ends_where_new_messages_never_do(most: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"ops.failures.{most}", number)  # each message has two characters
 
-    received = receive_failures(stack(Endless({})))
+    with receive_failures(stack(Endless({}))) as received:
+        pass
 
     assert (len(received.failures), received.complete) == (50, False)
 
@@ -138,7 +145,8 @@ def test_a_listing_ends_where_new_messages_never_do(most: str, number: int, monk
     ids=lambda body: body[:20],
 )  # fmt: skip
 def test_a_message_of_any_shape_is_listed(body: str) -> None:
-    (failure,) = receive_failures(stack(Queue({"odd": body}))).failures
+    with receive_failures(stack(Queue({"odd": body}))) as received:
+        (failure,) = received.failures
 
     assert isinstance(failure.attempt, Refusal)
 
@@ -146,9 +154,9 @@ def test_a_message_of_any_shape_is_listed(body: str) -> None:
 def test_an_error_on_one_message_does_not_end_the_others() -> None:
     names = ["throttled", "crash", "locked", "good"]
     queue = Queue({name: json.dumps({"outcome": "rejected", "reason": "", "keys": [name]}) for name in names})
-    read = receive_failures(stack(queue)).failures
 
-    results = {result.failure.receipt: result for result in redrive(stack(queue), read)}
+    with receive_failures(stack(queue)) as received:
+        results = {result.failure.receipt: result for result in redrive(stack(queue), received.failures)}
 
     assert [name for name in names if results[name].done] == ["good"]
     assert list(queue.bodies) == ["throttled", "crash", "locked"]

@@ -1,7 +1,7 @@
 """Collects everything that `feed status` shows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ops.checks.check import Check
@@ -67,7 +67,7 @@ def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool)
         last_run=complete if isinstance(complete, CompleteData) else None,
         files=tuple(_files(observed)),
         drift=drift,
-        todo=tuple(check for check in checks if not check.holds),
+        todo=tuple(replace(check, advice=stack.advice(check.advice)) for check in checks if not check.holds),
     )
 
 

@@ -1,6 +1,8 @@
 """Finds a stack by its name and its resources by the stack's outputs, so that nobody types a name twice."""
 
 import json
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 NEVER_DEPLOYED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 
+# Commands in a text, as a person would copy them.
+FEED_COMMAND = re.compile(
+    r"\bfeed (failures|fetch|invalidate|logs|redistribute|redrive|status|sweep|verify)\b(?: --stack-name \S+)?"
+)
+AWS_COMMAND = re.compile(r"\baws [a-z0-9-]+ [a-z0-9-]+\b")
+
 
 class StackError(Exception):
     """The stack cannot be found or lacks something; the message is for the person at the terminal."""
@@ -19,6 +27,17 @@ class StackError(Exception):
 
 class InvocationError(Exception):
     """A function ended in an error; the message is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """The options that the stack was found with, as a shell reads them: `aws` for the AWS CLI, `feed` for ours.
+
+    Each is empty or begins with a space.
+    """
+
+    feed: str = ""
+    aws: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +50,18 @@ class DeployedStack:
     status: str
     outputs: dict[str, str]
     parameters: dict[str, str] = field(default_factory=dict)
+    options: StackOptions = StackOptions()
 
     @property
     def distributes(self) -> bool:
         """Whether the stack has a website to publish on."""
         return "DistributorFunctionName" in self.outputs
+
+    def advice(self, words: str) -> str:
+        """The words with this stack's options in each command, so that a command that is copied acts on this stack."""
+        if self.options.feed:
+            words = FEED_COMMAND.sub(lambda command: f"feed {command[1]}{self.options.feed}", words)
+        return AWS_COMMAND.sub(lambda command: command[0] + self.options.aws, words)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - one type for each service
         """A client of the session; it waits as long as the longest function may run."""
@@ -98,11 +124,10 @@ class DeployedStack:
 
 def find_stack(name: str, profile: str | None, region: str | None) -> DeployedStack:
     """Find a stack by its name or ARN like the AWS CLI, with its profiles, regions and endpoints; else StackError."""
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
+        session = make_session(profile, region)
         (stack,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except (BotoCoreError, ClientError) as error:
         msg = f"cannot look up the stack {name}: {error}"
@@ -110,3 +135,13 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
     return DeployedStack(session, stack["StackId"], stack["StackName"], stack["StackStatus"], outputs, parameters)
+
+
+def make_session(profile: str | None = None, region: str | None = None) -> "boto3.Session":
+    """A session with the region that the AWS CLI would take; boto3 itself does not read AWS_REGION.
+
+    https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
+    """
+    import boto3
+
+    return boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)

@@ -6,10 +6,12 @@ anybody may have written cannot give the terminal orders, nor look like a line o
 
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Literal, NoReturn, TypeVar
 
 import typer
@@ -17,7 +19,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from ops.stack import DeployedStack, InvocationError, StackError, find_stack
+from ops.stack import DeployedStack, InvocationError, StackError, StackOptions, find_stack
 
 T = TypeVar("T")
 
@@ -45,9 +47,15 @@ def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[D
         refuse(f"the stack's name is empty; look at --stack-name and {STACK_VARIABLE}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield find_stack(name, profile, region)
+        yield replace(find_stack(name, profile, region), options=_options(name, profile, region))
     except (StackError, InvocationError, ClientError, BotoCoreError) as error:
         refuse(error)
+
+
+def _options(name: str, profile: str | None, region: str | None) -> StackOptions:
+    found_with = {"--profile": profile, "--region": region}
+    aws = "".join(f" {option} {shlex.quote(value)}" for option, value in found_with.items() if value)
+    return StackOptions(f" --stack-name {shlex.quote(name)}" * (name != DEFAULT_STACK) + aws, aws)
 
 
 def refuse(error: object, exit_code: int = NOT_CARRIED_OUT) -> NoReturn:

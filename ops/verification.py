@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -23,6 +24,10 @@ SAMCONFIG = Path("samconfig.toml")  # in the present folder, where sam looks for
 
 def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: timedelta) -> Iterator[Check]:
     """Yield the checks one by one; `bases` end with a slash. StackError if the stack lacks a needed output."""
+    return (replace(check, advice=stack.advice(check.advice)) for check in _checks(stack, bases, now, max_age))
+
+
+def _checks(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: timedelta) -> Iterator[Check]:
     observed = observe(stack)
     yield from check_parameters(stack, configured_parameters(stack.name))
     yield from check_machinery(observed)

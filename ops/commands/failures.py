@@ -52,7 +52,8 @@ def failures(
             for failure in received.failures
         ]
     _print("Not published", ["sent (UTC)", "kind", "keys", "reason"], rows, received, as_json=as_json)
-    say(_count(received) + "; feed redrive --yes tries them again" * bool(received.failures), as_json=as_json)
+    advice = stack.advice("; feed redrive --yes tries them again") * bool(received.failures)
+    say(_count(received) + advice, as_json=as_json)
     if received.failures or received.hidden:
         raise typer.Exit(FAILED)
 

@@ -67,7 +67,8 @@ def fetch(  # noqa: PLR0913 - one argument an option
     else:
         _print(summary, arrived)
     if late:
-        say(f"not on the website after {seconds:g} s: {', '.join(late)}; feed failures shows why", as_json=as_json)
+        advice = stack.advice("feed failures shows why")
+        say(f"not on the website after {seconds:g} s: {', '.join(late)}; {advice}", as_json=as_json)
         raise typer.Exit(FAILED)
     if wait and not expected:
         say("nothing to wait for: the stack distributes none of these files", as_json=as_json)
@@ -83,7 +84,7 @@ def _run_fetcher(stack: DeployedStack, regions: list[str], *, accept_shrink: boo
             summary: dict[str, Any] = stack.invoke(stack.output("FetcherFunctionName"), event)
             return summary
     except InvocationError as error:
-        refuse(f"the fetcher failed: {error}; feed logs shows where to look further", FAILED)
+        refuse(f"the fetcher failed: {error}; {stack.advice('feed logs shows where to look further')}", FAILED)
 
 
 def _print(summary: dict[str, Any], arrived: dict[str, "Arrival"]) -> None:

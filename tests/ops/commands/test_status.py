@@ -9,7 +9,7 @@ import pytest
 from cloud.embedded import EmbeddedCloud
 from ops.commands.status import age_words
 from shared.contract import FILES, schemas
-from tests.ops.commands.conftest import STACK, Feed
+from tests.ops.commands.conftest import STACK, Deploy, Feed
 
 PUBLISHED = len(FILES) + len(schemas())
 
@@ -158,3 +158,14 @@ def test_someone_who_may_not_read_alarms_is_told_so(cloud: EmbeddedCloud, feed: 
 )
 def test_a_time_span_is_said_in_one_unit(seconds: float, words: str) -> None:
     assert age_words(seconds) == words
+
+
+def test_advice_acts_on_the_stack_that_was_looked_at(cloud: EmbeddedCloud, deploy: Deploy, feed: Feed) -> None:
+    deploy("feed-prod", cloud.stack.outputs)
+    cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key="aws-data/regions.json", Body=b"<html>")
+    cloud.settle()
+    found_with = ("--stack-name", "feed-prod", "--region", "us-east-1")
+
+    printed = [feed(name, *found_with).stdout for name in ("failures", "status", "verify")]
+
+    assert all(f"feed redrive {' '.join(found_with)} --yes" in text for text in printed)

@@ -12,9 +12,10 @@ from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-un
 
 from ops.checks.check import Check
 from ops.checks.edge import READER_ORIGIN, EdgeResponse, Unreachable, check_edge
-from ops.checks.machinery import check_machinery, check_parameters
+from ops.checks.machinery import check_alarms, check_listeners, check_machinery, check_parameters
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
+from ops.monitoring import observe_alarms, observe_listeners
 from ops.observation import Observation, observe
 from ops.stack import DeployedStack
 
@@ -31,6 +32,9 @@ def _checks(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: 
     observed = observe(stack)
     yield from check_parameters(stack, configured_parameters(stack.name))
     yield from check_machinery(observed)
+    yield from check_alarms(observe_alarms(stack))
+    if "AlarmTopicArn" in stack.outputs:
+        yield check_listeners(observe_listeners(stack))
     yield from check_source(observed, now, max_age)
     yield from check_website(observed, now)
     for base in bases:

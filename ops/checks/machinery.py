@@ -1,10 +1,11 @@
 """Checks the stack, its functions, schedules, notification, queues and alarms. Pure."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from typing import Any
 
 from ops.checks.check import Check
-from ops.monitoring import AlarmState
+from ops.monitoring import AlarmState, Listeners
 from ops.observation import Observation, QueueState, Unavailable
 from ops.stack import DeployedStack
 from shared.contract import FILES
@@ -150,11 +151,34 @@ def check_failures(name: str, queue: QueueState | Unavailable) -> Check:
 
 
 def check_alarms(alarms: list[AlarmState] | Unavailable) -> Iterator[Check]:
-    """A check for each alarm. One with too little data holds."""
+    """A check for each alarm that is on, and one that there is none. An alarm with too little data is not on."""
     if isinstance(alarms, Unavailable):
         advice = "ask for the right cloudwatch:DescribeAlarms"
         yield Check("Alarms", "the alarms can be read", holds=False, actual=alarms.reason, advice=advice)
         return
-    for alarm in alarms:
+    on = [alarm for alarm in alarms if alarm.state == "ALARM"]
+    for alarm in on:
         advice = alarm.description or "feed logs has the queries that show why"
-        yield Check("Alarms", f"{alarm.name} is quiet", alarm.state != "ALARM", alarm.reason, advice)
+        actual = f"on since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {alarm.reason}"
+        yield Check("Alarms", f"alarm {alarm.name}", holds=False, actual=actual, advice=advice)
+    if not on:
+        yield Check("Alarms", "no alarm is on", holds=True, actual=f"{len(alarms)} alarms")
+
+
+def check_listeners(listeners: Listeners | Unavailable) -> Check:
+    """Check that somebody hears of the alarms."""
+    if isinstance(listeners, Unavailable):
+        actual, advice = listeners.reason, "ask for the right sns:ListSubscriptionsByTopic"
+        return Check("Alarms", "somebody hears of the alarms", holds=False, actual=actual, advice=advice, trouble=False)
+    actual = f"{listeners.confirmed} confirmed subscription(s)"
+    if not listeners.confirmed:
+        waiting = f", {listeners.pending} to be confirmed" * bool(listeners.pending)
+        actual = f"nobody has subscribed to the alarms' topic{waiting}"
+    return Check(
+        "Alarms",
+        "somebody hears of the alarms",
+        listeners.confirmed > 0,
+        actual,
+        "set AlarmEmail and deploy, then confirm the mail that AWS sends; or subscribe to the output AlarmTopicArn",
+        trouble=False,
+    )

@@ -1,6 +1,7 @@
 """`feed status` against the embedded cloud: one screen, and what to do when something on it is not well."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,23 +10,13 @@ import pytest
 from cloud.embedded import EmbeddedCloud
 from ops.commands.status import age_words
 from shared.contract import FILES, schemas
-from tests.ops.commands.conftest import STACK, Deploy, Feed
+from tests.ops.commands.conftest import STACK, Deploy, Feed, alarm
 
 PUBLISHED = len(FILES) + len(schemas())
 
 
 def shown(feed: Feed, *arguments: str) -> Any:
     return json.loads(feed("status", "--json", *arguments).stdout)
-
-
-def alarm(cloud: EmbeddedCloud, name: str, state: str, **metric: Any) -> None:
-    cloudwatch = cloud.client("cloudwatch")
-    watched = {"Namespace": f"AwsServicesFeed/{STACK}", "MetricName": "Rejected", "Period": 300, "Statistic": "Sum"}
-    rule = {"EvaluationPeriods": 1, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"}
-    cloudwatch.put_metric_alarm(
-        AlarmName=name, AlarmDescription="See what was rejected.", **rule, **{**watched, **metric}
-    )
-    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="1 datapoint was greater than 0")
 
 
 def test_a_feed_that_is_well_says_so_on_one_screen(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -84,9 +75,9 @@ def test_an_alarm_that_has_gone_off_is_no_good_news(cloud: EmbeddedCloud, feed: 
 
     assert finished.exit_code == 1
     assert "1 OK, 1 in alarm, 1 without enough data" in finished.stdout
-    assert [(entry["name"], entry["advice"]) for entry in status["todo"]] == [
-        (f"{STACK}-file-rejected is quiet", "See what was rejected.")
-    ]
+    (entry,) = status["todo"]
+    assert (entry["name"], entry["advice"]) == (f"alarm {STACK}-file-rejected", "See what was rejected.")
+    assert re.match(r"on since \d{4}-\d\d-\d\d \d\d:\d\d UTC: 1 datapoint was greater than 0$", entry["found"])
 
 
 def test_only_the_stack_s_own_alarms_count(cloud: EmbeddedCloud, feed: Feed) -> None:

@@ -14,14 +14,15 @@ from cloud.embedded import EmbeddedCloud
 from cloud.template import ACCOUNT, REGION
 from ops.checks.check import Check
 from ops.checks.edge import EdgeResponse, check_edge
-from ops.checks.machinery import check_machinery
+from ops.checks.machinery import check_listeners, check_machinery
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
+from ops.monitoring import Listeners
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable, observe
 from ops.stack import DeployedStack, find_stack
 from ops.verification import check_readers, verify
 from shared.contract import FILES
-from tests.ops.commands.conftest import STACK, Deploy, Feed, upload
+from tests.ops.commands.conftest import STACK, Deploy, Feed, alarm, upload
 from tests.ops.commands.edge_server import EdgeServer
 
 FRESH = timedelta(hours=26)
@@ -57,9 +58,7 @@ def stack(observed: Observation) -> DeployedStack:
 @pytest.fixture
 def red(stack: DeployedStack, cloud: EmbeddedCloud) -> Red:
     """The checks that do not hold now, and what to do about each."""
-    return lambda: {
-        check.name: check.advice for check in verify(stack, [], datetime.now(UTC), FRESH) if not check.holds
-    }
+    return lambda: {check.name: check.advice for check in verify(stack, [], datetime.now(UTC), FRESH) if check.fails}
 
 
 def failing(checks: Iterator[Check]) -> dict[str, str]:
@@ -71,7 +70,8 @@ def test_a_deployment_in_order_is_green(cloud: EmbeddedCloud, feed: Feed) -> Non
 
     assert finished.exit_code == 0, finished.output
     assert "✗" not in finished.stdout
-    assert "Every check holds" in finished.stdout
+    assert finished.stdout.count("!") == 1  # nobody hears of the alarms
+    assert "No trouble, but look at what is yellow" in finished.stdout
     for name in FILES:
         assert f"{name} keeps the contract" in finished.stdout
         assert f"{name} has the source's bytes" in finished.stdout
@@ -89,6 +89,48 @@ def test_what_is_red_is_followed_by_what_to_do(cloud: EmbeddedCloud, feed: Feed)
     assert "NoSuchKey" in lines[number]
     assert "feed redistribute regions.json" in lines[number + 1]
     assert "NOT every check holds" in lines[-1]
+
+
+# ---- the alarms
+
+
+def test_alarms_that_nobody_hears_are_one_yellow_line_and_no_failure(cloud: EmbeddedCloud, feed: Feed) -> None:
+    topic, sns = cloud.stack.outputs["AlarmTopicArn"], cloud.client("sns")
+
+    silent = feed("verify", "--json")
+    mail = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="you@example.com")["SubscriptionArn"]
+    heard = feed("verify")
+    sns.unsubscribe(SubscriptionArn=mail)
+
+    (line,) = (check for check in json.loads(silent.stdout) if not check["holds"])
+    assert (silent.exit_code, line["trouble"], line["name"]) == (0, False, "somebody hears of the alarms")
+    assert "AlarmEmail" in line["advice"]
+    assert heard.exit_code == 0
+    assert "1 confirmed subscription(s)" in heard.stdout
+    assert "Every check holds" in heard.stdout
+
+
+def test_a_mail_that_nobody_has_confirmed_is_said_so() -> None:
+    check = check_listeners(Listeners(confirmed=0, pending=1))
+
+    assert (check.holds, check.fails) == (False, False)
+    assert "1 to be confirmed" in check.actual
+
+
+def test_subscriptions_that_may_not_be_read_are_no_trouble() -> None:
+    check = check_listeners(Unavailable("AuthorizationError: no"))
+
+    assert not check.fails
+    assert "sns:ListSubscriptionsByTopic" in check.advice
+
+
+def test_an_alarm_that_is_on_is_red(cloud: EmbeddedCloud, feed: Feed) -> None:
+    alarm(cloud, f"{STACK}-file-rejected", "ALARM")
+
+    finished = feed("verify")
+
+    assert finished.exit_code == 1
+    assert f"✗ alarm {STACK}-file-rejected  on since " in finished.stdout
 
 
 # ---- the website bucket

@@ -53,6 +53,14 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleState:
+    """The state of a schedule, ENABLED or DISABLED, and the time of its last change."""
+
+    state: str
+    changed: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """The state of a stack, by the names in the stack's outputs. Without a website, `website` is empty.
 
@@ -64,10 +72,21 @@ class Observation:
     website: dict[str, StoredObject | Unavailable]
     functions: dict[str, FunctionState | Unavailable]
     queues: dict[str, QueueState | Unavailable]
-    schedules: dict[str, str | Unavailable]
+    schedules: dict[str, ScheduleState | Unavailable]
     notifications: list[dict[str, Any]] | Unavailable
     website_policy: str | Unavailable
     ownership: str | Unavailable
+
+    @property
+    def fetches_on_schedule(self) -> bool:
+        """Whether the schedule of the fetcher is not paused."""
+        schedule = self.schedules.get(f"{self.stack.name}-fetch")
+        return not (isinstance(schedule, ScheduleState) and schedule.state == "DISABLED")
+
+    def is_before_first_run(self, now: datetime) -> bool:
+        """Whether the stack is new and has no file yet."""
+        files = [*self.source.values(), *self.website.values()]
+        return self.stack.is_new(now) and not any(isinstance(stored, StoredObject) for stored in files)
 
 
 def observe(stack: DeployedStack) -> Observation:
@@ -164,9 +183,9 @@ def _function(lambda_: Any, name: str) -> FunctionState:  # noqa: ANN401
     )
 
 
-def _schedule(scheduler: Any, name: str) -> str:  # noqa: ANN401
-    state: str = scheduler.get_schedule(Name=name)["State"]
-    return state
+def _schedule(scheduler: Any, name: str) -> ScheduleState:  # noqa: ANN401
+    answer = scheduler.get_schedule(Name=name)
+    return ScheduleState(answer["State"], answer["LastModificationDate"])
 
 
 def _policy(s3: Any, bucket: str) -> str:  # noqa: ANN401

@@ -55,7 +55,7 @@ def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool)
         *check_machinery(observed),
         *check_source(observed, now, max_age),
         *check_website(observed, now),
-        *check_alarms(alarms),
+        *check_alarms(stack, alarms, now),
         *_check_drift(drift),
     ]
     complete = parsed(observed).get(COMPLETE_DATA_FILE)

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 NEVER_DEPLOYED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
+
+NEW_FOR = timedelta(hours=26)  # a day, the longest time until a daily schedule has run once, and the run itself
 
 # Commands in a text, as a person would copy them.
 FEED_COMMAND = re.compile(
@@ -42,7 +45,10 @@ class StackOptions:
 
 @dataclass(frozen=True, slots=True)
 class DeployedStack:
-    """A deployed stack, on AWS or embedded, as AWS_ENDPOINT_URL and the usual configuration say. `id` is its ARN."""
+    """A deployed stack, on AWS or embedded, as AWS_ENDPOINT_URL and the usual configuration say.
+
+    `id` is its ARN, `created` the time of its first deployment, None if that is not known.
+    """
 
     session: "boto3.Session"
     id: str
@@ -51,6 +57,7 @@ class DeployedStack:
     outputs: dict[str, str]
     parameters: dict[str, str] = field(default_factory=dict)
     options: StackOptions = StackOptions()
+    created: datetime | None = None
 
     @property
     def distributes(self) -> bool:
@@ -69,6 +76,10 @@ class DeployedStack:
 
         client: Any = self.session.client
         return client(service, config=Config(read_timeout=910, retries={"mode": "standard"}))
+
+    def is_new(self, now: datetime) -> bool:
+        """Whether the stack is so young that its schedules may not have run yet."""
+        return self.created is not None and now - self.created < NEW_FOR
 
     def output(self, name: str) -> str:
         """An output of the stack; StackError if it has none of that name."""
@@ -134,7 +145,15 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
         raise StackError(msg) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
-    return DeployedStack(session, stack["StackId"], stack["StackName"], stack["StackStatus"], outputs, parameters)
+    return DeployedStack(
+        session=session,
+        id=stack["StackId"],
+        name=stack["StackName"],
+        status=stack["StackStatus"],
+        outputs=outputs,
+        parameters=parameters,
+        created=stack["CreationTime"],
+    )
 
 
 def make_session(profile: str | None = None, region: str | None = None) -> "boto3.Session":

@@ -32,7 +32,7 @@ def _checks(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: 
     observed = observe(stack)
     yield from check_parameters(stack, configured_parameters(stack.name))
     yield from check_machinery(observed)
-    yield from check_alarms(observe_alarms(stack))
+    yield from check_alarms(stack, observe_alarms(stack), now)
     if "AlarmTopicArn" in stack.outputs:
         yield check_listeners(observe_listeners(stack))
     yield from check_source(observed, now, max_age)

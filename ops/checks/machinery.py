@@ -1,12 +1,12 @@
 """Checks the stack, its functions, schedules, notification, queues and alarms. Pure."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from ops.checks.check import Check
 from ops.monitoring import AlarmState, Listeners
-from ops.observation import Observation, QueueState, Unavailable
+from ops.observation import Observation, QueueState, ScheduleState, Unavailable
 from ops.stack import DeployedStack
 from shared.contract import FILES
 
@@ -18,6 +18,7 @@ AFTER_PAUSE = {
     "sweeper": "then feed redrive --yes",
     "invalidator": "what waits on its queue is then invalidated",
 }
+UNTIL_FIRST_RUN = {"data-stale", "fetcher-silent", "sweeper-silent"}
 DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 
 
@@ -91,10 +92,8 @@ def _check_functions(observed: Observation) -> Iterator[Check]:
 
 
 def _check_events(observed: Observation) -> Iterator[Check]:
-    for name, state in observed.schedules.items():
-        shown = state.reason if isinstance(state, Unavailable) else state
-        advice = "enable it in EventBridge Scheduler, or deploy with ScheduleState=ENABLED"
-        yield Check("Events", f"the schedule {name} is enabled", state == "ENABLED", shown, advice)
+    for name, schedule in observed.schedules.items():
+        yield _check_schedule(f"the schedule {name} is enabled", schedule)
     if observed.stack.distributes:
         wrong = _wrong_notification(observed)
         yield Check(
@@ -105,6 +104,20 @@ def _check_events(observed: Observation) -> Iterator[Check]:
             "deploy with DistributionBucketName empty, then with its name again: CloudFormation does not see what "
             "others removed. Until then feed sweep --yes publishes",
         )
+
+
+def _check_schedule(sentence: str, schedule: ScheduleState | Unavailable) -> Check:
+    """A schedule that has gone is trouble; one that is paused has been paused by somebody."""
+    if isinstance(schedule, Unavailable):
+        return Check("Events", sentence, holds=False, actual=schedule.reason, advice=DEPLOY_AGAIN)
+    return Check(
+        "Events",
+        sentence,
+        schedule.state == "ENABLED",
+        f"{schedule.state}, last changed {schedule.changed.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "to go on, deploy with ScheduleState=ENABLED; feed fetch and feed sweep --yes work all the same",
+        trouble=False,
+    )
 
 
 def _wrong_notification(observed: Observation) -> str:
@@ -150,8 +163,11 @@ def check_failures(name: str, queue: QueueState | Unavailable) -> Check:
     return Check("Queues", f"{name} is empty", not held, f"{held} message(s){hidden}", advice)
 
 
-def check_alarms(alarms: list[AlarmState] | Unavailable) -> Iterator[Check]:
-    """A check for each alarm that is on, and one that there is none. An alarm with too little data is not on."""
+def check_alarms(stack: DeployedStack, alarms: list[AlarmState] | Unavailable, now: datetime) -> Iterator[Check]:
+    """A check for each alarm that is on, and one that there is none. An alarm with too little data is not on.
+
+    In a new stack alarms about what did not happen are on until it has happened, and is measured, for the first time.
+    """
     if isinstance(alarms, Unavailable):
         advice = "ask for the right cloudwatch:DescribeAlarms"
         yield Check("Alarms", "the alarms can be read", holds=False, actual=alarms.reason, advice=advice)
@@ -160,7 +176,11 @@ def check_alarms(alarms: list[AlarmState] | Unavailable) -> Iterator[Check]:
     for alarm in on:
         advice = alarm.description or "feed logs has the queries that show why"
         actual = f"on since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {alarm.reason}"
-        yield Check("Alarms", f"alarm {alarm.name}", holds=False, actual=actual, advice=advice)
+        waits = stack.is_new(now) and alarm.name.removeprefix(f"{stack.name}-") in UNTIL_FIRST_RUN
+        if waits:
+            actual = f"the stack is new; {actual}"
+            advice = "feed fetch and feed sweep --yes are the first run; the alarm ends some minutes later"
+        yield Check("Alarms", f"alarm {alarm.name}", holds=False, actual=actual, advice=advice, trouble=not waits)
     if not on:
         yield Check("Alarms", "no alarm is on", holds=True, actual=f"{len(alarms)} alarms")
 

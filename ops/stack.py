@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -118,6 +119,18 @@ class DeployedStack:
             answer = self.invoke(self.output("SweeperFunctionName"), event)
             yield answer
             event = answer["next"]
+
+    def has(self, bucket: str, key: str) -> bool:
+        """Whether a bucket has an object with this key."""
+        from botocore.exceptions import ClientError
+
+        try:
+            self.client("s3").head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return True
 
     def source(self, name: str) -> bytes:
         """The bytes of a file below the source prefix."""

@@ -66,9 +66,14 @@ def redistribute(  # noqa: PLR0913 - one argument an option
 
 
 def _select(stack: DeployedStack, keys: Sequence[str], globs: Sequence[str], *, everything: bool) -> list[str]:
-    """The keys that are named, and those below the prefix that match a glob; a name is taken with or without prefix."""
+    """The keys that are named, and those below the prefix that match a glob; a name is taken with or without prefix.
+
+    Ends the command if the source does not have what is named: the distributor would take it for a rejected file.
+    """
     prefix = f"{stack.output('SourceKeyPrefix')}/"
     named = [key if key.startswith(prefix) else f"{prefix}{key}" for key in keys]
+    if missing := [key for key in named if not stack.has(stack.output("SourceBucketName"), key)]:
+        refuse(f"the source bucket does not have {', '.join(missing)}; name files as NAME or {prefix}NAME")
     if everything:
         return list(dict.fromkeys([*named, *stack.source_keys()]))
     return list(dict.fromkeys([*named, *_matching(stack, prefix, globs)])) if globs else named

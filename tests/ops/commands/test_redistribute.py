@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from cloud.embedded import EmbeddedCloud
 from tests.ops.commands.conftest import Feed, distributed_at, take_from_website
 
@@ -16,11 +18,17 @@ def test_named_files_are_published_again(cloud: EmbeddedCloud, feed: Feed) -> No
     assert distributed_at(cloud, "regions.json") > before
 
 
-def test_a_file_that_is_not_there_is_no_success(feed: Feed) -> None:
-    finished = feed("redistribute", "none.json")
+@pytest.mark.parametrize("name", ["none.json", "s3://x/y", "/regions.json", "data/regions.json", ""])
+def test_a_name_that_the_source_does_not_have_is_refused_before_anything_is_published(
+    cloud: EmbeddedCloud, feed: Feed, name: str
+) -> None:
+    before = len(cloud.lambdas.invocations)
 
-    assert finished.exit_code == 1
-    assert "no longer exists" in finished.output
+    finished = feed("redistribute", "regions.json", name)
+
+    assert finished.exit_code == 2
+    assert f"the source bucket does not have aws-data/{name};" in finished.stderr
+    assert len(cloud.lambdas.invocations) == before
 
 
 def test_a_selection_is_only_shown_until_it_is_confirmed(cloud: EmbeddedCloud, feed: Feed) -> None:

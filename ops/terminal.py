@@ -6,12 +6,13 @@ anybody may have written cannot give the terminal orders, nor look like a line o
 
 import json
 import os
+import re
 import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, NoReturn, TypeVar
 
 import typer
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 FAILED, NOT_CARRIED_OUT = 1, 2
 MOST_ROWS = 40
+SAMPLES, LONGEST = 2, 70  # of a group: how many subjects are shown, and how many characters of each
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
 DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and the time of a run with all its retries
 DEFAULT_STACK, STACK_VARIABLE = "aws-services-feed", "FEED_STACK"
@@ -34,6 +36,7 @@ Profile = Annotated[str | None, typer.Option(help="A profile of the AWS CLI.")]
 RegionOption = Annotated[str | None, typer.Option(help="The stack's region.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 MaxAgeHours = Annotated[float, typer.Option(min=0, max=1_000_000, help="How old the data may be.")]
+Every = Annotated[bool, typer.Option("--all", help="Print a line for each message; by default by reason.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
 
 
@@ -118,8 +121,14 @@ class Table:
         console().print(self._table)
 
 
-def print_rows(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, data: object, as_json: bool
+def print_rows(  # noqa: PLR0913 - the table, or the data
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    data: object,
+    as_json: bool,
+    most: int = MOST_ROWS,
 ) -> None:
     """Print a table of the first rows, or all of `data` as JSON; without rows there is no table."""
     if as_json:
@@ -128,11 +137,43 @@ def print_rows(
     if not rows:
         return
     table = Table(title, columns)
-    for row in rows[:MOST_ROWS]:
+    for row in rows[:most]:
         table.add_row(*row)
     table.print()
-    if len(rows) > MOST_ROWS:
-        say(f"and {len(rows) - MOST_ROWS} more; --json shows all")
+    if len(rows) > most:
+        say(f"and {len(rows) - most} more; --json shows all")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One of many things to show: what has become of it, why, and what it is."""
+
+    label: str
+    reason: str
+    subject: str
+
+
+def print_groups(lines: Iterable[Line]) -> None:
+    """Print the lines by label and reason, the largest group first, with the reason and the subjects of the first ones.
+
+    Reasons that differ only in numbers, quoted words or the subject are one.
+    """
+    groups: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        outline = re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "", line.reason.replace(line.subject or "?", ""))
+        groups.setdefault((line.label, outline), []).append(line)
+    for members in sorted(groups.values(), key=len, reverse=True):
+        show((f"{len(members):>5,}", "bold"), f" {members[0].label}: {members[0].reason}")
+        subjects = [line.subject for line in members if line.subject]
+        for subject in subjects[:SAMPLES]:
+            show((f"      {cut(subject)}", "dim"))
+        if len(subjects) > SAMPLES:
+            show((f"      and {len(subjects) - SAMPLES:,} more", "dim"))
+
+
+def cut(text: str) -> str:
+    """A text with its middle left out if it is long: names often begin alike."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 1]}…{text[-LONGEST // 2 :]}"
 
 
 def console() -> Console:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -45,6 +46,34 @@ def test_a_redrive_deletes_only_what_went_well(cloud: EmbeddedCloud, feed: Feed)
     results = {result["keys"][0]: result["done"] for result in json.loads(done.stdout)}
     assert results == {"aws-data/mended.json": True, "aws-data/broken.json": False}
     assert [failure["keys"] for failure in shown(feed)] == [["aws-data/broken.json"]]
+
+
+def test_many_failures_are_a_few_lines_by_reason_and_all_of_them_when_asked_for(
+    cloud: EmbeddedCloud, feed: Feed
+) -> None:
+    folder = f"aws-data/{'customers-of-last-year/' * 4}"
+    for number in range(60):
+        reason = f"not JSON: Expecting value: line {number} column 1" if number else "starts with a byte order mark"
+        put_on_queue(cloud, {"outcome": "rejected", "reason": reason, "keys": [f"{folder}{number:02}.json"]})
+
+    listed, every, looked, tried = (
+        feed(*words) for words in (["failures"], ["failures", "--all"], ["redrive"], ["redrive", "--yes"])
+    )
+
+    assert [one.exit_code for one in (listed, every, looked, tried)] == [1, 1, 1, 0]  # the source has none of them
+    for finished in (listed, looked, tried):
+        assert finished.stdout.startswith("60 message(s); ")
+        assert len(finished.stdout.splitlines()) < 10
+        assert max(map(len, finished.stdout.splitlines())) <= 80
+    assert re.search(
+        r"   59 rejected: not JSON: Expecting value: line \d+ column 1\n"
+        r"      aws-data/customers-\S+…\S+/\d\d\.json\n"
+        r"      \S+\n"
+        r"      and 57 more\n"
+        r"    1 rejected: starts with a byte order mark\n",
+        listed.stdout,
+    )
+    assert all(f"{number:02}.json" in every.stdout for number in range(60))
 
 
 INTERRUPTED = """

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, smoke, status, sweep, verify
-from ops.terminal import FAILED, LOCAL, console, examples, refuse, say  # noqa: TID251 - the demo prints only its own words
+from ops.terminal import (
+    FAILED,
+    LOCAL,
+    console,  # noqa: TID251 - the demo prints only its own words
+    examples,
+    print_in_any_encoding,
+    refuse,
+    say,
+)
 
 app = typer.Typer(
     help="Run and operate AWS Services Feed.",
@@ -17,6 +25,12 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def prepare() -> None:
+    """What every command begins with."""
+    print_in_any_encoding()
 
 
 @app.command(rich_help_panel=LOCAL, epilog=examples("feed demo --output demo-output"))

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.config import Config
 
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
@@ -72,11 +74,10 @@ class DeployedStack:
         return AWS_COMMAND.sub(lambda command: command[0] + self.options.aws, words)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - one type for each service
-        """A client of the session; it waits as long as the longest function may run."""
+        """A client of the session; it waits as long as the longest function may run. StackError without an endpoint."""
         from botocore.config import Config
 
-        client: Any = self.session.client
-        return client(service, config=Config(read_timeout=910, retries={"mode": "standard"}))
+        return _client(self.session, service, Config(read_timeout=910, retries={"mode": "standard"}))
 
     def is_new(self, now: datetime) -> bool:
         """Whether the stack is so young that its schedules may not have run yet."""
@@ -152,7 +153,7 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
 
     try:
         session = make_session(profile, region)
-        (stack,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        (stack,) = _client(session, "cloudformation").describe_stacks(StackName=name)["Stacks"]
     except (BotoCoreError, ClientError) as error:
         msg = f"cannot look up the stack {name}: {error}"
         raise StackError(msg) from error
@@ -167,6 +168,17 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
         parameters=parameters,
         created=stack["CreationTime"],
     )
+
+
+def _client(session: "boto3.Session", service: str, config: "Config | None" = None) -> Any:  # noqa: ANN401
+    make: Any = session.client
+    try:
+        client = make(service, config=config)
+        _ = urlsplit(client.meta.endpoint_url).port  # botocore itself looks at the port with the first request
+    except ValueError as error:
+        msg = f"no endpoint of {service}: {error}; look at AWS_ENDPOINT_URL"
+        raise StackError(msg) from error
+    return client
 
 
 def make_session(profile: str | None = None, region: str | None = None) -> "boto3.Session":

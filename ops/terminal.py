@@ -4,6 +4,8 @@ Only this module prints, apart from the demo. What it prints passes `printable`:
 anybody may have written cannot give the terminal orders, nor look like a line of ours.
 """
 
+import codecs
+import io
 import json
 import os
 import re
@@ -26,6 +28,7 @@ T = TypeVar("T")
 
 FAILED, NOT_CARRIED_OUT = 1, 2
 MOST_ROWS = 40
+PLAIN = {"✓": "+", "✗": "x", "…": "..."}  # what stands for our own signs in an encoding that lacks them
 SAMPLES, LONGEST = 2, 70  # of a group: how many subjects are shown, and how many characters of each
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
 DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and the time of a run with all its retries
@@ -174,6 +177,21 @@ def print_groups(lines: Iterable[Line]) -> None:
 def cut(text: str) -> str:
     """A text with its middle left out if it is long: names often begin alike."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 1]}…{text[-LONGEST // 2 :]}"
+
+
+def print_in_any_encoding() -> None:
+    """Print what the terminal's encoding lacks as plain signs or escapes, instead of ending in an error."""
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(PLAIN.get(sign) or ascii(sign)[1:-1] for sign in missing), error.end
 
 
 def console() -> Console:

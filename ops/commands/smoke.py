@@ -63,7 +63,7 @@ def smoke(  # noqa: PLR0913 - one argument an option
         refuse(f"{remove} is no throw-away stack: their names begin with {PREFIX}")
     try:
         account = find_account(remove or f"{PREFIX}{secrets.token_hex(5)}")
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:  # an endpoint that is none is a ValueError
         refuse(f"AWS does not know who you are: {error}")
     if remove:
         left = account.remove()

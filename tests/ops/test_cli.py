@@ -1,5 +1,6 @@
 """What `feed` says of itself, what a shell can complete of it, and what it imports for that."""
 
+import os
 import subprocess
 import sys
 from typing import Any, get_args
@@ -9,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from ops.cli import app
+from ops.stack import DeployedStack, make_session
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 REPORTS = {"costs", "failures", "fetch", "invalidate", "logs", "redistribute", "redrive", "status", "sweep", "verify"}
@@ -106,3 +108,41 @@ def test_a_command_imports_no_more_than_it_needs(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
     assert imported(*arguments) & without == set()
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"])
+@pytest.mark.parametrize("url", ["localhost:5000", "http://[::1", "http://127.0.0.1:99999", "http://127.0.0.1:x", "no"])
+def test_an_endpoint_that_is_none_is_said_in_one_line(name: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = DeployedStack(make_session(region="us-east-1"), "arn", "feed", "CREATE_COMPLETE", {})
+    if name != "AWS_ENDPOINT_URL":
+        monkeypatch.setattr("ops.terminal.find_stack", lambda *_: found)
+    monkeypatch.setenv(name, url)
+
+    finished = CliRunner().invoke(app, ["failures", "--region", "us-east-1"])
+
+    assert finished.exit_code == 2
+    assert finished.stderr.startswith("feed: no endpoint of ")
+    assert len(finished.stderr.splitlines()) == 1
+
+
+PRINT_SIGNS = """
+from ops.cli import app
+from ops.terminal import show
+
+@app.command()
+def signs() -> None:
+    show(("✓", "green"), " ✗ café…")
+
+app(["signs"])
+"""
+
+
+def test_a_terminal_without_unicode_gets_plain_signs() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", PRINT_SIGNS],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+
+    assert finished.stdout == b"+ x caf\\xe9...\n"

@@ -106,8 +106,21 @@ class DeployedStack:
         return "it distributes nothing (DistributionBucketName is empty)"
 
     def invoke(self, function: str, event: object) -> Any:  # noqa: ANN401 - any JSON
-        """Invoke a function, wait, and return its answer; InvocationError if it ended in an error."""
-        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        """Invoke a function, wait, and return its answer; InvocationError if it ended in an error.
+
+        StackError if it is paused: Lambda itself then says "Rate Exceeded", as for an account that is too busy.
+        """
+        from botocore.exceptions import ClientError
+
+        lambda_ = self.client("lambda")
+        try:
+            answer = lambda_.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "TooManyRequestsException" and _is_paused(lambda_, function):
+                end = self.advice(f"aws lambda delete-function-concurrency --function-name {function}")
+                msg = f"{function} is paused, its reserved concurrency is 0; {end} ends that"
+                raise StackError(msg) from error
+            raise
         content = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer:
             raise InvocationError(content.get("errorMessage", "") or content.get("errorType", "no reason given"))
@@ -168,6 +181,11 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
         parameters=parameters,
         created=stack["CreationTime"],
     )
+
+
+def _is_paused(lambda_: Any, function: str) -> bool:  # noqa: ANN401 - boto3 makes its clients' types at run time
+    reserved = lambda_.get_function_concurrency(FunctionName=function).get("ReservedConcurrentExecutions")
+    return reserved is not None and int(reserved) == 0
 
 
 def _client(session: "boto3.Session", service: str, config: "Config | None" = None) -> Any:  # noqa: ANN401

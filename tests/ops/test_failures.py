@@ -4,6 +4,7 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -84,13 +85,18 @@ class Functions:
             return {"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage": "out of memory"}')}
         return {"Payload": BytesIO(json.dumps({"objects": [{"outcome": "copied", "source": key}]}).encode())}
 
+    def get_function_concurrency(self, **_: Any) -> dict[str, Any]:
+        return {}
+
 
 class Session:
     def __init__(self, queue: Queue) -> None:
         self.clients = {"sqs": queue, "lambda": Functions()}
 
     def client(self, service: str, config: object) -> Any:
-        return self.clients[service]
+        client: Any = self.clients[service]
+        client.meta = SimpleNamespace(endpoint_url="https://aws")
+        return client
 
 
 def stack(queue: Queue) -> DeployedStack:

@@ -164,3 +164,16 @@ def test_any_region_may_be_named_where_no_regions_are_known(
     finished = feed("fetch", "--no-wait", "--region-code", "us-east-1")
 
     assert finished.returncode == 0, finished.stderr
+
+
+def test_a_fetcher_that_is_paused_is_said_so_with_what_ends_it(cloud: EmbeddedCloud, feed: Feed) -> None:
+    function = {"FunctionName": f"{STACK}-fetcher"}
+    cloud.client("lambda").put_function_concurrency(**function, ReservedConcurrentExecutions=0)
+
+    finished = feed("fetch", "--region", "us-east-1")
+    cloud.client("lambda").delete_function_concurrency(**function)
+
+    assert finished.returncode == 2
+    assert finished.stderr.startswith(f"feed: {STACK}-fetcher is paused")
+    command = f"aws lambda delete-function-concurrency --region us-east-1 --function-name {STACK}-fetcher"
+    assert command in finished.stderr

@@ -44,13 +44,18 @@ def test_a_selection_is_only_shown_until_it_is_confirmed(cloud: EmbeddedCloud, f
     assert [outcome["outcome"] for outcome in json.loads(done.stdout)] == ["copied"]
 
 
-def test_everything_is_everything_below_the_prefix(feed: Feed) -> None:
+def test_everything_is_what_the_website_may_have_and_is_shown_so(cloud: EmbeddedCloud, feed: Feed) -> None:
+    cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key="aws-data/.draft.json", Body=b"{}")
+    source = cloud.objects(cloud.source_bucket())
+    assert any(key.startswith("aws-data/history/") for key in source)
+
+    shown = json.loads(feed("redistribute", "--all", "--json").stdout)
     finished = feed("redistribute", "--all", "--yes", "--json")
 
     outcomes = {outcome["source"]: outcome["outcome"] for outcome in json.loads(finished.stdout)}
     assert finished.exit_code == 0
-    assert outcomes["aws-data/complete-data.json"] == "copied"
-    assert sum(outcome == "skipped" for outcome in outcomes.values()) == 1
+    assert set(outcomes) == set(shown) == {key for key in source if key.count("/") == 1 and "/." not in key}
+    assert set(outcomes.values()) == {"copied"}
 
 
 def test_naming_nothing_is_refused(feed: Feed) -> None:

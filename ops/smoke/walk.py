@@ -156,7 +156,7 @@ class Walk:
             seconds = self._eventually(lambda: f"/{self._key('smoke.json')}" in self._invalidated())
             step.seen = f"{seconds:.0f} s after it was published"
         with self.report.step("feed invalidate --all asks for everything"):
-            self._feed("invalidate", "--all")
+            self._feed("invalidate", "--all", "--yes")
             self._eventually(lambda: f"/{self._key('*')}" in self._invalidated())
 
     def _end_distribution(self) -> None:

@@ -105,7 +105,7 @@ CASES: list[tuple[list[str], object]] = [
     (["failures", "--all"], None),
     (["fetch", "--no-wait"], FETCHED),
     (["fetch"], FAILED),
-    (["invalidate", ANYWHERE, "--stack-name", "hostile"], None),
+    (["invalidate", ANYWHERE, "--yes", "--stack-name", "hostile"], None),
     (["logs", "--stack-name", "hostile"], None),
     (["redistribute", "--all"], None),
     (["redistribute", ANYWHERE], None),

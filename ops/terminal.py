@@ -53,7 +53,9 @@ def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[D
         refuse(f"the stack's name is empty; look at --stack-name and {STACK_VARIABLE}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield replace(find_stack(name, profile, region), options=_options(name, profile, region))
+        with spinner("looking up the stack"):
+            stack = find_stack(name, profile, region)
+        yield replace(stack, options=_options(name, profile, region))
     except (StackError, InvocationError, ClientError, BotoCoreError) as error:
         refuse(error)
 

@@ -3,7 +3,7 @@
 import signal
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,11 @@ from ops.terminal import (
     refuse,
     say,
 )
+
+if TYPE_CHECKING:
+    from cloud.embedded import EmbeddedCloud
+
+EVALUATION_SECONDS = 60
 
 app = typer.Typer(
     help="Run and operate AWS Services Feed.",
@@ -86,13 +91,20 @@ def cloud(
         for name, value in running.environment().items():
             say(f"export {name}={value}")
         say("# Ctrl-C stops it.")
-        until = time.monotonic() + seconds if seconds is not None else float("inf")
         try:
-            while time.monotonic() < until:
-                running.evaluate_alarms()
-                time.sleep(1)
+            _keep(running, seconds if seconds is not None else float("inf"))
         except KeyboardInterrupt:
             say("# stopped")
+
+
+def _keep(running: "EmbeddedCloud", seconds: float) -> None:
+    """Wait, and evaluate the alarms each minute as CloudWatch does, but soon after a function has run."""
+    due, end = 0.0, time.monotonic() + seconds
+    while (now := time.monotonic()) < end:
+        if now >= due or running.cloudwatch.has_news:
+            running.evaluate_alarms()
+            due = now + EVALUATION_SECONDS
+        time.sleep(1)
 
 
 for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs, smoke):

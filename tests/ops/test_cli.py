@@ -1,15 +1,17 @@
 """What `feed` says of itself, what a shell can complete of it, and what it imports for that."""
 
 import os
+import pty
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from ops.cli import app
+from ops.cli import _keep, app
 from ops.stack import DeployedStack, make_session
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -146,3 +148,48 @@ def test_a_terminal_without_unicode_gets_plain_signs() -> None:
     )
 
     assert finished.stdout == b"+ x caf\\xe9...\n"
+
+
+class Clock:
+    """Time passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_an_idle_cloud_evaluates_its_alarms_once_a_minute_and_soon_after_a_function_has_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, evaluated = Clock(), []
+    busy = property(lambda _: 70 <= clock.now - 1000 < 72)
+    cloudwatch = type("CloudWatch", (), {"has_news": busy})()
+    running: Any = SimpleNamespace(cloudwatch=cloudwatch, evaluate_alarms=lambda: evaluated.append(clock.now - 1000))
+    monkeypatch.setattr("ops.cli.time", clock)
+
+    _keep(running, 200)
+
+    assert evaluated == [0, 60, 70, 71, 131, 191]
+
+
+def test_a_person_at_a_terminal_sees_that_a_stack_is_looked_up() -> None:
+    terminal, end = pty.openpty()
+    environment = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+
+    subprocess.run(
+        [sys.executable, "-c", "from ops.cli import app; app()", "logs"],
+        env={**environment, "TERM": "xterm"},
+        stdout=subprocess.DEVNULL,
+        stderr=end,
+        check=False,
+    )
+    os.close(end)
+    shown = os.read(terminal, 10_000)
+    os.close(terminal)
+
+    assert b"looking up the stack" in shown

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from ops.terminal import (
     LOCAL,
     console,  # noqa: TID251 - the demo prints only its own words
     examples,
+    need_checkout,
     print_in_any_encoding,
     refuse,
     say,
@@ -32,8 +34,19 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer passes the option's value
+    if asked:
+        say(f"feed {version('aws-services-feed')}")
+        raise typer.Exit
+
+
 @app.callback()
-def prepare() -> None:
+def prepare(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
     """What every command begins with."""
     print_in_any_encoding()
 
@@ -55,6 +68,7 @@ def demo(
 
     Exit code 0 if every check held, 1 otherwise.
     """
+    need_checkout()
     if output and output.exists() and not output.is_dir():
         refuse(f"{output} is not a folder")
     from cloud import isolate
@@ -79,6 +93,7 @@ def cloud(
     ] = None,
 ) -> None:
     """Keep the embedded cloud running, with the files fetched and published, for other commands to try."""
+    need_checkout()
     from cloud import isolate
     from cloud.embedded import EmbeddedCloud
 

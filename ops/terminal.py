@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 
 import typer
@@ -179,6 +180,14 @@ def print_groups(lines: Iterable[Line]) -> None:
 def cut(text: str) -> str:
     """A text with its middle left out if it is long: names often begin alike."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 1]}…{text[-LONGEST // 2 :]}"
+
+
+def need_checkout() -> Path:
+    """The folder of the checkout; ends the command where only the package is installed."""
+    folder = Path(__file__).parents[1]
+    if not (folder / "template.yaml").is_file():
+        refuse("this command needs a checkout of the project, set up by make setup")
+    return folder
 
 
 def print_in_any_encoding() -> None:

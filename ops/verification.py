@@ -4,11 +4,11 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 import requests
-from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
 from ops.checks.check import Check
 from ops.checks.edge import READER_ORIGIN, EdgeResponse, Unreachable, check_edge
@@ -20,6 +20,14 @@ from ops.observation import Observation, observe
 from ops.stack import DeployedStack
 
 TIMEOUT_SECONDS = 10
+WITHOUT_SAM = Check(
+    "Stack",
+    "samconfig.toml is compared with what is deployed",
+    holds=False,
+    actual="the SAM CLI, which reads it, is not installed beside feed",
+    advice="run feed verify of a checkout",
+    trouble=False,
+)
 SAMCONFIG = Path("samconfig.toml")  # in the present folder, where sam looks for it too
 
 
@@ -30,7 +38,10 @@ def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: t
 
 def _checks(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: timedelta) -> Iterator[Check]:
     observed = observe(stack)
-    yield from check_parameters(stack, configured_parameters(stack.name))
+    if find_spec("samcli"):
+        yield from check_parameters(stack, configured_parameters(stack.name))
+    elif SAMCONFIG.is_file():
+        yield WITHOUT_SAM
     yield from check_machinery(observed)
     yield from check_alarms(stack, observe_alarms(stack), now)
     if "AlarmTopicArn" in stack.outputs:
@@ -49,6 +60,8 @@ def configured_parameters(stack_name: str) -> dict[str, str]:
         for command in ("global", "deploy"):
             parameters |= environment.get(command, {}).get("parameters", {}) if isinstance(environment, dict) else {}
         if parameters["stack_name"] == stack_name and parameters["parameter_overrides"]:
+            from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped] # noqa: PLC0415
+
             overrides: dict[str, str] = CfnParameterOverridesType().convert(
                 parameters["parameter_overrides"], None, None
             )

@@ -34,7 +34,7 @@ class FileOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything to show; `todo` are the checks that do not hold. `oldest_seconds` is by queue."""
+    """Everything to show; `todo` are the checks that do not hold, trouble first. `oldest_seconds` is by queue."""
 
     now: datetime
     observed: Observation
@@ -67,7 +67,11 @@ def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool)
         last_run=complete if isinstance(complete, CompleteData) else None,
         files=tuple(_files(observed)),
         drift=drift,
-        todo=tuple(replace(check, advice=stack.advice(check.advice)) for check in checks if not check.holds),
+        todo=tuple(
+            replace(check, advice=stack.advice(check.advice))
+            for check in sorted(checks, key=lambda check: not check.fails)
+            if not check.holds
+        ),
     )
 
 

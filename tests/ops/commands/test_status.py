@@ -160,3 +160,14 @@ def test_advice_acts_on_the_stack_that_was_looked_at(cloud: EmbeddedCloud, deplo
     printed = [feed(name, *found_with).stdout for name in ("failures", "status", "verify")]
 
     assert all(f"feed redrive {' '.join(found_with)} --yes" in text for text in printed)
+
+
+def test_what_is_trouble_comes_first(cloud: EmbeddedCloud, feed: Feed) -> None:
+    cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/regions.json")
+    alarm(cloud, f"{STACK}-sweeper-silent", "ALARM")  # no trouble yet: the stack is new
+    alarm(cloud, f"{STACK}-file-rejected", "ALARM")
+
+    status = shown(feed)
+
+    assert [entry["trouble"] for entry in status["todo"]] == [True, True, False]
+    assert status["todo"][2]["name"] == f"alarm {STACK}-sweeper-silent"

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -179,7 +179,7 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
         status=stack["StackStatus"],
         outputs=outputs,
         parameters=parameters,
-        created=stack["CreationTime"],
+        created=stack["CreationTime"].astimezone(UTC),
     )
 
 

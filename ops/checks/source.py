@@ -23,7 +23,8 @@ GROUP = "Source bucket"
 def check_source(observed: Observation, now: datetime, max_age: timedelta) -> Iterator[Check]:
     """Check that each file of the contract exists and is valid, that they are of one run, and not too old."""
     if observed.is_before_first_run(now):
-        actual, advice = "the stack is new and has no file yet", "feed fetch is the first run"
+        actual = f"not since the stack was created, {observed.stack.created:%Y-%m-%d %H:%M} UTC"
+        advice = "feed fetch is the first run"
         yield Check(GROUP, "the fetcher has run", holds=False, actual=actual, advice=advice, trouble=False)
         return
     for name, stored in observed.source.items():

@@ -294,6 +294,7 @@ def test_a_new_stack_without_any_file_is_yellow_until_its_first_run_is_overdue(o
 
     (yellow,) = wrong(timedelta(hours=25))
     assert not yellow.fails
+    assert yellow.actual.endswith(f"{created:%Y-%m-%d %H:%M} UTC")
     assert "feed fetch" in yellow.advice
     assert sum(check.fails for check in wrong(timedelta(hours=26))) == 2 * len(FILES)
 

@@ -47,6 +47,12 @@ class CloudWatch:
         with self._lock:
             self._pending += points
 
+    @property
+    def has_news(self) -> bool:
+        """Whether a function has run since the alarms were last evaluated."""
+        with self._lock:
+            return bool(self._pending)
+
     def datapoints(self) -> list[Datapoint]:
         """Everything that was ever measured, from whomever."""
         self._flush()

@@ -2,13 +2,28 @@
 
 import signal
 import time
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, smoke, status, sweep, verify
-from ops.terminal import FAILED, LOCAL, console, examples, refuse, say  # noqa: TID251 - the demo prints only its own words
+from ops.terminal import (
+    FAILED,
+    LOCAL,
+    console,  # noqa: TID251 - the demo prints only its own words
+    examples,
+    need_checkout,
+    print_in_any_encoding,
+    refuse,
+    say,
+)
+
+if TYPE_CHECKING:
+    from cloud.embedded import EmbeddedCloud
+
+EVALUATION_SECONDS = 60
 
 app = typer.Typer(
     help="Run and operate AWS Services Feed.",
@@ -17,6 +32,23 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer passes the option's value
+    if asked:
+        say(f"feed {version('aws-services-feed')}")
+        raise typer.Exit
+
+
+@app.callback()
+def prepare(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """What every command begins with."""
+    print_in_any_encoding()
 
 
 @app.command(rich_help_panel=LOCAL, epilog=examples("feed demo --output demo-output"))
@@ -36,6 +68,7 @@ def demo(
 
     Exit code 0 if every check held, 1 otherwise.
     """
+    need_checkout()
     if output and output.exists() and not output.is_dir():
         refuse(f"{output} is not a folder")
     from cloud import isolate
@@ -60,6 +93,7 @@ def cloud(
     ] = None,
 ) -> None:
     """Keep the embedded cloud running, with the files fetched and published, for other commands to try."""
+    need_checkout()
     from cloud import isolate
     from cloud.embedded import EmbeddedCloud
 
@@ -72,13 +106,20 @@ def cloud(
         for name, value in running.environment().items():
             say(f"export {name}={value}")
         say("# Ctrl-C stops it.")
-        until = time.monotonic() + seconds if seconds is not None else float("inf")
         try:
-            while time.monotonic() < until:
-                running.evaluate_alarms()
-                time.sleep(1)
+            _keep(running, seconds if seconds is not None else float("inf"))
         except KeyboardInterrupt:
             say("# stopped")
+
+
+def _keep(running: "EmbeddedCloud", seconds: float) -> None:
+    """Wait, and evaluate the alarms each minute as CloudWatch does, but soon after a function has run."""
+    due, end = 0.0, time.monotonic() + seconds
+    while (now := time.monotonic()) < end:
+        if now >= due or running.cloudwatch.has_news:
+            running.evaluate_alarms()
+            due = now + EVALUATION_SECONDS
+        time.sleep(1)
 
 
 for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs, smoke):

@@ -7,7 +7,7 @@ sweep. At worst a message has the source's present state published again.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from distributor.events import Changed, EnvelopeError, decode
 from distributor.queues import MESSAGES_PER_REQUEST
 from distributor.sweeper.sweep import SweepRequest
+from ops.observation import observe_queue
 from ops.stack import DeployedStack, InvocationError
 from shared.text import first_error
 
@@ -58,20 +59,42 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The messages that were read, oldest first; `complete` if the queue showed no more."""
+    """The messages that were read, oldest first; `complete` if the queue showed no more.
+
+    `hidden`: how many the queue has besides, received by others and not shown again yet. SQS counts approximately, and
+    up to a minute late.
+    """
 
     failures: list[Failure]
     complete: bool
+    hidden: int
 
 
-def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS) -> Received:
-    """The visible messages of the queue. Each stays there, hidden for `hidden_seconds`.
+@contextmanager
+def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS) -> Iterator[Received]:
+    """The visible messages of the queue, hidden from others for `hidden_seconds` or to the end of the block.
 
-    If reading takes longer than that, messages come back: an answer with nothing new is the last one. Reading also ends
-    after MOST_MESSAGES or MOST_CHARACTERS.
+    Whatever ends the block, also an interruption, makes those that were not deleted visible again at once.
     """
     sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
+    counted = observe_queue(sqs, url)
     failures: dict[str, Failure] = {}
+    try:
+        complete = _read(stack, failures, hidden_seconds)
+        hidden = max(0, counted.visible + counted.hidden - len(failures)) if complete else 0
+        yield Received(sorted(failures.values(), key=lambda failure: failure.sent), complete, hidden)
+    finally:
+        with suppress(ClientError, BotoCoreError):  # then they are visible again after `hidden_seconds`
+            _put_back(stack, list(failures.values()))
+
+
+def _read(stack: DeployedStack, failures: dict[str, Failure], hidden_seconds: int) -> bool:
+    """Add the queue's messages to `failures` by their ids; whether the queue then showed no more.
+
+    If reading takes longer than `hidden_seconds`, messages come back: an answer with nothing new is the last one.
+    Reading also ends after MOST_MESSAGES or MOST_CHARACTERS.
+    """
+    sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
     known, characters, messages = -1, 0, []
     while known < len(failures) < MOST_MESSAGES and characters < MOST_CHARACTERS:
         known = len(failures)
@@ -84,11 +107,11 @@ def receive_failures(stack: DeployedStack, hidden_seconds: int = LISTING_SECONDS
         ).get("Messages", [])
         characters += sum(len(message["Body"]) for message in messages)
         failures |= {message["MessageId"]: _failure(stack, message) for message in messages}
-    return Received(sorted(failures.values(), key=lambda failure: failure.sent), complete=not messages)
+    return not messages
 
 
-def put_back(stack: DeployedStack, failures: Sequence[Failure]) -> None:
-    """Make messages visible again at once."""
+def _put_back(stack: DeployedStack, failures: Sequence[Failure]) -> None:
+    """Make messages visible again at once; those that were deleted since are passed over by SQS."""
     sqs, url = stack.client("sqs"), stack.output("DistributionFailuresUrl")
     for start in range(0, len(failures), MESSAGES_PER_REQUEST):
         batch = enumerate(failures[start : start + MESSAGES_PER_REQUEST])
@@ -115,9 +138,6 @@ def redrive(stack: DeployedStack, failures: Iterable[Failure]) -> Iterator[Redri
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=failure.receipt)
         except (InvocationError, ClientError, BotoCoreError) as error:
             redriven = Redriven(failure, done=False, detail=str(error))
-        if not redriven.done:
-            with suppress(ClientError, BotoCoreError):  # then it is visible again after REDRIVE_SECONDS
-                put_back(stack, [failure])
         yield redriven
 
 

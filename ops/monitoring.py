@@ -16,17 +16,31 @@ PUT_OFF = "again"
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """An alarm of the stack; `state` is OK, ALARM or INSUFFICIENT_DATA, `reason` CloudWatch's own."""
+    """An alarm of the stack; `state` is OK, ALARM or INSUFFICIENT_DATA `since` then, `reason` CloudWatch's own."""
 
     name: str
     state: str
+    since: datetime
     reason: str
     description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """How many subscriptions the alarms' topic has, and how many more nobody has confirmed yet."""
+
+    confirmed: int
+    pending: int
 
 
 def observe_alarms(stack: DeployedStack) -> list[AlarmState] | Unavailable:
     """Every alarm of the stack."""
     return or_unavailable(_alarms, stack.client("cloudwatch"), stack)
+
+
+def observe_listeners(stack: DeployedStack) -> Listeners | Unavailable:
+    """Who hears of the alarms."""
+    return or_unavailable(_listeners, stack.client("sns"), stack.output("AlarmTopicArn"))
 
 
 def observe_oldest_messages(stack: DeployedStack) -> dict[str, float]:
@@ -35,12 +49,23 @@ def observe_oldest_messages(stack: DeployedStack) -> dict[str, float]:
     return {} if isinstance(ages, Unavailable) else ages
 
 
-def _alarms(cloudwatch: Any, stack: DeployedStack) -> list[AlarmState]:  # noqa: ANN401 - one type for each service
+def _listeners(sns: Any, topic: str) -> Listeners:  # noqa: ANN401 - one type for each service
+    pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    arns = [subscription["SubscriptionArn"] for page in pages for subscription in page["Subscriptions"]]
+    confirmed = sum(arn.startswith("arn:") for arn in arns)  # others are PendingConfirmation, or Deleted for some days
+    return Listeners(confirmed, arns.count("PendingConfirmation"))
+
+
+def _alarms(cloudwatch: Any, stack: DeployedStack) -> list[AlarmState]:  # noqa: ANN401
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack.name}-")
     alarms = [alarm for page in pages for kind in ("MetricAlarms", "CompositeAlarms") for alarm in page.get(kind, [])]
     return [
         AlarmState(
-            alarm["AlarmName"], alarm["StateValue"], alarm.get("StateReason", ""), alarm.get("AlarmDescription", "")
+            name=alarm["AlarmName"],
+            state=alarm["StateValue"],
+            since=alarm.get("StateTransitionedTimestamp", alarm["StateUpdatedTimestamp"]),
+            reason=alarm.get("StateReason", ""),
+            description=alarm.get("AlarmDescription", ""),
         )
         for alarm in alarms
         if not _of_another_stack(alarm, stack)

@@ -74,6 +74,14 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleState:
+    """The state of a schedule, ENABLED or DISABLED, and the time of its last change."""
+
+    state: str
+    changed: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """The state of a stack, by the names in the stack's outputs. Without a website, `website` is empty.
 
@@ -87,10 +95,25 @@ class Observation:
     website: dict[str, StoredObject | Unavailable]
     functions: dict[str, FunctionState | Unavailable]
     queues: dict[str, QueueState | Unavailable]
-    schedules: dict[str, str | Unavailable]
+    schedules: dict[str, ScheduleState | Unavailable]
     notifications: list[dict[str, Any]] | Unavailable
     website_policy: str | Unavailable
     ownership: str | Unavailable
+
+    @property
+    def fetches_on_schedule(self) -> bool:
+        """Whether the schedule of the fetcher is not paused."""
+        schedule = self.schedules.get(f"{self.stack.name}-fetch")
+        return not (isinstance(schedule, ScheduleState) and schedule.state == "DISABLED")
+
+    def is_before_first_run(self, now: datetime) -> bool:
+        """Whether the stack fetches, is new and has no file yet."""
+        files = [*self.source.values(), *self.website.values()]
+        return (
+            self.stack.fetches
+            and self.stack.is_new(now)
+            and not any(isinstance(stored, StoredObject) for stored in files)
+        )
 
 
 def observe(stack: DeployedStack) -> Observation:
@@ -111,7 +134,7 @@ def observe(stack: DeployedStack) -> Observation:
         source=observe_source(stack, names),
         website=observe_website(stack, names),
         functions=functions,
-        queues={name: or_unavailable(_queue, sqs, url) for name, url in queue_urls(stack).items()},
+        queues={name: or_unavailable(observe_queue, sqs, url) for name, url in queue_urls(stack).items()},
         schedules={name: or_unavailable(_schedule, scheduler, name) for name in schedules},
         notifications=or_unavailable(_notifications, s3, stack.output("SourceBucketName")),
         website_policy=or_unavailable(_policy, s3, stack.outputs.get("WebsiteBucketName", "")),
@@ -146,6 +169,14 @@ def is_published(name: str, distributor: FunctionState | Unavailable | None) -> 
     """Whether the distributor's patterns name the file."""
     patterns = publish_patterns(distributor).split(",")
     return any(compile_glob(pattern.strip()).fullmatch(name) for pattern in patterns)
+
+
+def observe_queue(sqs: Any, url: str) -> QueueState:  # noqa: ANN401 - one type for each service
+    """How many messages a queue has."""
+    names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    visible, taken, delayed = (int(counts[name]) for name in names)
+    return QueueState(url, visible, taken + delayed)
 
 
 def queue_urls(stack: DeployedStack) -> dict[str, str]:
@@ -210,16 +241,9 @@ def _function(lambda_: Any, name: str) -> FunctionState:  # noqa: ANN401
     )
 
 
-def _queue(sqs: Any, url: str) -> QueueState:  # noqa: ANN401
-    names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
-    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    visible, taken, delayed = (int(counts[name]) for name in names)
-    return QueueState(url, visible, taken + delayed)
-
-
-def _schedule(scheduler: Any, name: str) -> str:  # noqa: ANN401
-    state: str = scheduler.get_schedule(Name=name)["State"]
-    return state
+def _schedule(scheduler: Any, name: str) -> ScheduleState:  # noqa: ANN401
+    answer = scheduler.get_schedule(Name=name)
+    return ScheduleState(answer["State"], answer["LastModificationDate"])
 
 
 def _policy(s3: Any, bucket: str) -> str:  # noqa: ANN401

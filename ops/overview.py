@@ -1,7 +1,7 @@
 """Collects everything that `feed status` shows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ops.checks.check import Check
@@ -39,7 +39,7 @@ class FileOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything to show; `todo` are the checks that do not hold. `oldest_seconds` is by queue."""
+    """Everything to show; `todo` are the checks that do not hold, trouble first. `oldest_seconds` is by queue."""
 
     now: datetime
     observed: Observation
@@ -60,7 +60,7 @@ def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool)
         *check_machinery(observed),
         *check_source(observed, now, max_age),
         *check_website(observed, now),
-        *check_alarms(alarms),
+        *check_alarms(stack, alarms, now),
         *_check_drift(drift),
     ]
     complete = parsed(observed).get(COMPLETE_DATA_FILE)
@@ -72,7 +72,11 @@ def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool)
         last_run=complete if isinstance(complete, CompleteData) else None,
         files=tuple(_files(observed)),
         drift=drift,
-        todo=tuple(check for check in checks if not check.holds),
+        todo=tuple(
+            replace(check, advice=stack.advice(check.advice))
+            for check in sorted(checks, key=lambda check: not check.fails)
+            if not check.holds
+        ),
     )
 
 

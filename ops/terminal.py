@@ -4,11 +4,18 @@ Only this module prints, apart from the demo. What it prints passes `printable`:
 anybody may have written cannot give the terminal orders, nor look like a line of ours.
 """
 
+import codecs
+import io
 import json
 import os
+import re
+import shlex
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 
 import typer
@@ -16,12 +23,14 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from ops.stack import DeployedStack, InvocationError, StackError, find_stack
+from ops.stack import DeployedStack, InvocationError, StackError, StackOptions, find_stack
 
 T = TypeVar("T")
 
 FAILED, NOT_CARRIED_OUT = 1, 2
 MOST_ROWS = 40
+PLAIN = {"✓": "+", "✗": "x", "…": "..."}  # what stands for our own signs in an encoding that lacks them
+SAMPLES, LONGEST = 2, 70  # of a group: how many subjects are shown, and how many characters of each
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
 DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and the time of a run with all its retries
 DEFAULT_STACK, STACK_VARIABLE = "aws-services-feed", "FEED_STACK"
@@ -31,21 +40,31 @@ Profile = Annotated[str | None, typer.Option(help="A profile of the AWS CLI.")]
 RegionOption = Annotated[str | None, typer.Option(help="The stack's region.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 MaxAgeHours = Annotated[float, typer.Option(min=0, max=1_000_000, help="How old the data may be.")]
+Every = Annotated[bool, typer.Option("--all", help="Print a line for each message; by default by reason.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
 
 
 @contextmanager
 def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
-    """The stack; AWS errors in the block are printed as one line, with the exit code 2."""
+    """The stack; AWS errors in the block are printed as one line, with the exit code 2. SIGTERM ends it like Ctrl-C."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     # typer takes an empty variable for none: the command would act on the default stack, which nobody named.
     if not name.strip() or (name == DEFAULT_STACK and os.environ.get(STACK_VARIABLE) == ""):
         refuse(f"the stack's name is empty; look at --stack-name and {STACK_VARIABLE}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield find_stack(name, profile, region)
+        with spinner("looking up the stack"):
+            stack = find_stack(name, profile, region)
+        yield replace(stack, options=_options(name, profile, region))
     except (StackError, InvocationError, ClientError, BotoCoreError) as error:
         refuse(error)
+
+
+def _options(name: str, profile: str | None, region: str | None) -> StackOptions:
+    found_with = {"--profile": profile, "--region": region}
+    aws = "".join(f" {option} {shlex.quote(value)}" for option, value in found_with.items() if value)
+    return StackOptions(f" --stack-name {shlex.quote(name)}" * (name != DEFAULT_STACK) + aws, aws)
 
 
 def refuse(error: object, exit_code: int = NOT_CARRIED_OUT) -> NoReturn:
@@ -108,8 +127,14 @@ class Table:
         console().print(self._table)
 
 
-def print_rows(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, data: object, as_json: bool
+def print_rows(  # noqa: PLR0913 - the table, or the data
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    data: object,
+    as_json: bool,
+    most: int = MOST_ROWS,
 ) -> None:
     """Print a table of the first rows, or all of `data` as JSON; without rows there is no table."""
     if as_json:
@@ -118,11 +143,66 @@ def print_rows(
     if not rows:
         return
     table = Table(title, columns)
-    for row in rows[:MOST_ROWS]:
+    for row in rows[:most]:
         table.add_row(*row)
     table.print()
-    if len(rows) > MOST_ROWS:
-        say(f"and {len(rows) - MOST_ROWS} more; --json shows all")
+    if len(rows) > most:
+        say(f"and {len(rows) - most} more; --json shows all")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One of many things to show: what has become of it, why, and what it is."""
+
+    label: str
+    reason: str
+    subject: str
+
+
+def print_groups(lines: Iterable[Line]) -> None:
+    """Print the lines by label and reason, the largest group first, with the reason and the subjects of the first ones.
+
+    Reasons that differ only in numbers, quoted words or the subject are one.
+    """
+    groups: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        outline = re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "", line.reason.replace(line.subject or "?", ""))
+        groups.setdefault((line.label, outline), []).append(line)
+    for members in sorted(groups.values(), key=len, reverse=True):
+        show((f"{len(members):>5,}", "bold"), f" {members[0].label}: {members[0].reason}")
+        subjects = [line.subject for line in members if line.subject]
+        for subject in subjects[:SAMPLES]:
+            show((f"      {cut(subject)}", "dim"))
+        if len(subjects) > SAMPLES:
+            show((f"      and {len(subjects) - SAMPLES:,} more", "dim"))
+
+
+def cut(text: str) -> str:
+    """A text with its middle left out if it is long: names often begin alike."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 1]}…{text[-LONGEST // 2 :]}"
+
+
+def need_checkout() -> Path:
+    """The folder of the checkout; ends the command where only the package is installed."""
+    folder = Path(__file__).parents[1]
+    if not (folder / "template.yaml").is_file():
+        refuse("this command needs a checkout of the project, set up by make setup")
+    return folder
+
+
+def print_in_any_encoding() -> None:
+    """Print what the terminal's encoding lacks as plain signs or escapes, instead of ending in an error."""
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(PLAIN.get(sign) or ascii(sign)[1:-1] for sign in missing), error.end
 
 
 def console() -> Console:
@@ -131,11 +211,9 @@ def console() -> Console:
 
 
 def _printable(text: str) -> str:
-    """The text, with what the terminal's encoding lacks escaped too."""
     from shared.text import printable
 
-    encoding = sys.stdout.encoding
-    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
+    return printable(text)
 
 
 def examples(*lines: str) -> str:

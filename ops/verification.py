@@ -2,31 +2,51 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import requests
-from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
 from ops.checks.check import Check
 from ops.checks.edge import READER_ORIGIN, EdgeResponse, Unreachable, check_edge
-from ops.checks.machinery import check_machinery, check_parameters
+from ops.checks.machinery import check_alarms, check_listeners, check_machinery, check_parameters
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
+from ops.monitoring import observe_alarms, observe_listeners
 from ops.observation import Observation, observe
 from ops.stack import DeployedStack, StackError
 
 TIMEOUT_SECONDS = 10
+WITHOUT_SAM = Check(
+    "Stack",
+    "samconfig.toml is compared with what is deployed",
+    holds=False,
+    actual="the SAM CLI, which reads it, is not installed beside feed",
+    advice="run feed verify of a checkout",
+    trouble=False,
+)
 SAMCONFIG = Path("samconfig.toml")  # in the present folder, where sam looks for it too
 
 
 def verify(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: timedelta) -> Iterator[Check]:
     """Yield the checks one by one; `bases` end with a slash. StackError if the stack lacks a needed output."""
+    return (replace(check, advice=stack.advice(check.advice)) for check in _checks(stack, bases, now, max_age))
+
+
+def _checks(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: timedelta) -> Iterator[Check]:
     observed = observe(stack)
-    yield from check_parameters(stack, configured_parameters(stack.name))
+    if find_spec("samcli"):
+        yield from check_parameters(stack, configured_parameters(stack.name))
+    elif SAMCONFIG.is_file():
+        yield WITHOUT_SAM
     yield from check_machinery(observed)
+    yield from check_alarms(stack, observe_alarms(stack), now)
+    if "AlarmTopicArn" in stack.outputs:
+        yield check_listeners(observe_listeners(stack))
     yield from check_source(observed, now, max_age)
     yield from check_website(observed, now)
     for base in bases:
@@ -42,6 +62,8 @@ def configured_parameters(stack_name: str) -> dict[str, str]:
         sections = [environment.get(command, {}).get("parameters", {}) for command in ("global", "deploy")]
         parameters = {name: value for section in sections for name, value in section.items()}
         if parameters.get("stack_name") == stack_name:
+            from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped] # noqa: PLC0415
+
             overrides: dict[str, str] = CfnParameterOverridesType().convert(
                 parameters.get("parameter_overrides", []), None, None
             )

@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import shlex
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -382,6 +383,20 @@ def test_every_parameter_is_in_one_group_of_the_console() -> None:
 
     groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert sorted(name for group in groups for name in group["Parameters"]) == sorted(template["Parameters"])
+
+
+def test_an_output_that_is_a_command_does_in_any_shell_what_it_says() -> None:
+    stack = stack_with(DistributionBucketName="my-website", CloudFrontDistributionId="E1EXAMPLE")
+    commands = {name: shlex.split(value) for name, value in stack.outputs.items() if value.startswith("aws ")}
+    (fetcher,) = (resource for resource in stack.resources if resource.logical_id == "Fetcher")
+
+    assert {"FetchNow", "RetryInvalidations", "WatchFetcher", "WatchDistributor", "WatchInvalidator"} < set(commands)
+    for words in commands.values():
+        # S3 itself says in which region a bucket is.
+        assert words[1].startswith("s3") or words[words.index("--region") + 1] == "us-east-1"
+    # A CLI that waits no longer than the function runs would start a second run.
+    patience = commands["FetchNow"][commands["FetchNow"].index("--cli-read-timeout") + 1]
+    assert int(patience) > fetcher.properties["Timeout"]
 
 
 def test_without_a_replica_there_is_no_right_on_one() -> None:

@@ -191,6 +191,9 @@ def mute_alarms(stack: Stack) -> Iterator[str]:
             yield f"{alarm.logical_id} is not heard of when it begins or ends"
         if len(alarm.properties.get("AlarmDescription", "")) < 80:
             yield f"{alarm.logical_id} does not say what it means and what to do"
+        commands = re.findall(r"`feed [a-z]+ ?(\S*)", alarm.properties.get("AlarmDescription", ""))
+        if set(commands) - {"--stack-name"}:
+            yield f"{alarm.logical_id} advises a command that may act on another stack"
         if not alarm.name.startswith(f"{STACK}-"):
             yield f"{alarm.logical_id} is named {alarm.name}, which another stack could be too"
         period = read_alarm(alarm.properties)
@@ -264,6 +267,12 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
     ("FetcherFailed", "Properties.AlarmActions", None, "FetcherFailed is not heard of"),
     ("FetcherFailed", "Properties.OKActions", [], "FetcherFailed is not heard of"),
     ("FetcherFailed", "Properties.AlarmDescription", "Failed.", "FetcherFailed does not say"),
+    (
+        "FileRejected",
+        "Properties.AlarmDescription",
+        "A file is not fit to be published. `feed failures` names it. Upload a good one, then redrive.",
+        "FileRejected advises a command that may act on another stack",
+    ),
     ("FetcherFailed", "Properties.AlarmName", "fetcher-failed", "which another stack could be too"),
     ("FetcherFailed", "Properties.MetricName", "Error", "FetcherFailed: .*'Error'.* is written by nobody"),
     ("FetcherFailed", "Properties.Dimensions.0.Value", "fetcher", "FetcherFailed: .* is written by nobody"),

@@ -10,13 +10,27 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One sentence that should be true. `actual` is the present state; `advice`, what to do if it does not hold."""
+    """One sentence that should be true. `actual` is the present state; `advice`, what to do if it does not hold.
+
+    If it does not hold, that is `trouble`, or else a state that somebody has chosen or that ends by itself.
+    """
 
     group: str
     name: str
     holds: bool
     actual: str = ""
     advice: str = ""
+    trouble: bool = True
+
+    @property
+    def fails(self) -> bool:
+        """Whether it does not hold, and that is trouble."""
+        return self.trouble and not self.holds
+
+    @property
+    def mark(self) -> tuple[str, str]:
+        """Its sign on the terminal, with the style."""
+        return ("✓", "green") if self.holds else ("✗", "red") if self.trouble else ("!", "yellow")
 
 
 def exists(group: str, name: str, stored: StoredObject | Unavailable, advice: str) -> Check:

@@ -1,11 +1,12 @@
 """Checks the stack, its functions, schedules, notification, queues and alarms. Pure."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from ops.checks.check import Check
-from ops.monitoring import AlarmState
-from ops.observation import Observation, QueueState, Unavailable
+from ops.monitoring import AlarmState, Listeners
+from ops.observation import Observation, QueueState, ScheduleState, Unavailable
 from ops.stack import DeployedStack
 from shared.contract import FILES
 
@@ -17,6 +18,7 @@ AFTER_PAUSE = {
     "sweeper": "then feed redrive --yes",
     "invalidator": "what waits on its queue is then invalidated",
 }
+UNTIL_FIRST_RUN = {"data-stale", "fetcher-silent", "sweeper-silent"}
 DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 
 
@@ -90,11 +92,9 @@ def _check_functions(observed: Observation) -> Iterator[Check]:
 
 
 def _check_events(observed: Observation) -> Iterator[Check]:
-    for name, state in observed.schedules.items():
-        shown = state.reason if isinstance(state, Unavailable) else state
+    for name, schedule in observed.schedules.items():
         parameter = "ScheduleState" if name.endswith("-fetch") else "SweepScheduleState"
-        advice = f"enable it in EventBridge Scheduler, or deploy with {parameter}=ENABLED"
-        yield Check("Events", f"the schedule {name} is enabled", state == "ENABLED", shown, advice)
+        yield _check_schedule(f"the schedule {name} is enabled", schedule, parameter)
     if observed.stack.distributes:
         wrong = _wrong_notification(observed)
         yield Check(
@@ -105,6 +105,20 @@ def _check_events(observed: Observation) -> Iterator[Check]:
             "deploy with DistributionBucketName empty, then with its name again: CloudFormation does not see what "
             "others removed. Until then feed sweep --yes publishes",
         )
+
+
+def _check_schedule(sentence: str, schedule: ScheduleState | Unavailable, parameter: str) -> Check:
+    """A schedule that has gone is trouble; one that is paused has been paused by somebody."""
+    if isinstance(schedule, Unavailable):
+        return Check("Events", sentence, holds=False, actual=schedule.reason, advice=DEPLOY_AGAIN)
+    return Check(
+        "Events",
+        sentence,
+        schedule.state == "ENABLED",
+        f"{schedule.state}, last changed {schedule.changed.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        f"to go on, deploy with {parameter}=ENABLED; feed fetch and feed sweep --yes work all the same",
+        trouble=False,
+    )
 
 
 def _wrong_notification(observed: Observation) -> str:
@@ -146,15 +160,46 @@ def check_failures(name: str, queue: QueueState | Unavailable) -> Check:
         if name == "DistributionFailures"
         else f"aws sqs receive-message --queue-url {queue.url} shows them; once mended, aws sqs purge-queue drops them"
     )
-    return Check("Queues", f"{name} is empty", not held, f"{held} message(s)", advice)
+    hidden = f", {queue.hidden} of them in the hands of another command" * bool(queue.hidden)
+    return Check("Queues", f"{name} is empty", not held, f"{held} message(s){hidden}", advice)
 
 
-def check_alarms(alarms: list[AlarmState] | Unavailable) -> Iterator[Check]:
-    """A check for each alarm. One with too little data holds."""
+def check_alarms(stack: DeployedStack, alarms: list[AlarmState] | Unavailable, now: datetime) -> Iterator[Check]:
+    """A check for each alarm that is on, and one that there is none. An alarm with too little data is not on.
+
+    In a new stack alarms about what did not happen are on until it has happened, and is measured, for the first time.
+    """
     if isinstance(alarms, Unavailable):
         advice = "ask for the right cloudwatch:DescribeAlarms"
         yield Check("Alarms", "the alarms can be read", holds=False, actual=alarms.reason, advice=advice)
         return
-    for alarm in alarms:
+    on = [alarm for alarm in alarms if alarm.state == "ALARM"]
+    for alarm in on:
         advice = alarm.description or "feed logs has the queries that show why"
-        yield Check("Alarms", f"{alarm.name} is quiet", alarm.state != "ALARM", alarm.reason, advice)
+        actual = f"on since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {alarm.reason}"
+        waits = stack.is_new(now) and alarm.name.removeprefix(f"{stack.name}-") in UNTIL_FIRST_RUN
+        if waits:
+            actual = f"the stack is new; {actual}"
+            advice = "feed fetch and feed sweep --yes are the first run; the alarm ends some minutes later"
+        yield Check("Alarms", f"alarm {alarm.name}", holds=False, actual=actual, advice=advice, trouble=not waits)
+    if not on:
+        yield Check("Alarms", "no alarm is on", holds=True, actual=f"{len(alarms)} alarms")
+
+
+def check_listeners(listeners: Listeners | Unavailable) -> Check:
+    """Check that somebody hears of the alarms."""
+    if isinstance(listeners, Unavailable):
+        actual, advice = listeners.reason, "ask for the right sns:ListSubscriptionsByTopic"
+        return Check("Alarms", "somebody hears of the alarms", holds=False, actual=actual, advice=advice, trouble=False)
+    actual = f"{listeners.confirmed} confirmed subscription(s)"
+    if not listeners.confirmed:
+        waiting = f", {listeners.pending} to be confirmed" * bool(listeners.pending)
+        actual = f"nobody has subscribed to the alarms' topic{waiting}"
+    return Check(
+        "Alarms",
+        "somebody hears of the alarms",
+        listeners.confirmed > 0,
+        actual,
+        "set AlarmEmail and deploy, then confirm the mail that AWS sends; or subscribe to the output AlarmTopicArn",
+        trouble=False,
+    )

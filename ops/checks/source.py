@@ -24,6 +24,12 @@ RESTORE = "restore an earlier version (docs/operations.md)"
 
 def check_source(observed: Observation, now: datetime, max_age: timedelta) -> Iterator[Check]:
     """Check that each file is there and valid; of the catalogue, that its files are of one run, and not too old."""
+    if observed.is_before_first_run(now):
+        actual = f"not since the stack was created, {observed.stack.created:%Y-%m-%d %H:%M} UTC"
+        advice = "feed fetch is the first run"
+        yield Check(GROUP, "the fetcher has run", holds=False, actual=actual, advice=advice, trouble=False)
+        return
+
     yield from _check_listing(observed.listing)
     for name, stored in observed.source.items():
         fetched = observed.stack.fetches and name in FILES
@@ -36,8 +42,8 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
     documents = parsed(observed)
     complete = documents.get(COMPLETE_DATA_FILE)
     if isinstance(complete, CompleteData):
-        yield check_freshness(complete, now, max_age)
-    yield from _check_together(documents)
+        yield check_freshness(complete, now, max_age, paused=not observed.fetches_on_schedule)
+    yield from _check_together(observed, documents)
 
 
 def _check_listing(listing: Listing | Unavailable) -> Iterator[Check]:
@@ -60,8 +66,8 @@ def parsed(observed: Observation) -> dict[str, Document]:
     }
 
 
-def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta) -> Check:
-    """Check that the last run is recent enough."""
+def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta, *, paused: bool) -> Check:
+    """Check that the last run is recent enough; if the schedule is paused, old data is no trouble."""
     age = now - complete.metadata.timestamp
     return Check(
         GROUP,
@@ -69,19 +75,27 @@ def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta) -
         -CLOCK_SKEW <= age <= max_age,
         f"{age.total_seconds() / 3600:.1f} h, of {complete.metadata.timestamp:%Y-%m-%d %H:%M} UTC",
         "feed fetch runs the fetcher now; if that fails, feed logs shows where to look",
+        trouble=not paused,
     )
 
 
-def _check_together(documents: dict[str, Document]) -> Iterator[Check]:
-    advice = "feed fetch writes all files in one run; one of them was uploaded by hand or its write failed"
+def _check_together(observed: Observation, documents: dict[str, Document]) -> Iterator[Check]:
     stamps = {name: stamp for name, document in documents.items() if (stamp := getattr(document, "timestamp", None))}
     complete = documents.get(COMPLETE_DATA_FILE)
     if isinstance(complete, CompleteData):
         stamps[COMPLETE_DATA_FILE] = complete.metadata.timestamp
+    restored = _restored(observed, stamps)
+    advice = "feed fetch writes all files in one run; the write of one of them failed"
+    if restored:
+        advice = (
+            f"somebody put back an earlier version: {', '.join(restored)}. The next run, or feed fetch, writes anew; "
+            "to keep it, deploy with ScheduleState=DISABLED"
+        )
     if len(stamps) > 1:
         actual = ", ".join(f"{name} {stamp:%Y-%m-%d %H:%M:%S}" for name, stamp in sorted(stamps.items()))
         same = len(set(stamps.values())) == 1
-        yield Check(GROUP, "the files are of one run", same, "one timestamp" if same else actual, advice)
+        actual = "one timestamp" if same else actual
+        yield Check(GROUP, "the files are of one run", same, actual, advice, trouble=not restored)
     regions, services = documents.get(REGIONS_FILE), documents.get(SERVICES_FILE)
     if isinstance(complete, CompleteData) and isinstance(regions, Regions) and isinstance(services, Services):
         inside, beside = complete.metadata.counts, (regions.count, services.count)
@@ -98,7 +112,24 @@ def _check_together(documents: dict[str, Document]) -> Iterator[Check]:
             else f"{COMPLETE_DATA_FILE} has {inside.regions} regions and {inside.services} services, "
             f"{REGIONS_FILE} {beside[0]}, {SERVICES_FILE} {beside[1]}",
             advice,
+            trouble=not restored,
         )
+
+
+def _restored(observed: Observation, stamps: dict[str, datetime]) -> list[str]:
+    """The files of an earlier run, with times, if all were written after the last run: then no write has failed.
+
+    S3 gives the times of writes in whole seconds.
+    """
+    written = {
+        name: stored.last_modified for name, stored in observed.source.items() if isinstance(stored, StoredObject)
+    }
+    last_run = max(stamps.values(), default=None)
+    end = max((written[name] for name, stamp in stamps.items() if stamp == last_run), default=None)
+    earlier = [name for name, stamp in stamps.items() if stamp != last_run]
+    if end is None or any(written[name] <= end for name in earlier):
+        return []
+    return [f"{name} at {written[name]:%Y-%m-%d %H:%M} UTC" for name in earlier]
 
 
 def _breach(name: str, body: bytes) -> str:

@@ -21,6 +21,8 @@ def check_website(observed: Observation, now: datetime) -> Iterator[Check]:
     """
     yield from _check_ownership(observed)
     yield from _check_policy(observed)
+    if observed.is_before_first_run(now):
+        return
     for name, stored in observed.website.items():
         if not is_published(name, observed.functions.get("distributor")):
             yield Check(GROUP, f"{name} is left out", holds=True, actual="PublishPatterns does not name it")

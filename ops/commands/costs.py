@@ -20,6 +20,7 @@ from ops.terminal import (
     open_stack,
     print_json,
     show,
+    spinner,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def costs(  # noqa: PLR0913 - one argument an option
 
     visit = _assumed(file_bytes, compressed_percent)
     if measure:
-        with open_stack(stack_name, profile, region) as stack:
+        with open_stack(stack_name, profile, region) as stack, spinner("measuring"):
             visit = _measured(stack)
     traffic = Traffic(
         0,

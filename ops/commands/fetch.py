@@ -1,5 +1,6 @@
 """`feed fetch`: fetch the catalogue now, and wait until readers have it."""
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,6 +43,10 @@ def fetch(  # noqa: PLR0913 - one argument an option
     region_code: Annotated[
         list[str] | None, typer.Option(help="Fetch only this region's services anew; repeatable. By default all.")
     ] = None,
+    any_region: Annotated[
+        bool,
+        typer.Option("--any-region", help="Ask for the regions that are named even if regions.json has them not yet."),
+    ] = False,
     accept_shrink: Annotated[
         bool, typer.Option("--accept-shrink", help="Write the files even if much of the catalogue has gone.")
     ] = False,
@@ -56,6 +61,8 @@ def fetch(  # noqa: PLR0913 - one argument an option
     from ops.arrivals import await_arrivals, expected_files
 
     with open_stack(stack_name, profile, region) as stack:
+        if region_code and not any_region:
+            _refuse_unknown(stack, region_code)
         summary = _run_fetcher(stack, region_code or [], accept_shrink=accept_shrink)
         expected = expected_files(stack, summary) if wait else []
         with spinner("waiting for the website"):
@@ -67,10 +74,35 @@ def fetch(  # noqa: PLR0913 - one argument an option
     else:
         _print(summary, arrived)
     if late:
-        say(f"not on the website after {seconds:g} s: {', '.join(late)}; feed failures shows why", as_json=as_json)
+        advice = stack.advice("feed failures shows why")
+        say(f"not on the website after {seconds:g} s: {', '.join(late)}; {advice}", as_json=as_json)
         raise typer.Exit(FAILED)
     if wait and not expected:
         say("nothing to wait for: the stack distributes none of these files", as_json=as_json)
+
+
+def _refuse_unknown(stack: DeployedStack, codes: list[str]) -> None:
+    """End the command if regions.json does not have one of the regions: the run would fail, and set off an alarm."""
+    known = _known_regions(stack)
+    unknown = [code for code in codes if known and code not in known]
+    if unknown:
+        similar = ", ".join(get_close_matches(unknown[0], known, n=3))
+        words = f"{', '.join(unknown)}: no such region in regions.json" + f" (similar: {similar})" * bool(similar)
+        refuse(f"{words}; --any-region asks for it all the same")
+
+
+def _known_regions(stack: DeployedStack) -> set[str]:
+    """The codes in regions.json; none if there is no valid one."""
+    from ops.observation import StoredObject, observe_source
+    from shared.contract import REGIONS_FILE, Regions
+    from shared.strict_json import UnfitError
+
+    stored = observe_source(stack, [REGIONS_FILE])[REGIONS_FILE]
+    body = stored.body if isinstance(stored, StoredObject) else b""
+    try:
+        return {region.code for region in Regions.from_bytes(body).regions}
+    except UnfitError:
+        return set()
 
 
 def _run_fetcher(stack: DeployedStack, regions: list[str], *, accept_shrink: bool) -> dict[str, Any]:
@@ -83,7 +115,7 @@ def _run_fetcher(stack: DeployedStack, regions: list[str], *, accept_shrink: boo
             summary: dict[str, Any] = stack.invoke(stack.output("FetcherFunctionName"), event)
             return summary
     except InvocationError as error:
-        refuse(f"the fetcher failed: {error}; feed logs shows where to look further", FAILED)
+        refuse(f"the fetcher failed: {error}; {stack.advice('feed logs shows where to look further')}", FAILED)
 
 
 def _print(summary: dict[str, Any], arrived: dict[str, "Arrival"]) -> None:

@@ -22,6 +22,7 @@ from ops.terminal import (
     print_rows,
     refuse,
     say,
+    spinner,
 )
 
 app = typer.Typer()
@@ -37,12 +38,15 @@ class QueuedKey:
 
 @app.command(
     rich_help_panel=ACT,
-    epilog=examples("feed invalidate regions.json services.json", "feed invalidate --all"),
+    epilog=examples("feed invalidate regions.json services.json", "feed invalidate --all --yes"),
 )
 def invalidate(  # noqa: PLR0913 - one argument an option
     paths: Annotated[list[str] | None, typer.Argument(help="Published files, with or without the prefix.")] = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="All that is published, as one path.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that is published, as one path; needs --yes.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it for --all, and for a file that the website has not.")
+    ] = False,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
@@ -53,8 +57,12 @@ def invalidate(  # noqa: PLR0913 - one argument an option
         refuse("name files, or use --all")
     now = datetime.now(UTC)
     correlation_id = f"feed-invalidate-{now:%Y%m%dT%H%M%SZ}"  # every line of the logs about this request has it
-    with open_stack(stack_name, profile, region) as stack:
-        queued = _send(stack, _keys(stack, paths or [], everything=everything), now, correlation_id)
+    with open_stack(stack_name, profile, region) as stack, spinner("asking"):
+        keys = _keys(stack, paths or [], everything=everything)
+        url = _queue_url(stack)
+        if not yes:
+            _refuse_unpublished(stack, keys)
+        queued = _send(stack, url, keys, now, correlation_id)
     rows = [[key.key, key.refusal or "queued"] for key in queued]
     data = {
         "correlationId": correlation_id,
@@ -77,18 +85,33 @@ def _keys(stack: DeployedStack, names: Sequence[str], *, everything: bool) -> li
     return [f"{prefix}*"] if everything else list(dict.fromkeys(keys))
 
 
-def _send(stack: DeployedStack, keys: Sequence[str], now: datetime, correlation_id: str) -> list[QueuedKey]:
-    """Put a message for each key on the queue, as the distributor writes it; StackError if the stack has no queue."""
-    from distributor.queues import MESSAGES_PER_REQUEST
-    from shared.text import utc_stamp
-
+def _queue_url(stack: DeployedStack) -> str:
     if "InvalidationsUrl" not in stack.outputs:
         msg = (
             f"the stack {stack.name} makes no invalidations (CloudFrontDistributionId is empty): "
             "readers get a new file when max-age has passed"
         )
         raise StackError(msg)
-    sqs, url = stack.client("sqs"), stack.output("InvalidationsUrl")
+    return stack.output("InvalidationsUrl")
+
+
+def _refuse_unpublished(stack: DeployedStack, keys: Sequence[str]) -> None:
+    """End the command if it is for everything, or for a file that the website does not have."""
+    if keys == [f"{stack.output('WebsiteKeyPrefix')}/*"]:
+        refuse(f"{keys[0]} is everything that is published: edges would fetch all of it again; --yes asks for it")
+    missing = [key for key in keys if not stack.has(stack.output("WebsiteBucketName"), key)]
+    if missing:
+        refuse(
+            f"the website does not have {', '.join(missing)}; --yes asks all the same, to take what has gone off edges"
+        )
+
+
+def _send(stack: DeployedStack, url: str, keys: Sequence[str], now: datetime, correlation_id: str) -> list[QueuedKey]:
+    """Put a message for each key on the queue, as the distributor writes it."""
+    from distributor.queues import MESSAGES_PER_REQUEST
+    from shared.text import utc_stamp
+
+    sqs = stack.client("sqs")
     message = {"correlation_id": correlation_id, "time": utc_stamp(now)}
     queued: list[QueuedKey] = []
     for start in range(0, len(keys), MESSAGES_PER_REQUEST):

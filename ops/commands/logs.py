@@ -95,7 +95,7 @@ def _groups(listed: Sequence[Log]) -> str:
 
 
 def _print(listed: Sequence[Log], options: str) -> None:
-    show(("Follow", "bold"))
+    show(("Follow, with version 2 of the AWS CLI", "bold"))
     for log in listed:
         show(f"  {log.follow}")
     show()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,8 +21,12 @@ from ops.terminal import (
     print_rows,
     refuse,
     say,
+    spinner,
     track,
 )
+
+if TYPE_CHECKING:
+    from distributor.settings import DistributorSettings
 
 app = typer.Typer()
 
@@ -37,7 +41,7 @@ def redistribute(  # noqa: PLR0913 - one argument an option
     keys: Annotated[list[str] | None, typer.Argument(help="Keys, with or without the source prefix.")] = None,
     glob: Annotated[list[str] | None, typer.Option(help="Also what matches; ** crosses folders.")] = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Everything below the source prefix.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that is for the website.")] = False,
     yes: Yes = False,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
@@ -48,7 +52,8 @@ def redistribute(  # noqa: PLR0913 - one argument an option
     if not (keys or glob or everything):
         refuse("name keys, or use --glob or --all")
     with open_stack(stack_name, profile, region) as stack:
-        selected = _select(stack, keys or [], glob or [], everything=everything)
+        with spinner("looking"):
+            selected = _select(stack, keys or [], glob or [], everything=everything)
         if (glob or everything) and not yes:
             print_rows("Would be published again", ["key"], [[key] for key in selected], data=selected, as_json=as_json)
             say(f"{len(selected)} file(s); --yes publishes them", as_json=as_json)
@@ -66,21 +71,44 @@ def redistribute(  # noqa: PLR0913 - one argument an option
 
 
 def _select(stack: DeployedStack, keys: Sequence[str], globs: Sequence[str], *, everything: bool) -> list[str]:
-    """The keys that are named, and those below the prefix that match a glob; a name is taken with or without prefix."""
+    """The keys that are named, and those below the prefix that match a glob; a name is taken with or without prefix.
+
+    Ends the command if the source does not have what is named: the distributor would take it for a rejected file.
+    """
     prefix = f"{stack.output('SourceKeyPrefix')}/"
     named = [key if key.startswith(prefix) else f"{prefix}{key}" for key in keys]
-    if everything:
-        return list(dict.fromkeys([*named, *stack.source_keys()]))
+    if missing := [key for key in named if not stack.has(stack.output("SourceBucketName"), key)]:
+        refuse(f"the source bucket does not have {', '.join(missing)}; name files as NAME or {prefix}NAME")
+    globs = ["**"] if everything else globs
     return list(dict.fromkeys([*named, *_matching(stack, prefix, globs)])) if globs else named
 
 
 def _matching(stack: DeployedStack, prefix: str, globs: Sequence[str]) -> Iterator[str]:
-    from distributor.plan import compile_glob
+    """The keys that match a glob and that the distributor would not skip."""
+    from distributor.outcomes import Skipped
+    from distributor.plan import compile_glob, decide
 
-    patterns = [compile_glob(glob) for glob in globs]
+    patterns, settings = [compile_glob(glob) for glob in globs], _distributor_settings(stack)
     for key in stack.source_keys():
-        if any(pattern.fullmatch(key.removeprefix(prefix)) for pattern in patterns):
-            yield key
+        name = key.removeprefix(prefix)
+        if any(pattern.fullmatch(name) for pattern in patterns):
+            decision = decide(name, settings.destinations[0], settings)
+            if not isinstance(decision, Skipped):
+                yield key
+
+
+def _distributor_settings(stack: DeployedStack) -> "DistributorSettings":
+    from distributor.settings import DistributorSettings
+    from ops.observation import Unavailable, observe_distributor
+    from shared.settings import ConfigurationError, read_settings
+
+    distributor = observe_distributor(stack)
+    if isinstance(distributor, Unavailable):
+        refuse(f"the distributor's settings cannot be read: {distributor.reason}")
+    try:
+        return read_settings(DistributorSettings, distributor.environment)
+    except ConfigurationError as error:
+        refuse(f"the distributor's settings are not valid: {error}")
 
 
 def _redistribute(stack: DeployedStack, keys: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.terminal import ACT, FAILED, examples, refuse, say
+from ops.terminal import ACT, FAILED, examples, need_checkout, refuse, say
 
 if TYPE_CHECKING:
     from ops.smoke import Account, Report
@@ -47,8 +47,8 @@ def smoke(  # noqa: PLR0913 - one argument an option
         list[str] | None, typer.Option(help="A parameter of the stack as NAME=VALUE; repeatable.")
     ] = None,
     template: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="Another template, for a cloud that can't do all.")
-    ] = ROOT / "template.yaml",
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Another template, for a cloud that can't do all.")
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Where the report goes. By default NAME.md, here.")
     ] = None,
@@ -60,11 +60,12 @@ def smoke(  # noqa: PLR0913 - one argument an option
 
     from ops.smoke import Checkout, Report, StoppedError, Walk, find_account
 
+    template = template or need_checkout() / "template.yaml"
     if remove and not remove.startswith(PREFIX):
         refuse(f"{remove} is no throw-away stack: their names begin with {PREFIX}")
     try:
         account = find_account(remove or f"{PREFIX}{secrets.token_hex(5)}")
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:  # an endpoint that is none is a ValueError
         refuse(f"AWS does not know who you are: {error}")
     if remove:
         left = account.remove()

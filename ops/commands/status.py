@@ -1,7 +1,7 @@
 """`feed status`: how the feed is doing, on one screen."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,7 +53,7 @@ def status(  # noqa: PLR0913 - one argument an option
         print_json(_data(overview))
     else:
         _print(overview)
-    if overview.todo:
+    if any(check.fails for check in overview.todo):
         raise typer.Exit(FAILED)
 
 
@@ -69,10 +69,10 @@ def _print(overview: "Overview") -> None:
     if overview.drift:
         counts = f"{overview.drift.in_step} of {overview.drift.compared} files are in step"
         show(("Drift", "bold"), f"      {counts}, {overview.drift.rejected} not fit to be published")
-    if not overview.todo:
+    if not any(check.fails for check in overview.todo):
         show(("All is well.", "bold green"))
     for check in overview.todo:
-        show(("✗", "red"), f" {check.name}  ", (check.actual, "dim"))
+        show(check.mark, f" {check.name}  ", (check.actual, "dim"))
         show("    ", (check.advice, "yellow"))
 
 
@@ -165,7 +165,10 @@ def _data(overview: "Overview") -> dict[str, Any]:
         "queues": [_queue_data(name, overview) for name in overview.observed.queues],
         "alarms": [_alarm_data(alarm) for alarm in alarms] if isinstance(alarms, list) else None,
         "drift": _drift_data(overview.drift) if overview.drift else None,
-        "todo": [{"name": check.name, "found": check.actual, "advice": check.advice} for check in overview.todo],
+        "todo": [
+            {"name": check.name, "trouble": check.fails, "found": check.actual, "advice": check.advice}
+            for check in overview.todo
+        ],
     }
 
 
@@ -190,4 +193,9 @@ def _queue_data(name: str, overview: "Overview") -> dict[str, Any]:
 
 
 def _alarm_data(alarm: "AlarmState") -> dict[str, str]:
-    return {"name": alarm.name, "state": alarm.state, "reason": alarm.reason}
+    return {
+        "name": alarm.name,
+        "state": alarm.state,
+        "since": alarm.since.astimezone(UTC).isoformat(),
+        "reason": alarm.reason,
+    }

@@ -9,6 +9,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from ops.stack import make_session
+
 POLL_SECONDS, MOST_POLLS = 2, 900
 GONE = {"DELETE_COMPLETE", "DELETE_SKIPPED"}  # a bucket that outlives its stack is skipped, and emptied here
 REPLICA_REGIONS = {
@@ -143,7 +145,7 @@ class Account:
 
 def find_account(name: str) -> Account:
     """The account of the usual credentials; BotoCoreError or ClientError without any, or without a Region."""
-    session = boto3.Session()
+    session = make_session()
     number = session.client("sts").get_caller_identity()["Account"]
     session.client("cloudformation")  # NoRegionError here, and not after the first bucket
     return Account(session, number, name)

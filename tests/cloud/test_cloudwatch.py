@@ -93,3 +93,13 @@ def test_the_age_of_a_queue_leaves_out_what_was_received_three_times() -> None:
             sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)
 
     assert [age > 3000 for age in ages] == [True, True, True, False]
+
+
+def test_a_function_that_has_run_is_news_until_the_alarms_are_evaluated() -> None:
+    with EmbeddedCloud(ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+        cloud.fire("SweepSchedule")
+        cloud.settle()
+        before = cloud.cloudwatch.has_news
+        cloud.evaluate_alarms()
+
+        assert (before, cloud.cloudwatch.has_news) == (True, False)

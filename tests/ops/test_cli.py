@@ -1,14 +1,18 @@
 """What `feed` says of itself, what a shell can complete of it, and what it imports for that."""
 
+import os
+import pty
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from ops.cli import app
+from ops.cli import _keep, app
+from ops.stack import DeployedStack, make_session
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 REPORTS = {"costs", "failures", "fetch", "invalidate", "logs", "redistribute", "redrive", "status", "sweep", "verify"}
@@ -106,3 +110,86 @@ def test_a_command_imports_no_more_than_it_needs(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
     assert imported(*arguments) & without == set()
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"])
+@pytest.mark.parametrize("url", ["localhost:5000", "http://[::1", "http://127.0.0.1:99999", "http://127.0.0.1:x", "no"])
+def test_an_endpoint_that_is_none_is_said_in_one_line(name: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = DeployedStack(make_session(region="us-east-1"), "arn", "feed", "CREATE_COMPLETE", {})
+    if name != "AWS_ENDPOINT_URL":
+        monkeypatch.setattr("ops.terminal.find_stack", lambda *_: found)
+    monkeypatch.setenv(name, url)
+
+    finished = CliRunner().invoke(app, ["failures", "--region", "us-east-1"])
+
+    assert finished.exit_code == 2
+    assert finished.stderr.startswith("feed: no endpoint of ")
+    assert len(finished.stderr.splitlines()) == 1
+
+
+PRINT_SIGNS = """
+from ops.cli import app
+from ops.terminal import show
+
+@app.command()
+def signs() -> None:
+    show(("✓", "green"), " ✗ café…")
+
+app(["signs"])
+"""
+
+
+def test_a_terminal_without_unicode_gets_plain_signs() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", PRINT_SIGNS],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+
+    assert finished.stdout == b"+ x caf\\xe9...\n"
+
+
+class Clock:
+    """Time passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_an_idle_cloud_evaluates_its_alarms_once_a_minute_and_soon_after_a_function_has_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, evaluated = Clock(), []
+    busy = property(lambda _: 70 <= clock.now - 1000 < 72)
+    cloudwatch = type("CloudWatch", (), {"has_news": busy})()
+    running: Any = SimpleNamespace(cloudwatch=cloudwatch, evaluate_alarms=lambda: evaluated.append(clock.now - 1000))
+    monkeypatch.setattr("ops.cli.time", clock)
+
+    _keep(running, 200)
+
+    assert evaluated == [0, 60, 70, 71, 131, 191]
+
+
+def test_a_person_at_a_terminal_sees_that_a_stack_is_looked_up() -> None:
+    terminal, end = pty.openpty()
+    environment = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+
+    subprocess.run(
+        [sys.executable, "-c", "from ops.cli import app; app()", "logs"],
+        env={**environment, "TERM": "xterm"},
+        stdout=subprocess.DEVNULL,
+        stderr=end,
+        check=False,
+    )
+    os.close(end)
+    shown = os.read(terminal, 10_000)
+    os.close(terminal)
+
+    assert b"looking up the stack" in shown

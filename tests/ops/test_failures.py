@@ -4,6 +4,7 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,6 +51,10 @@ class Queue:
             "Attributes": {"SentTimestamp": "0"},
         }
 
+    def get_queue_attributes(self, **arguments: Any) -> dict[str, Any]:
+        counts = (len(self.unread), len(self.hidden), 0)
+        return {"Attributes": dict(zip(arguments["AttributeNames"], map(str, counts), strict=True))}
+
     def delete_message(self, **arguments: Any) -> None:
         if arguments["ReceiptHandle"] == "locked":
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not yours"}}, "DeleteMessage")
@@ -80,13 +85,18 @@ class Functions:
             return {"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage": "out of memory"}')}
         return {"Payload": BytesIO(json.dumps({"objects": [{"outcome": "copied", "source": key}]}).encode())}
 
+    def get_function_concurrency(self, **_: Any) -> dict[str, Any]:
+        return {}
+
 
 class Session:
     def __init__(self, queue: Queue) -> None:
         self.clients = {"sqs": queue, "lambda": Functions()}
 
     def client(self, service: str, config: object) -> Any:
-        return self.clients[service]
+        client: Any = self.clients[service]
+        client.meta = SimpleNamespace(endpoint_url="https://aws")
+        return client
 
 
 def stack(queue: Queue) -> DeployedStack:
@@ -99,7 +109,8 @@ def numbered(messages: int) -> dict[str, str]:
 
 
 def test_every_message_of_a_long_queue_is_listed_once() -> None:
-    received = receive_failures(stack(Queue(numbered(13_000))))
+    with receive_failures(stack(Queue(numbered(13_000)))) as received:
+        pass
 
     assert (len(received.failures), received.complete) == (13_000, True)
 
@@ -107,7 +118,8 @@ def test_every_message_of_a_long_queue_is_listed_once() -> None:
 def test_a_listing_ends_where_messages_come_back_before_all_are_read() -> None:
     queue = Queue(numbered(13_000), seconds=1)
 
-    received = receive_failures(stack(queue))
+    with receive_failures(stack(queue)) as received:
+        pass
 
     assert queue.requests == len(received.failures) / MESSAGES_PER_REQUEST + 1
     assert not received.complete
@@ -117,7 +129,8 @@ def test_a_listing_ends_where_messages_come_back_before_all_are_read() -> None:
 def test_a_listing_ends_where_new_messages_never_do(most: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"ops.failures.{most}", number)  # each message has two characters
 
-    received = receive_failures(stack(Endless({})))
+    with receive_failures(stack(Endless({}))) as received:
+        pass
 
     assert (len(received.failures), received.complete) == (50, False)
 
@@ -138,7 +151,8 @@ def test_a_listing_ends_where_new_messages_never_do(most: str, number: int, monk
     ids=lambda body: body[:20],
 )  # fmt: skip
 def test_a_message_of_any_shape_is_listed(body: str) -> None:
-    (failure,) = receive_failures(stack(Queue({"odd": body}))).failures
+    with receive_failures(stack(Queue({"odd": body}))) as received:
+        (failure,) = received.failures
 
     assert isinstance(failure.attempt, Refusal)
 
@@ -146,9 +160,9 @@ def test_a_message_of_any_shape_is_listed(body: str) -> None:
 def test_an_error_on_one_message_does_not_end_the_others() -> None:
     names = ["throttled", "crash", "locked", "good"]
     queue = Queue({name: json.dumps({"outcome": "rejected", "reason": "", "keys": [name]}) for name in names})
-    read = receive_failures(stack(queue)).failures
 
-    results = {result.failure.receipt: result for result in redrive(stack(queue), read)}
+    with receive_failures(stack(queue)) as received:
+        results = {result.failure.receipt: result for result in redrive(stack(queue), received.failures)}
 
     assert [name for name in names if results[name].done] == ["good"]
     assert list(queue.bodies) == ["throttled", "crash", "locked"]

@@ -6,7 +6,7 @@ import sys
 import pytest
 import typer
 
-from ops.terminal import print_rows, refuse, say, show
+from ops.terminal import print_in_any_encoding, print_rows, refuse, say, show
 
 
 def test_a_table_hides_no_end_of_a_long_key(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,6 +20,7 @@ def test_a_terminal_without_unicode_shows_each_character_that_it_lacks_escaped(m
     stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="latin-1", write_through=True) for _ in range(2))
     monkeypatch.setattr(sys, "stdout", stdout)
     monkeypatch.setattr(sys, "stderr", stderr)
+    print_in_any_encoding()
 
     print_rows("日", ["日"], [["é 日"]], data=None, as_json=False)
     show("日")

@@ -135,3 +135,14 @@ def distributed_at(cloud: EmbeddedCloud, name: str) -> str:
 
 def take_from_website(cloud: EmbeddedCloud, name: str) -> None:
     cloud.client("s3").delete_object(Bucket=cloud.website, Key=f"data/{name}")
+
+
+def alarm(cloud: EmbeddedCloud, name: str, state: str, **metric: Any) -> None:
+    """Create an alarm in this state; by default it watches a metric of the stack."""
+    cloudwatch = cloud.client("cloudwatch")
+    watched = {"Namespace": f"AwsServicesFeed/{STACK}", "MetricName": "Rejected", "Period": 300, "Statistic": "Sum"}
+    rule = {"EvaluationPeriods": 1, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"}
+    cloudwatch.put_metric_alarm(
+        AlarmName=name, AlarmDescription="See what was rejected.", **rule, **{**watched, **metric}
+    )
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="1 datapoint was greater than 0")

@@ -1,6 +1,10 @@
 """`feed failures` and `feed redrive` against the embedded cloud, as they would run against a stack on AWS."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -42,6 +46,72 @@ def test_a_redrive_deletes_only_what_went_well(cloud: EmbeddedCloud, feed: Feed)
     results = {result["keys"][0]: result["done"] for result in json.loads(done.stdout)}
     assert results == {"aws-data/mended.json": True, "aws-data/broken.json": False}
     assert [failure["keys"] for failure in shown(feed)] == [["aws-data/broken.json"]]
+
+
+def test_many_failures_are_a_few_lines_by_reason_and_all_of_them_when_asked_for(
+    cloud: EmbeddedCloud, feed: Feed
+) -> None:
+    folder = f"aws-data/{'customers-of-last-year/' * 4}"
+    for number in range(60):
+        reason = f"not JSON: Expecting value: line {number} column 1" if number else "starts with a byte order mark"
+        put_on_queue(cloud, {"outcome": "rejected", "reason": reason, "keys": [f"{folder}{number:02}.json"]})
+
+    listed, every, looked, tried = (
+        feed(*words) for words in (["failures"], ["failures", "--all"], ["redrive"], ["redrive", "--yes"])
+    )
+
+    assert [one.exit_code for one in (listed, every, looked, tried)] == [1, 1, 1, 0]  # the source has none of them
+    for finished in (listed, looked, tried):
+        assert finished.stdout.startswith("60 message(s); ")
+        assert len(finished.stdout.splitlines()) < 10
+        assert max(map(len, finished.stdout.splitlines())) <= 80
+    assert re.search(
+        r"   59 rejected: not JSON: Expecting value: line \d+ column 1\n"
+        r"      aws-data/customers-\S+…\S+/\d\d\.json\n"
+        r"      \S+\n"
+        r"      and 57 more\n"
+        r"    1 rejected: starts with a byte order mark\n",
+        listed.stdout,
+    )
+    assert all(f"{number:02}.json" in every.stdout for number in range(60))
+
+
+INTERRUPTED = """
+import signal
+from ops.cli import app
+from ops.stack import DeployedStack
+
+DeployedStack.invoke = lambda *_: signal.raise_signal(signal.{signal})
+app()
+"""
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_redrive_gives_every_message_back_at_once(cloud: EmbeddedCloud, feed: Feed, signal: str) -> None:
+    for name in ("first.json", "second.json"):
+        upload(cloud, name, b"<html>")
+
+    command = [sys.executable, "-c", INTERRUPTED.format(signal=signal), "redrive", "--yes"]
+    finished = subprocess.run(command, env=os.environ | cloud.environment(), capture_output=True, check=False)
+
+    assert finished.returncode not in {0, 2}, finished.stderr
+    assert b"Traceback" not in finished.stderr
+    assert len(shown(feed)) == 2
+
+
+def test_a_queue_of_which_another_command_has_the_messages_is_not_empty(cloud: EmbeddedCloud, feed: Feed) -> None:
+    upload(cloud, "broken.json", b"<html>")
+    url = cloud.queue_url("DistributionFailures")
+    cloud.client("sqs").receive_message(QueueUrl=url, VisibilityTimeout=900)
+
+    listed, looked, tried, status = (
+        feed(*words) for words in (["failures"], ["redrive"], ["redrive", "--yes"], ["status"])
+    )
+
+    assert [one.exit_code for one in (listed, looked, tried, status)] == [1, 1, 1, 1]
+    for one in (listed, looked, tried):
+        assert "0 message(s), and 1 in the hands of another command" in one.stdout
+    assert "1 message(s), 1 of them in the hands of another command" in status.stdout
 
 
 def test_an_event_that_failed_for_good_is_redriven_through_its_function(cloud: EmbeddedCloud, feed: Feed) -> None:

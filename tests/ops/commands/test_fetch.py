@@ -16,7 +16,7 @@ import pytest
 
 from cloud.embedded import EmbeddedCloud
 from shared.contract import FILES
-from tests.ops.commands.conftest import STACK, Deploy
+from tests.ops.commands.conftest import STACK, Deploy, upload
 
 REWRITTEN = {"regions.json", "services.json", "service-regions.json", "complete-data.json"}  # by every run
 
@@ -120,7 +120,7 @@ def test_a_fetch_that_fails_gives_the_fetcher_s_own_words(cloud: EmbeddedCloud, 
     [
         ([], {}),
         (
-            ["--region-code", "eu-west-3", "--region-code", "us-east-1", "--accept-shrink"],
+            ["--region-code", "eu-west-3", "--region-code", "us-east-1", "--any-region", "--accept-shrink"],
             {"regions": ["eu-west-3", "us-east-1"], "accept_shrink": True},
         ),
     ],
@@ -138,3 +138,42 @@ def test_the_fetcher_is_told_what_was_asked_for(
         if invocation.function == f"{STACK}-fetcher"
     ]
     assert events == [event]
+
+
+def test_a_region_that_nobody_knows_is_refused_before_a_run_fails(cloud: EmbeddedCloud, feed: Feed) -> None:
+    earlier = len(cloud.lambdas.invocations)
+
+    finished = feed("fetch", "--region-code", "us-east-9", "--region-code", "us-east-1")
+
+    assert finished.returncode == 2
+    assert "us-east-9: no such region in regions.json (similar: us-east-1" in finished.stderr
+    assert "--any-region" in finished.stderr
+    assert len(cloud.lambdas.invocations) == earlier
+
+
+@pytest.mark.parametrize("body", [None, b"{}"])
+def test_any_region_may_be_named_where_no_regions_are_known(
+    cloud: EmbeddedCloud, feed: Feed, body: bytes | None
+) -> None:
+    regions = {"Bucket": cloud.source_bucket(), "Key": "aws-data/regions.json"}
+    if body is None:
+        cloud.client("s3").delete_object(**regions)
+    else:
+        upload(cloud, "regions.json", body)
+
+    finished = feed("fetch", "--no-wait", "--region-code", "us-east-1")
+
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_a_fetcher_that_is_paused_is_said_so_with_what_ends_it(cloud: EmbeddedCloud, feed: Feed) -> None:
+    function = {"FunctionName": f"{STACK}-fetcher"}
+    cloud.client("lambda").put_function_concurrency(**function, ReservedConcurrentExecutions=0)
+
+    finished = feed("fetch", "--region", "us-east-1")
+    cloud.client("lambda").delete_function_concurrency(**function)
+
+    assert finished.returncode == 2
+    assert finished.stderr.startswith(f"feed: {STACK}-fetcher is paused")
+    command = f"aws lambda delete-function-concurrency --region us-east-1 --function-name {STACK}-fetcher"
+    assert command in finished.stderr

@@ -37,8 +37,8 @@ def received(cloud: EmbeddedCloud, url: str) -> list[dict[str, Any]]:
         (["regions.json"], ["data/regions.json"]),
         (["data/regions.json", "/data/services.json"], ["data/regions.json", "data/services.json"]),
         (["regions.json", "data/regions.json"], ["data/regions.json"]),
-        (["--all"], ["data/*"]),
-        ([f"{number:02}.json" for number in range(12)], [f"data/{number:02}.json" for number in range(12)]),
+        (["--all", "--yes"], ["data/*"]),
+        (["--yes", *(f"{number:02}.json" for number in range(12))], [f"data/{number:02}.json" for number in range(12)]),
     ],
 )
 def test_each_file_is_one_message_and_everything_is_one_too(
@@ -63,6 +63,23 @@ def test_a_message_is_as_the_distributor_writes_it(cloud: EmbeddedCloud, feed: F
     }
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["regions.json", "nosuch.json"], "the website does not have data/nosuch.json; --yes asks all the same"),
+        (["--all"], "data/* is everything that is published"),
+    ],
+)
+def test_everything_and_what_the_website_does_not_have_need_a_yes(
+    cloud: EmbeddedCloud, feed: Feed, queue: str, arguments: list[str], words: str
+) -> None:
+    finished = feed("invalidate", *arguments, "--stack-name", INVALIDATING)
+
+    assert finished.exit_code == 2
+    assert words in finished.stderr
+    assert received(cloud, queue) == []
+
+
 class RefusingQueue:
     def send_message_batch(self, **_: Any) -> dict[str, Any]:
         return {"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "InternalError", "Message": "try later"}]}
@@ -73,7 +90,7 @@ def test_a_message_that_the_queue_does_not_take_is_no_success(
 ) -> None:
     monkeypatch.setattr(DeployedStack, "client", lambda _self, _service: RefusingQueue())
 
-    finished = feed("invalidate", "regions.json", "services.json", "--stack-name", INVALIDATING, "--json")
+    finished = feed("invalidate", "regions.json", "services.json", "--yes", "--stack-name", INVALIDATING, "--json")
 
     assert finished.exit_code == 1
     assert {entry["key"]: entry["reason"] for entry in json.loads(finished.stdout)["asked"]} == {

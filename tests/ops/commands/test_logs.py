@@ -14,6 +14,7 @@ def test_each_function_s_log_can_be_followed(cloud: EmbeddedCloud, feed: Feed) -
     groups = {group.name for group in cloud.stack.of_type("AWS::Logs::LogGroup")}
     followed = [shlex.split(line) for line in finished.stdout.splitlines() if "aws logs tail" in line]
     assert finished.exit_code == 0
+    assert "version 2 of the AWS CLI" in finished.stdout
     assert {words[3] for words in followed} == groups
     assert all(words[-2:] == ["--region", "us-east-1"] for words in followed)
 

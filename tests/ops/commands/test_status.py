@@ -1,6 +1,7 @@
 """`feed status` against the embedded cloud: one screen, and what to do when something on it is not well."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,23 +10,13 @@ import pytest
 from cloud.embedded import EmbeddedCloud
 from ops.commands.status import age_words
 from shared.contract import FILES, schemas
-from tests.ops.commands.conftest import STACK, Feed, take_from_website, upload
+from tests.ops.commands.conftest import STACK, Deploy, Feed, alarm, take_from_website, upload
 
 PUBLISHED = len(FILES) + len(schemas())
 
 
 def shown(feed: Feed, *arguments: str) -> Any:
     return json.loads(feed("status", "--json", *arguments).stdout)
-
-
-def alarm(cloud: EmbeddedCloud, name: str, state: str, **metric: Any) -> None:
-    cloudwatch = cloud.client("cloudwatch")
-    watched = {"Namespace": f"AwsServicesFeed/{STACK}", "MetricName": "Rejected", "Period": 300, "Statistic": "Sum"}
-    rule = {"EvaluationPeriods": 1, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"}
-    cloudwatch.put_metric_alarm(
-        AlarmName=name, AlarmDescription="See what was rejected.", **rule, **{**watched, **metric}
-    )
-    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="1 datapoint was greater than 0")
 
 
 def test_a_feed_that_is_well_says_so_on_one_screen(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -155,9 +146,9 @@ def test_an_alarm_that_has_gone_off_is_no_good_news(cloud: EmbeddedCloud, feed: 
 
     assert finished.exit_code == 1
     assert "1 OK, 1 in alarm, 1 without enough data" in finished.stdout
-    assert [(entry["name"], entry["advice"]) for entry in status["todo"]] == [
-        (f"{STACK}-file-rejected is quiet", "See what was rejected.")
-    ]
+    (entry,) = status["todo"]
+    assert (entry["name"], entry["advice"]) == (f"alarm {STACK}-file-rejected", "See what was rejected.")
+    assert re.match(r"on since \d{4}-\d\d-\d\d \d\d:\d\d UTC: 1 datapoint was greater than 0$", entry["found"])
 
 
 def test_only_the_stack_s_own_alarms_count(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -229,3 +220,25 @@ def test_someone_who_may_not_read_alarms_is_told_so(cloud: EmbeddedCloud, feed: 
 )
 def test_a_time_span_is_said_in_one_unit(seconds: float, words: str) -> None:
     assert age_words(seconds) == words
+
+
+def test_advice_acts_on_the_stack_that_was_looked_at(cloud: EmbeddedCloud, deploy: Deploy, feed: Feed) -> None:
+    deploy("feed-prod", cloud.stack.outputs)
+    cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key="aws-data/regions.json", Body=b"<html>")
+    cloud.settle()
+    found_with = ("--stack-name", "feed-prod", "--region", "us-east-1")
+
+    printed = [feed(name, *found_with).stdout for name in ("failures", "status", "verify")]
+
+    assert all(f"feed redrive {' '.join(found_with)} --yes" in text for text in printed)
+
+
+def test_what_is_trouble_comes_first(cloud: EmbeddedCloud, feed: Feed) -> None:
+    cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/regions.json")
+    alarm(cloud, f"{STACK}-sweeper-silent", "ALARM")  # no trouble yet: the stack is new
+    alarm(cloud, f"{STACK}-file-rejected", "ALARM")
+
+    status = shown(feed)
+
+    assert [entry["trouble"] for entry in status["todo"]] == [True, True, False]
+    assert status["todo"][2]["name"] == f"alarm {STACK}-sweeper-silent"

@@ -14,14 +14,15 @@ from cloud.embedded import EmbeddedCloud
 from cloud.template import ACCOUNT, REGION
 from ops.checks.check import Check
 from ops.checks.edge import EdgeResponse, check_edge
-from ops.checks.machinery import check_machinery
+from ops.checks.machinery import check_alarms, check_listeners, check_machinery
 from ops.checks.source import check_source
 from ops.checks.website import cache_control, check_website
+from ops.monitoring import AlarmState, Listeners
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable, observe
 from ops.stack import DeployedStack, find_stack
 from ops.verification import check_readers, verify
 from shared.contract import FILES
-from tests.ops.commands.conftest import STACK, Deploy, Feed, upload
+from tests.ops.commands.conftest import STACK, Deploy, Feed, alarm, upload
 from tests.ops.commands.edge_server import EdgeServer
 
 FRESH = timedelta(hours=26)
@@ -57,9 +58,7 @@ def stack(observed: Observation) -> DeployedStack:
 @pytest.fixture
 def red(stack: DeployedStack, cloud: EmbeddedCloud) -> Red:
     """The checks that do not hold now, and what to do about each."""
-    return lambda: {
-        check.name: check.advice for check in verify(stack, [], datetime.now(UTC), FRESH) if not check.holds
-    }
+    return lambda: {check.name: check.advice for check in verify(stack, [], datetime.now(UTC), FRESH) if check.fails}
 
 
 def failing(checks: Iterator[Check]) -> dict[str, str]:
@@ -71,7 +70,8 @@ def test_a_deployment_in_order_is_green(cloud: EmbeddedCloud, feed: Feed) -> Non
 
     assert finished.exit_code == 0, finished.output
     assert "✗" not in finished.stdout
-    assert "Every check holds" in finished.stdout
+    assert finished.stdout.count("!") == 1  # nobody hears of the alarms
+    assert "No trouble, but look at what is yellow" in finished.stdout
     for name in FILES:
         assert f"{name} keeps the contract" in finished.stdout
         assert f"{name} has the source's bytes" in finished.stdout
@@ -89,6 +89,48 @@ def test_what_is_red_is_followed_by_what_to_do(cloud: EmbeddedCloud, feed: Feed)
     assert "NoSuchKey" in lines[number]
     assert "feed redistribute regions.json" in lines[number + 1]
     assert "NOT every check holds" in lines[-1]
+
+
+# ---- the alarms
+
+
+def test_alarms_that_nobody_hears_are_one_yellow_line_and_no_failure(cloud: EmbeddedCloud, feed: Feed) -> None:
+    topic, sns = cloud.stack.outputs["AlarmTopicArn"], cloud.client("sns")
+
+    silent = feed("verify", "--json")
+    mail = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="you@example.com")["SubscriptionArn"]
+    heard = feed("verify")
+    sns.unsubscribe(SubscriptionArn=mail)
+
+    (line,) = (check for check in json.loads(silent.stdout) if not check["holds"])
+    assert (silent.exit_code, line["trouble"], line["name"]) == (0, False, "somebody hears of the alarms")
+    assert "AlarmEmail" in line["advice"]
+    assert heard.exit_code == 0
+    assert "1 confirmed subscription(s)" in heard.stdout
+    assert "Every check holds" in heard.stdout
+
+
+def test_a_mail_that_nobody_has_confirmed_is_said_so() -> None:
+    check = check_listeners(Listeners(confirmed=0, pending=1))
+
+    assert (check.holds, check.fails) == (False, False)
+    assert "1 to be confirmed" in check.actual
+
+
+def test_subscriptions_that_may_not_be_read_are_no_trouble() -> None:
+    check = check_listeners(Unavailable("AuthorizationError: no"))
+
+    assert not check.fails
+    assert "sns:ListSubscriptionsByTopic" in check.advice
+
+
+def test_an_alarm_that_is_on_is_red(cloud: EmbeddedCloud, feed: Feed) -> None:
+    alarm(cloud, f"{STACK}-file-rejected", "ALARM")
+
+    finished = feed("verify")
+
+    assert finished.exit_code == 1
+    assert f"✗ alarm {STACK}-file-rejected  on since " in finished.stdout
 
 
 # ---- the website bucket
@@ -224,10 +266,53 @@ def test_data_of_the_day_before_yesterday_is_red(
     assert feed("verify", "--max-age-hours", "28").exit_code == 0
 
 
-def test_files_of_two_runs_are_red(cloud: EmbeddedCloud, red: Red, originals: dict[str, bytes]) -> None:
-    upload(cloud, "regions.json", at(originals, "2026-01-01T00:00:00Z")["regions.json"])
+@pytest.mark.parametrize(("seconds_later", "red"), [(-1, True), (0, True), (60, False)])
+def test_a_file_of_an_earlier_run_is_red_but_yellow_if_it_was_put_there_since(
+    observed: Observation, originals: dict[str, bytes], *, seconds_later: int, red: bool
+) -> None:
+    regions, complete = observed.source["regions.json"], observed.source["complete-data.json"]
+    assert isinstance(regions, StoredObject)
+    assert isinstance(complete, StoredObject)  # a run writes it last
+    earlier = replace(
+        regions,
+        body=at(originals, "2026-01-01T00:00:00Z")["regions.json"],
+        last_modified=complete.last_modified + timedelta(seconds=seconds_later),
+    )
+    changed = replace(observed, source=observed.source | {"regions.json": earlier})
 
-    assert red().keys() == {"the files are of one run"}
+    (check,) = (one for one in check_source(changed, datetime.now(UTC), FRESH) if not one.holds)
+
+    assert (check.name, check.fails) == ("the files are of one run", red)
+    assert ("ScheduleState=DISABLED" in check.advice) is not red
+
+
+def test_a_new_stack_without_any_file_is_yellow_until_its_first_run_is_overdue(observed: Observation) -> None:
+    none: dict[str, StoredObject | Unavailable] = dict.fromkeys(FILES, Unavailable("NoSuchKey"))
+    empty = replace(observed, source=none, website=none)
+    created = observed.stack.created
+    assert created
+
+    def wrong(age: timedelta) -> list[Check]:
+        checks = [*check_source(empty, created + age, FRESH), *check_website(empty, created + age)]
+        return [check for check in checks if not check.holds]
+
+    (yellow,) = wrong(timedelta(hours=25))
+    assert not yellow.fails
+    assert yellow.actual.endswith(f"{created:%Y-%m-%d %H:%M} UTC")
+    assert "feed fetch" in yellow.advice
+    assert sum(check.fails for check in wrong(timedelta(hours=26))) == 2 * len(FILES)
+
+
+@pytest.mark.parametrize(("name", "hours", "red"), [("data-stale", 1, False), ("data-stale", 26, True), ("x", 1, True)])
+def test_an_alarm_about_what_a_new_stack_has_not_yet_done_is_yellow(
+    stack: DeployedStack, *, name: str, hours: int, red: bool
+) -> None:
+    assert stack.created
+    now = stack.created + timedelta(hours=hours)
+
+    (check,) = check_alarms(stack, [AlarmState(f"{STACK}-{name}", "ALARM", stack.created, "no data", "")], now)
+
+    assert (check.holds, check.fails) == (False, red)
 
 
 def test_files_that_disagree_on_their_services_are_red(
@@ -264,20 +349,27 @@ def test_a_failure_queue_that_holds_something_is_red(cloud: EmbeddedCloud, red: 
 @pytest.mark.parametrize(
     ("name", "parameter"), [(f"{STACK}-fetch", "ScheduleState"), (f"{STACK}-sweep", "SweepScheduleState")]
 )
-def test_a_schedule_that_is_switched_off_is_red(cloud: EmbeddedCloud, red: Red, name: str, parameter: str) -> None:
+def test_a_schedule_that_is_paused_is_yellow_and_one_that_is_gone_is_red(
+    cloud: EmbeddedCloud, feed: Feed, red: Red, name: str, parameter: str
+) -> None:
     scheduler = cloud.client("scheduler")
     fields = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
     schedule = {field: scheduler.get_schedule(Name=name)[field] for field in fields}
     scheduler.update_schedule(**schedule, State="DISABLED")
 
-    switched_off = red()
+    paused, status = feed("verify", "--max-age-hours", "0"), feed("status")
     scheduler.delete_schedule(Name=name)
     deleted = red()
     scheduler.create_schedule(**schedule, State="ENABLED")
 
     sentence = f"the schedule {name} is enabled"
-    assert switched_off.keys() == deleted.keys() == {sentence}
-    assert f" {parameter}=ENABLED" in switched_off[sentence]
+    assert f"! {sentence}  DISABLED, last changed {datetime.now(UTC):%Y-%m-%d}" in paused.stdout
+    assert paused.exit_code == (0 if name.endswith("fetch") else 1)  # old data is no trouble if nothing fetches
+    assert status.exit_code == 0
+    assert "All is well" in status.stdout
+    assert f"! {sentence}" in status.stdout
+    assert f" {parameter}=ENABLED" in status.stdout
+    assert deleted.keys() == {sentence}
     assert red() == {}
 
 

@@ -11,6 +11,10 @@ LAMBDA_PYTHON ?= 3.13
 
 PYTEST := $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
+# Coverage is measured of these tests alone: all others would take half as long again.
+COVERED := tests/distributor tests/fetcher tests/shared
+QUICK := "not prove and not second_cloud"
+
 # What `make setup` installs, in options of `uv sync`: all, or with SYNC="--no-dev --inexact" what a deployment needs.
 SYNC ?=
 
@@ -29,7 +33,8 @@ demo: setup ## Run the main job on this machine, no AWS account needed.
 	@$(BIN)/feed demo
 
 test: setup ## Show every promise; branch coverage of the Lambdas must be 100%.
-	$(PYTEST) -m "not prove and not second_cloud" --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
+	$(PYTEST) -m $(QUICK) $(COVERED) --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
+	$(PYTEST) -m $(QUICK) $(COVERED:%=--ignore=%)
 
 prove: setup ## Show how deep the promises go: mutants, searches, storms, load, fuzz, the cause of every alarm.
 	$(PYTEST) -m "prove or hypothesis" --hypothesis-profile=prove

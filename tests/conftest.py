@@ -32,23 +32,6 @@ settings.load_profile("test")
 ROOT, PARENT = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
 
 
-COVERED = ("tests/distributor/", "tests/fetcher/", "tests/shared/")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no process is left alone with it at the end."""
-    items.sort(key=lambda item: item.nodeid.startswith(COVERED))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> None:
-    """Measure what the tests of the covered packages cover: all others would take half as long again."""
-    controller = getattr(item.config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
-    covered = item.nodeid.startswith(COVERED)
-    if controller and controller.started != covered:
-        controller.resume() if covered else controller.pause()
-
-
 @pytest.fixture(autouse=True)
 def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     isolated = dict(os.environ)

@@ -26,6 +26,9 @@ def digest(artifact: Path) -> dict[str, str]:
     }
 
 
+pytestmark = pytest.mark.prove
+
+
 @pytest.fixture(scope="module")
 def sam_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("build")

@@ -14,7 +14,10 @@ import pytest
 from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, emulator
 from cloud.template import ROOT
 
-pytestmark = pytest.mark.skipif(emulator() is None, reason="AWS's Runtime Interface Emulator runs on Linux only")
+pytestmark = [
+    pytest.mark.prove,
+    pytest.mark.skipif(emulator() is None, reason="AWS's Runtime Interface Emulator runs on Linux only"),
+]
 
 FEED_CLOUD = """
 from functools import partial

@@ -15,6 +15,9 @@ from tests.fetcher.small_world import PARAMETERS
 Feed = Callable[..., CompletedProcess[str]]
 
 
+pytestmark = pytest.mark.prove
+
+
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
     folder = tmp_path_factory.mktemp("installed")

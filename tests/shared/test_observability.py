@@ -33,6 +33,7 @@ def test_the_logger_has_its_level_and_not_that_of_lambdas_filter(
     assert [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()] == logged
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("level", read_template()["Parameters"]["LogLevel"]["AllowedValues"])
 def test_metrics_reach_cloudwatch_whatever_the_level_of_the_log(level: str) -> None:
     with EmbeddedCloud({"LogLevel": level}, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:

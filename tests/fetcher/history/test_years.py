@@ -77,7 +77,7 @@ def test_a_small_history_stays_as_it_is() -> None:
 
 
 # At some 110 bytes a pair that comes or goes, 1.2 MB, 8 MB and 26 MB a year.
-@pytest.mark.parametrize(("days", "pairs"), [(1100, 15), (200, 100), (120, 330)])
+@pytest.mark.parametrize(("days", "pairs"), [pytest.param(1100, 15, marks=pytest.mark.prove), (200, 100), (120, 330)])
 def test_whatever_comes_and_goes_every_file_stays_small_and_every_entry_is_found_once(days: int, pairs: int) -> None:
     histories, files = run_daily(days, pairs)
 
@@ -90,6 +90,7 @@ def test_whatever_comes_and_goes_every_file_stays_small_and_every_entry_is_found
     assert all(each.changes == entry(START, pairs).changes for each in every_entry(histories[-1], files))
 
 
+@pytest.mark.prove
 def test_a_year_moves_as_a_whole_and_the_hundred_days_of_the_feed_stay() -> None:
     histories, files = run_daily(1100, 15)
 

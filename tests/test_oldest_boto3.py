@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 
 import pytest
 
@@ -27,7 +28,8 @@ sys.exit(pytest.main(sys.argv[1:]))
 
 @pytest.mark.prove
 def test_every_call_to_aws_works_with_the_oldest_boto3_that_is_allowed() -> None:
-    (oldest,) = re.findall(r'"boto3>=([\d.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (oldest,) = re.findall(r"boto3>=([\d.]+)", " ".join(project["dependencies"]))
 
     finished = subprocess.run(
         [

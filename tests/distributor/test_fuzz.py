@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from distributor.content import UnfitError, check
@@ -31,14 +31,12 @@ envelopes = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
 @given(envelopes)
 def test_any_envelope_is_decoded_or_refused(envelope: object) -> None:
     with suppress(EnvelopeError):
         plan(decode(envelope).notices, SETTINGS)
 
 
-@settings(max_examples=300, deadline=None)
 @given(envelopes)
 def test_a_good_record_survives_any_sibling(sibling: object) -> None:
     request = decode({"Records": [sibling, record()]})
@@ -46,7 +44,6 @@ def test_a_good_record_survives_any_sibling(sibling: object) -> None:
     assert isinstance(request.notices[-1], Changed)
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 @example(b"[" * 200_000)
 @example(b'{"a":' * 50_000)
@@ -63,7 +60,6 @@ def test_what_is_found_fit_is_strict_json(body: bytes) -> None:
     json.dumps(parsed, allow_nan=False)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(DOCUMENTS)), st.data())
 def test_a_damaged_file_of_the_contract_is_judged_and_never_a_crash(name: str, data: st.DataObject) -> None:
     body = bytearray(encode(DOCUMENTS[name]))
@@ -78,7 +74,6 @@ def _keys(value: Any) -> list[str]:
     return [decision.destination_key for decision in plan(value, SETTINGS) if hasattr(decision, "destination_key")]
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.text(max_size=60))
 @example("../index.json")
 @example("a/../../index.json")

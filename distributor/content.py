@@ -7,8 +7,6 @@ from shared import strict_json
 from shared.contract import CompleteData, model_of
 from shared.strict_json import UnfitError
 
-__all__ = ["UnfitError", "check"]
-
 
 def check(name: str, body: bytes) -> datetime | None:
     """Require strict JSON with an object or array at the top; a file of the contract must also match its model.

@@ -6,11 +6,11 @@ here, once: in all other modules a key is the real key.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
 from distributor.outcomes import Cause, Failed, Rejected, Skipped
@@ -21,6 +21,9 @@ SUPPORTED_MAJOR_VERSION = "2"
 BATCH_SCHEMA_VERSION = "2.0"
 MOST_RECORDS = 20_000  # of one event; S3 sends one, a queue hands on 10,000 messages at most
 LONGEST_ENCODED_KEY = 3 * 1024  # a key has up to 1,024 bytes, each up to three characters
+
+
+RecordT = TypeVar("RecordT")
 
 
 class EnvelopeError(ValueError):
@@ -83,9 +86,9 @@ def decode(event: object) -> Request:
         case dict() if "invocationSchemaVersion" in event:
             return _from_job(event)
         case {"keys": _}:
-            return Request(_all_notices(event), Direct())
+            return Request(_bounded(_notices(event)), Direct())
         case _:
-            return Request(_all_notices(event), Asynchronous())
+            return Request(_bounded(_notices(event)), Asynchronous())
 
 
 def _from_job(event: Mapping[str, Any]) -> Request:
@@ -95,9 +98,8 @@ def _from_job(event: Mapping[str, Any]) -> Request:
             version = event["invocationSchemaVersion"]
             msg = f"the job's schema version is {printable(repr(version))}; create it with {BATCH_SCHEMA_VERSION}"
             raise EnvelopeError(msg)
-        notices = {
-            str(task["taskId"]): _from_encoded_key(str(task["s3Bucket"]), str(task["s3Key"])) for task in event["tasks"]
-        }
+        tasks = _bounded(event["tasks"])
+        notices = {str(task["taskId"]): _from_encoded_key(str(task["s3Bucket"]), str(task["s3Key"])) for task in tasks}
     except (KeyError, TypeError) as error:
         msg = f"not an event of S3 Batch Operations: {type(error).__name__} {error}"
         raise EnvelopeError(msg) from error
@@ -105,12 +107,12 @@ def _from_job(event: Mapping[str, Any]) -> Request:
     return Request(tuple(notices.values()), BatchJob(event.get("invocationId"), keys))
 
 
-def _all_notices(event: object) -> tuple[Notice, ...]:
-    notices = tuple(islice(_notices(event), MOST_RECORDS + 1))
-    if len(notices) > MOST_RECORDS:
+def _bounded(records: Iterable[RecordT]) -> tuple[RecordT, ...]:
+    bounded = tuple(islice(records, MOST_RECORDS + 1))
+    if len(bounded) > MOST_RECORDS:
         msg = f"an event of more than {MOST_RECORDS:,} records"
         raise EnvelopeError(msg)
-    return notices
+    return bounded
 
 
 def _notices(event: object) -> Iterator[Notice]:

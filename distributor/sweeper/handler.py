@@ -41,7 +41,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
     progress = Progress(Path(os.environ.get("TMPDIR", LAMBDA_FOLDER)) / "sweep.jsonl", context.aws_request_id)
     if progress.interrupted.batch:
-        logger.warning("sweep_resumed", extra={"not_checked": [key for key, _ in progress.interrupted.fatal]})
+        logger.warning("sweep_resumed", extra={"not_checked": [version.key for version in progress.interrupted.fatal]})
     with traced("sweep") as annotations:
         result = sweep(request, dependencies, context.get_remaining_time_in_millis, follow_up_batch, progress)
         annotations.update(compared=result.compared, drifted=result.drift.total())

@@ -14,23 +14,32 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
-from distributor.content import UnfitError
 from distributor.outcomes import Publish
 from distributor.publish import check_source
 from distributor.store import SourceObject
+from shared.strict_json import UnfitError
 
-Position: TypeAlias = tuple[int, str, str]
-Version: TypeAlias = tuple[str, str]
+
+class Position(NamedTuple):
+    """An object of a batch: the number of its destination, its name and its drift."""
+
+    destination: int
+    name: str
+    drift: str
+
+
+class Version(NamedTuple):
+    """An object's key and ETag."""
+
+    key: str
+    etag: str
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """What an earlier try of the event left: its batch, and the key and ETag of objects whose check it did not survive.
-
-    Of each object of the batch: the number of its destination, its name and its drift.
-    """
+    """What an earlier try of the event left: its batch, and the objects whose check it did not survive."""
 
     batch: tuple[Position, ...] = ()
     fatal: tuple[Version, ...] = ()
@@ -47,7 +56,9 @@ class Progress:
             lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
             if lines and lines[0]["request"] == request_id:
                 fatal = [*lines[0]["fatal"], *(line for line in lines[-1:] if isinstance(line, list))]
-                self.interrupted = Interrupted(tuple(map(tuple, lines[0]["batch"])), tuple(map(tuple, fatal)))
+                self.interrupted = Interrupted(
+                    tuple(Position(*each) for each in lines[0]["batch"]), tuple(Version(*each) for each in fatal)
+                )
 
     def begin(self, batch: Iterable[Position]) -> None:
         """Keep the batch that is published next, in place of the last one."""
@@ -57,7 +68,7 @@ class Progress:
 
     def check(self, task: Publish, source: SourceObject) -> datetime | None:
         """Check the source's bytes, and keep that this is under way. UnfitError also if it was fatal before."""
-        version = (task.source_key, source.etag)
+        version = Version(task.source_key, source.etag)
         if version in self.interrupted.fatal:
             msg = "the function died when it last checked this object; the next sweep tries it again"
             raise UnfitError(msg)

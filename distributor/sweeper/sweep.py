@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from distributor.dependencies import Dependencies
 from distributor.outcomes import KINDS, Copied, Failed, Outcome, Publish, Rejected, describe
-from distributor.plan import decide, headers_for
+from distributor.plan import decide
 from distributor.publish import ObjectStore, carry_out
 from distributor.settings import DistributorSettings
 from distributor.store import CopyAnswer, SourceObject
@@ -128,38 +128,37 @@ def sweep(
     `next` is what follows, an event of its own, which Lambda tries again as often. botocore's error if a bucket cannot
     be listed.
     """
-    interrupted = [_interrupted_repair(position, dependencies.settings) for position in progress.interrupted.batch]
-    result = SweepResult()
+    result, interrupted = SweepResult(), progress.interrupted.batch
     if interrupted:
-        result.compared, result.next = len(interrupted), _behind(request, progress.interrupted.batch)
-    repairs = iter(interrupted) if interrupted else _repairs(request, dependencies, remaining_ms, result)
-    store = Rehearsal(dependencies.store) if request.dry_run else dependencies.store
+        last = interrupted[-1]
+        result.compared = len(interrupted)
+        result.next = request.model_copy(update={"destination": last.destination, "after": last.name})
+        repairs = _interrupted_repairs(interrupted, dependencies.settings)
+    else:
+        repairs = _repairs(request, dependencies, remaining_ms, result)
     while batch := list(islice(repairs, OBJECTS_PER_BATCH)):
-        progress.begin(_position(repair, dependencies.settings) for repair in batch)
-        outcomes = carry_out([repair.task for repair in batch], store, remaining_ms, progress.check)
+        tasks = [repair.task for repair in batch]
         if request.dry_run:
+            outcomes = carry_out(tasks, Rehearsal(dependencies.store), remaining_ms)
             result.add(batch, [None if isinstance(outcome, Copied) else outcome for outcome in outcomes])
-            continue
-        follow_up_batch(outcomes)
-        result.add(batch, [*outcomes])
-    progress.end()
+        else:
+            progress.begin(_position(repair, dependencies.settings) for repair in batch)
+            outcomes = carry_out(tasks, dependencies.store, remaining_ms, progress.check)
+            follow_up_batch(outcomes)
+            result.add(batch, [*outcomes])
+    if not request.dry_run:
+        progress.end()
     return result
 
 
 def _position(repair: Repair, settings: DistributorSettings) -> Position:
-    return settings.destinations.index(repair.task.destination), repair.task.name, repair.drift
+    return Position(settings.destinations.index(repair.task.destination), repair.task.name, repair.drift)
 
 
-def _interrupted_repair(position: Position, settings: DistributorSettings) -> Repair:
-    index, name, drift = position
-    destination = settings.destinations[index]
-    return Repair(Publish(settings.source, destination, name, headers_for(name, settings)), Drift(drift))
-
-
-def _behind(request: SweepRequest, batch: Sequence[Position]) -> SweepRequest:
-    """The request for what follows the batch."""
-    index, name, _ = batch[-1]
-    return request.model_copy(update={"destination": index, "after": name})
+def _interrupted_repairs(batch: Sequence[Position], settings: DistributorSettings) -> Iterator[Repair]:
+    tasks = (decide(position.name, settings.destinations[position.destination], settings) for position in batch)
+    pairs = zip(tasks, batch, strict=True)
+    return (Repair(task, Drift(position.drift)) for task, position in pairs if isinstance(task, Publish))
 
 
 def _repairs(

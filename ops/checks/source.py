@@ -1,6 +1,7 @@
 """Checks the files of the source bucket: present and valid, the catalogue's of one run, and fresh. Pure."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from distributor.content import check
@@ -59,11 +60,12 @@ def parsed(observed: Observation) -> dict[str, Document]:
     """The source's files of the catalogue that exist and match the contract; none if the stack does not fetch it."""
     if not observed.stack.fetches:
         return {}
-    return {
-        name: FILES[name].from_bytes(stored.body)
-        for name, stored in observed.source.items()
-        if name in FILES and isinstance(stored, StoredObject) and not _breach(name, stored.body)
-    }
+    documents: dict[str, Document] = {}
+    for name, stored in observed.source.items():
+        if name in FILES and isinstance(stored, StoredObject):
+            with suppress(UnfitError):
+                documents[name] = FILES[name].from_bytes(stored.body)
+    return documents
 
 
 def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta, *, paused: bool) -> Check:

@@ -131,7 +131,7 @@ class Account:
                 yield f"{name} is {event['ResourceStatus']} {event.get('ResourceStatusReason', '')}".rstrip()
 
     def _remove_buckets(self) -> list[str]:
-        here, there = self.region, self.replica_region
+        here, there, left = self.region, self.replica_region, []
         for name, region in ((self.source, here), (self.website, here), (self.replica, there)):
             bucket = self.session.resource("s3", region_name=region).Bucket(name)
             try:
@@ -139,8 +139,8 @@ class Account:
                 bucket.delete()
             except ClientError as error:
                 if error.response["Error"]["Code"] != "NoSuchBucket":
-                    raise
-        return []
+                    left.append(f"the bucket {name}: {error}")
+        return left
 
 
 def find_account(name: str) -> Account:

@@ -3,8 +3,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from distributor.content import UnfitError, check
+from distributor.content import check
 from shared.contract import schemas
+from shared.strict_json import UnfitError
 from tests.shared.test_contract import COMPLETE, DOCUMENTS, encode
 
 

@@ -284,3 +284,5 @@ def test_an_event_of_more_records_than_fit_into_the_memory_is_refused_as_a_whole
     assert len(decode({"keys": ["a.json"] * 20_000}).notices) == 20_000
     with pytest.raises(EnvelopeError, match="more than 20,000 records"):
         decode({"Records": [None] * 20_001})
+    with pytest.raises(EnvelopeError, match="more than 20,000 records"):
+        decode({"invocationSchemaVersion": "2.0", "invocationId": "x", "tasks": [None] * 20_001})

@@ -7,11 +7,12 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from distributor.content import UnfitError, check
+from distributor.content import check
 from distributor.events import Changed, EnvelopeError, decode
 from distributor.plan import plan
 from distributor.settings import DistributorSettings
 from shared.settings import read_settings
+from shared.strict_json import UnfitError
 from tests.distributor.world import ENVIRONMENT, record
 from tests.shared.test_contract import DOCUMENTS, encode
 

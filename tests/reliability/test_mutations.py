@@ -79,7 +79,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (COMPARISON, "if source_etag == original.etag:", "if source_etag:", "sweeper/test_comparison"),
     (STORE, '"source-etag": etag.strip', '"source-etag": etag or etag.strip', "test_store"),
     (SWEEP, "if not isinstance(task, Publish):\n                continue", "assert isinstance(task, Publish)", "sweeper/test_handler"),
-    (SWEEP, "Rehearsal(dependencies.store) if request.dry_run else ", "", "sweeper/test_handler"),
+    (SWEEP, "Rehearsal(dependencies.store)", "dependencies.store", "sweeper/test_handler"),
     (SWEEP, '"after": after}', '"after": ""}', "sweeper/test_handler"),
     (SWEEPER, "        follow_up(outcomes", "        (lambda *_, **__: None)(outcomes", "sweeper/test_handler"),
     (HANDLER, "    follow_up(outcomes", "    (lambda *_, **__: None)(outcomes", "test_handler"),

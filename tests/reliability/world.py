@@ -16,7 +16,7 @@ from urllib.parse import quote_plus
 
 from botocore.exceptions import ReadTimeoutError
 
-from distributor.content import UnfitError, check
+from distributor.content import check
 from distributor.dependencies import Dependencies
 from distributor.events import decode
 from distributor.outcomes import Copied, Failed
@@ -28,6 +28,7 @@ from distributor.store import Store
 from distributor.sweeper.progress import Progress
 from distributor.sweeper.sweep import SweepRequest, sweep
 from shared.settings import read_settings
+from shared.strict_json import UnfitError
 from tests.distributor.fake_s3 import FakeS3, etag, refusal
 from tests.distributor.world import ENVIRONMENT, event, record
 

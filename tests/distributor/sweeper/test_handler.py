@@ -19,7 +19,7 @@ from distributor.settings import DistributorSettings
 from distributor.store import SourceObject, Store, StoreError
 from distributor.sweeper import handler as sweeper
 from distributor.sweeper import sweep as sweeping
-from distributor.sweeper.progress import Progress
+from distributor.sweeper.progress import Position, Progress, Version
 from tests.distributor.fake_s3 import FakeS3
 from tests.distributor.world import ENVIRONMENT, event, record
 from tests.shared.test_contract import COMPLETE, encode
@@ -397,8 +397,8 @@ def test_the_retry_of_a_sweep_that_died_repeats_its_batch_and_goes_on_behind_it(
     put(s3, *(f"{letter}.json" for letter in "abcde"))
     monkeypatch.setattr(sweeping, "OBJECTS_PER_BATCH", 2)
     died = Progress(tmp_path / "sweep.jsonl", lambda_context.aws_request_id)
-    died.begin([(0, "b.json", "missing"), (0, "c.json", "stale")])
-    died._append(("aws-data/c.json", s3.head_object(Bucket="my-source", Key="aws-data/c.json")["ETag"]))
+    died.begin([Position(0, "b.json", "missing"), Position(0, "c.json", "stale")])
+    died._append(Version("aws-data/c.json", s3.head_object(Bucket="my-source", Key="aws-data/c.json")["ETag"]))
 
     answer = sweeper.lambda_handler({"follow": False}, lambda_context)
 
@@ -412,3 +412,14 @@ def test_the_retry_of_a_sweep_that_died_repeats_its_batch_and_goes_on_behind_it(
     ]
     sweeper.lambda_handler({}, lambda_context)
     assert held(s3) == [f"data/{letter}.json" for letter in "abcde"]
+
+
+def test_a_dry_run_between_a_death_and_its_retry_forgets_nothing(
+    s3: Any, lambda_context: LambdaContext, tmp_path: Path
+) -> None:
+    put(s3, "a.json")
+    Progress(tmp_path / "sweep.jsonl", "event-1").begin([Position(0, "a.json", "missing")])
+
+    sweeper.lambda_handler({"dry_run": True}, lambda_context)
+
+    assert Progress(tmp_path / "sweep.jsonl", "event-1").interrupted.batch == (Position(0, "a.json", "missing"),)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from distributor.content import UnfitError
 from distributor.store import SourceObject
-from distributor.sweeper.progress import Interrupted, Progress
+from distributor.sweeper.progress import Interrupted, Position, Progress, Version
+from shared.strict_json import UnfitError
 from tests.distributor.world import task
 
 SOURCE = SourceObject('"1"', b"{}")
-BATCH = ((0, "a.json", "missing"), (1, "b.json", "stale"))
-FATAL = ("aws-data/b.json", '"1"')
+BATCH = (Position(0, "a.json", "missing"), Position(1, "b.json", "stale"))
+FATAL = Version("aws-data/b.json", '"1"')
 
 
 @pytest.fixture
@@ -80,9 +80,9 @@ def test_a_third_try_knows_what_was_fatal_to_both_before(file: Path, death: Call
     death(first).rename(file)
     second = Progress(file, "event-1")
     second.begin(BATCH[:1])
-    second._append(("aws-data/a.json", '"1"'))
+    second._append(Version("aws-data/a.json", '"1"'))
 
-    assert Progress(file, "event-1").interrupted == Interrupted(BATCH[:1], (FATAL, ("aws-data/a.json", '"1"')))
+    assert Progress(file, "event-1").interrupted == Interrupted(BATCH[:1], (FATAL, Version("aws-data/a.json", '"1"')))
 
 
 def test_a_sweep_that_ends_leaves_nothing(file: Path) -> None:

@@ -167,7 +167,7 @@ def _history_files(documents: Documents, previous: PreviousFiles) -> dict[str, b
     return {
         **{name: year.to_bytes() for name, year in years.items()},
         contract.CHANGE_HISTORY_FILE: history.to_bytes(),
-        contract.CHANGE_FEED_FILE: build_feed(history).to_bytes(),
+        contract.CHANGE_FEED_FILE: build_feed(history, documents).to_bytes(),
     }
 
 

@@ -11,8 +11,7 @@ from distributor.settings import DistributorSettings, HeaderSettings, Location
 from shared.contract import CHANGE_FEED_FILE
 from shared.text import printable
 
-# https://www.jsonfeed.org/version/1.1/: "JSON Feed files should be served using" it.
-JSON, JSON_FEED = "application/json", "application/feed+json"
+JSON, JSON_FEED = "application/json", "application/feed+json"  # https://www.jsonfeed.org/version/1.1/ has the second
 FEED_SUFFIX = ".feed.json"
 LONGEST_KEY = 1024  # bytes; https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 

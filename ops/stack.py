@@ -82,7 +82,7 @@ class DeployedStack:
         """A client of the session; it waits as long as the longest function may run. StackError without an endpoint."""
         from botocore.config import Config
 
-        return _client(self.session, service, Config(read_timeout=910, retries={"mode": "standard"}))
+        return make_client(self.session, service, Config(read_timeout=910, retries={"mode": "standard"}))
 
     def is_new(self, now: datetime) -> bool:
         """Whether the stack is so young that its schedules may not have run yet."""
@@ -173,7 +173,7 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
 
     try:
         session = make_session(profile, region)
-        (stack,) = _client(session, "cloudformation").describe_stacks(StackName=name)["Stacks"]
+        (stack,) = make_client(session, "cloudformation").describe_stacks(StackName=name)["Stacks"]
     except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: an odd name or number of tries
         msg = f"cannot look up the stack {name}: {error}"
         raise StackError(msg) from error
@@ -195,7 +195,8 @@ def _is_paused(lambda_: Any, function: str) -> bool:  # noqa: ANN401 - boto3 mak
     return reserved is not None and int(reserved) == 0
 
 
-def _client(session: "boto3.Session", service: str, config: "Config | None" = None) -> Any:  # noqa: ANN401
+def make_client(session: "boto3.Session", service: str, config: "Config | None" = None) -> Any:  # noqa: ANN401
+    """A client of a session; StackError if its endpoint is none."""
     make: Any = session.client
     try:
         client = make(service, config=config)

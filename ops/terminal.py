@@ -47,21 +47,29 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is
 @contextmanager
 def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
     """The stack; AWS errors in the block are printed as one line, with the exit code 2. SIGTERM ends it like Ctrl-C."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     # typer takes an empty variable for none: the command would act on the default stack, which nobody named.
     if not name.strip() or (name == DEFAULT_STACK and os.environ.get(STACK_VARIABLE) == ""):
         refuse(f"the stack's name is empty; look at --stack-name and {STACK_VARIABLE}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with errors_in_a_line():
         with spinner("looking up the stack"):
             stack = find_stack(name, profile, region)
-        yield replace(stack, options=_options(name, profile, region))
+        yield replace(stack, options=stack_options(name, profile, region))
+
+
+@contextmanager
+def errors_in_a_line() -> Iterator[None]:
+    """Print an error of AWS, or of ours, in the block as one line, and end the command with the exit code 2."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
     except (StackError, InvocationError, ClientError, BotoCoreError) as error:
         refuse(error)
 
 
-def _options(name: str, profile: str | None, region: str | None) -> StackOptions:
+def stack_options(name: str, profile: str | None, region: str | None) -> StackOptions:
+    """The options with which a command finds the stack."""
     found_with = {"--profile": profile, "--region": region}
     aws = "".join(f" {option} {shlex.quote(value)}" for option, value in found_with.items() if value)
     return StackOptions(f" --stack-name {shlex.quote(name)}" * (name != DEFAULT_STACK) + aws, aws)
@@ -180,6 +188,11 @@ def print_groups(lines: Iterable[Line]) -> None:
 def cut(text: str) -> str:
     """A text with its middle left out if it is long: names often begin alike."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 1]}…{text[-LONGEST // 2 :]}"
+
+
+def is_interactive() -> bool:
+    """Whether a person is there to be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def need_checkout() -> Path:

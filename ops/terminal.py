@@ -112,9 +112,11 @@ def spinner(words: str) -> Iterator[None]:
         yield
 
 
-def print_json(data: object) -> None:
-    """Print data for a script, in printable ASCII."""
-    typer.echo(json.dumps(data, indent=2).replace("\x7f", r"\u007f"))  # the one control character that json lets pass
+def print_json(data: object, *, indent: int | None = 2) -> None:
+    """Print data for a script, in printable ASCII; without `indent` on one line."""
+    typer.echo(
+        json.dumps(data, indent=indent).replace("\x7f", r"\u007f")
+    )  # the one control character that json lets pass
 
 
 class Table:

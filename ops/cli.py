@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops.commands import costs, failures, fetch, init, invalidate, logs, redistribute, smoke, status, sweep, verify
+from ops.commands import open as open_
 from ops.terminal import (
     FAILED,
     LOCAL,
@@ -122,5 +123,5 @@ def _keep(running: "EmbeddedCloud", seconds: float) -> None:
         time.sleep(1)
 
 
-for command in (init, status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs, smoke):
+for command in (init, status, verify, fetch, redistribute, sweep, failures, invalidate, logs, open_, costs, smoke):
     app.add_typer(command.app)

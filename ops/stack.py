@@ -22,7 +22,7 @@ NEW_FOR = timedelta(hours=26)  # a day, the longest time until a daily schedule 
 
 # Commands in a text, as a person would copy them.
 FEED_COMMAND = re.compile(
-    r"\bfeed (failures|fetch|invalidate|logs|redistribute|redrive|status|sweep|verify)\b(?: --stack-name \S+)?"
+    r"\bfeed (failures|fetch|invalidate|logs|open|redistribute|redrive|status|sweep|verify)\b(?: --stack-name \S+)?"
 )
 AWS_COMMAND = re.compile(r"\baws [a-z0-9-]+ [a-z0-9-]+\b")
 
@@ -71,6 +71,12 @@ class DeployedStack:
     def fetches(self) -> bool:
         """Whether the stack has a fetcher, which writes the catalogue."""
         return "FetcherFunctionName" in self.outputs
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """The name of each function, by what it is: fetcher, distributor, sweeper, invalidator."""
+        suffix = "FunctionName"
+        return {key.removesuffix(suffix).lower(): name for key, name in self.outputs.items() if key.endswith(suffix)}
 
     def advice(self, words: str) -> str:
         """The words with this stack's options in each command, so that a command that is copied acts on this stack."""

@@ -12,7 +12,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,6 +79,13 @@ def refuse(error: object, exit_code: int = NOT_CARRIED_OUT) -> NoReturn:
     """Print why the command was not carried out, and end it."""
     typer.echo(_printable(f"feed: {error}"), err=True)
     raise typer.Exit(exit_code) from (error if isinstance(error, BaseException) else None)
+
+
+def choose(stack: DeployedStack, among: Mapping[str, T], name: str) -> T:
+    """The part of the stack that has this name; ends the command if there is none."""
+    if name not in among:
+        refuse(f"the stack {stack.name} has no {name}, but {', '.join(among)}")
+    return among[name]
 
 
 def say(words: str, *, as_json: bool = False) -> None:

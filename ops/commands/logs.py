@@ -16,10 +16,10 @@ from ops.terminal import (
     Profile,
     RegionOption,
     StackName,
+    choose,
     examples,
     open_stack,
     print_json,
-    refuse,
     show,
 )
 
@@ -95,15 +95,10 @@ def logs(  # noqa: PLR0913 - one argument an option
 
 
 def _functions(stack: DeployedStack, role: str) -> list[str]:
-    """The names of the stack's functions, or of the one that has this role."""
-    names = {
-        key.removesuffix("FunctionName").lower(): name
-        for key, name in stack.outputs.items()
-        if key.endswith("FunctionName")
-    }
-    if role and role not in names:
-        refuse(f"the stack {stack.name} has no {role}, but {', '.join(names)}")
-    return [names[role]] if role else list(names.values())
+    """The names of the stack's functions, or of the one that is this."""
+    if role:
+        return [choose(stack, stack.functions, role)]
+    return list(stack.functions.values())
 
 
 def _follow(stack: DeployedStack, listed: Sequence[Log], *, as_json: bool) -> None:

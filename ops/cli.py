@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from cloud.embedded import EmbeddedCloud
 
 EVALUATION_SECONDS = 60
+# A profile, a session's token or another endpoint that a shell has would win over the lines that follow.
+FORGET_AWS = "unset $(env | grep -o '^AWS_[A-Z0-9_]*')"
 
 app = typer.Typer(
     help="Run and operate AWS Services Feed.",
@@ -82,7 +84,7 @@ def demo(
 
 @app.command(
     rich_help_panel=LOCAL,
-    epilog=examples("feed cloud", "then in another terminal the lines that it prints, and feed status"),
+    epilog=examples("feed cloud", "(paste the lines that it prints into another terminal; then)", "feed status"),
 )
 def cloud(
     *,
@@ -103,9 +105,12 @@ def cloud(
     with EmbeddedCloud(in_process=in_process) as running:
         running.fire("FetchSchedule")
         running.settle()
+        outputs = running.stack.outputs
         say("# The stack aws-services-feed is deployed here. To use it from another terminal:")
+        say(FORGET_AWS)
         for name, value in running.environment().items():
             say(f"export {name}={value}")
+        say(f"# Its source files: s3://{outputs['SourceBucketName']}/{outputs['SourceKeyPrefix']}/")
         say("# Ctrl-C stops it.")
         try:
             _keep(running, seconds if seconds is not None else float("inf"))

@@ -11,8 +11,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cloud.stand_ins.ssm import ParameterServer
 from ops.cli import _keep, app
 from ops.stack import DeployedStack, make_session
+from tests.fetcher.small_world import PARAMETERS
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 REPORTS = {"costs", "failures", "fetch", "invalidate", "logs", "redistribute", "redrive", "status", "sweep", "verify"}
@@ -193,3 +195,31 @@ def test_a_person_at_a_terminal_sees_that_a_stack_is_looked_up() -> None:
     os.close(terminal)
 
     assert b"looking up the stack" in shown
+
+
+SHELL_OF_ANOTHER = {
+    "AWS_SESSION_TOKEN": "token",
+    "AWS_PROFILE": "work",
+    "AWS_REGION": "eu-west-1",
+    "AWS_ENDPOINT_URL_S3": "https://example.com",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+}
+
+
+@pytest.mark.parametrize("inherited", [SHELL_OF_ANOTHER, {}])
+def test_the_lines_of_a_cloud_leave_a_shell_with_nothing_else_of_aws(
+    inherited: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.isolate", lambda: None)  # no test reaches AWS
+    monkeypatch.setattr("cloud.embedded.ParameterServer", lambda: ParameterServer(PARAMETERS))
+
+    printed = CliRunner().invoke(app, ["cloud", "--in-process", "--seconds", "0"]).stdout
+    command = ["/bin/sh", "-c", f"{printed}\nenv | grep ^AWS_"]
+    environment = subprocess.run(
+        command, env={"PATH": os.environ["PATH"], **inherited}, capture_output=True, text=True, check=True
+    )
+
+    assert environment.stderr == ""
+    names = {line.partition("=")[0] for line in environment.stdout.splitlines()}
+    assert names == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
+    assert "/aws-data/\n" in printed

@@ -73,6 +73,11 @@ class DeployedStack:
         return "FetcherFunctionName" in self.outputs
 
     @property
+    def source_url(self) -> str:
+        """Where source files are written to, as the AWS CLI names it."""
+        return f"s3://{self.output('SourceBucketName')}/{self.output('SourceKeyPrefix')}/"
+
+    @property
     def functions(self) -> dict[str, str]:
         """The name of each function, by what it is: fetcher, distributor, sweeper, invalidator."""
         suffix = "FunctionName"

@@ -60,6 +60,7 @@ def status(  # noqa: PLR0913 - one argument an option
 def _print(overview: "Overview") -> None:
     stack = overview.observed.stack
     show((stack.name, "bold"), "  ", (f"{stack.status}, {stack.session.region_name}", "dim"))
+    show(("Source", "bold"), f"     {stack.source_url}")
     if stack.fetches:
         _show_run(overview)
     _print_table("Files", ["file", "bytes", "source (UTC)", "website (UTC)", ""], _file_rows(overview))
@@ -149,6 +150,7 @@ def _data(overview: "Overview") -> dict[str, Any]:
     complete, alarms = overview.last_run, overview.alarms
     return {
         "stack": overview.observed.stack.name,
+        "source": overview.observed.stack.source_url,
         "run": complete.metadata.model_dump(mode="json", by_alias=True) if complete else None,
         "ageSeconds": round((overview.now - complete.metadata.timestamp).total_seconds()) if complete else None,
         "files": [

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 NEVER_DEPLOYED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 
+FRESHNESS_HOURS = 26  # the template's: a day, and the time of a run with all its retries
 NEW_FOR = timedelta(hours=26)  # a day, the longest time until a daily schedule has run once, and the run itself
 
 # Commands in a text, as a person would copy them.
@@ -94,6 +95,11 @@ class DeployedStack:
         from botocore.config import Config
 
         return make_client(self.session, service, Config(read_timeout=910, retries={"mode": "standard"}))
+
+    @property
+    def max_age(self) -> timedelta:
+        """How old the data may be until an alarm goes off: the parameter FreshnessHours."""
+        return timedelta(hours=float(self.parameters.get("FreshnessHours", FRESHNESS_HOURS)))
 
     def is_new(self, now: datetime) -> bool:
         """Whether the stack is so young that its schedules may not have run yet."""

@@ -32,14 +32,16 @@ MOST_ROWS = 40
 PLAIN = {"✓": "+", "✗": "x", "…": "..."}  # what stands for our own signs in an encoding that lacks them
 SAMPLES, LONGEST = 2, 70  # of a group: how many subjects are shown, and how many characters of each
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
-DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and the time of a run with all its retries
 DEFAULT_STACK, STACK_VARIABLE = "aws-services-feed", "FEED_STACK"
 
 StackName = Annotated[str, typer.Option("--stack-name", envvar=STACK_VARIABLE, help="The stack's name or ARN.")]
 Profile = Annotated[str | None, typer.Option(help="A profile of the AWS CLI.")]
 RegionOption = Annotated[str | None, typer.Option(help="The stack's region.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-MaxAgeHours = Annotated[float, typer.Option(min=0, max=1_000_000, help="How old the data may be.")]
+MaxAgeHours = Annotated[
+    float | None,
+    typer.Option(min=0, max=1_000_000, help="How old the data may be. By default the stack's FreshnessHours."),
+]
 Every = Annotated[bool, typer.Option("--all", help="Print a line for each message; by default by reason.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
 

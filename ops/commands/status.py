@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.terminal import (
-    DEFAULT_MAX_AGE_HOURS,
     DEFAULT_STACK,
     FAILED,
     LOOK,
@@ -38,7 +37,7 @@ def status(  # noqa: PLR0913 - one argument an option
     drift: Annotated[
         bool, typer.Option("--drift", help="Also compare everything, by a dry run of the sweeper: some seconds.")
     ] = False,
-    max_age_hours: MaxAgeHours = DEFAULT_MAX_AGE_HOURS,
+    max_age_hours: MaxAgeHours = None,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
@@ -48,7 +47,8 @@ def status(  # noqa: PLR0913 - one argument an option
     from ops.overview import take_overview
 
     with open_stack(stack_name, profile, region) as stack, spinner("looking"):
-        overview = take_overview(stack, timedelta(hours=max_age_hours), with_drift=drift)
+        max_age = stack.max_age if max_age_hours is None else timedelta(hours=max_age_hours)
+        overview = take_overview(stack, max_age, with_drift=drift)
     if as_json:
         print_json(_data(overview))
     else:

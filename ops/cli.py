@@ -1,8 +1,10 @@
 """The `feed` command: all commands put together, and those that need no stack."""
 
+import re
 import signal
 import time
 from importlib.metadata import version
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +31,7 @@ EVALUATION_SECONDS = 60
 FORGET_AWS = "unset $(env | grep -o '^AWS_[A-Z0-9_]*')"
 
 app = typer.Typer(
-    help="Run and operate AWS Services Feed.",
+    help="Run and operate AWS Services Feed. New here? feed demo shows it, feed init prepares a deployment.",
     epilog="Commands on a stack use the AWS CLI's credentials, profiles and endpoints. Exit codes: 0 all is well, "
     "1 something is not, 2 the command could not be carried out.",
     no_args_is_help=True,
@@ -130,3 +132,5 @@ def _keep(running: "EmbeddedCloud", seconds: float) -> None:
 
 for command in (init, status, verify, fetch, redistribute, sweep, failures, invalidate, logs, open_, costs, smoke):
     app.add_typer(command.app)
+    for registered in command.app.registered_commands:  # typer would keep the line ends of all but the first paragraph
+        registered.help = re.sub(r"(?<!\n)\n(?!\n)", " ", cleandoc(str(registered.callback.__doc__)))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops.terminal import (
-    ACT,
     FAILED,
+    LOCAL,
     STACK_VARIABLE,
     Profile,
     errors_in_a_line,
@@ -97,7 +97,7 @@ class Given:
 
 @app.command(
     name="init",
-    rich_help_panel=ACT,
+    rich_help_panel=LOCAL,
     epilog=examples(
         "feed init",
         "feed init --config-env staging",

@@ -1,5 +1,6 @@
 """What `feed` says of itself, what a shell can complete of it, and what it imports for that."""
 
+import itertools
 import os
 import pty
 import subprocess
@@ -46,6 +47,16 @@ def test_every_command_has_examples_and_every_report_has_json(name: str) -> None
     assert finished.exit_code == 0
     assert f"\n feed {name}" in finished.output.split("Examples:")[1]
     assert ("--json" in finished.output) is (name in REPORTS)
+
+
+def test_a_paragraph_of_the_help_fills_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    lines = [line.rstrip() for line in CliRunner().invoke(app, ["redrive", "--help"]).output.splitlines()]
+
+    paragraph = lines[next(number for number, line in enumerate(lines) if "Without --yes" in line) :]
+    paragraph = paragraph[: paragraph.index("")]
+    assert all(len(f"{line} {after.split()[0]}") > 79 for line, after in itertools.pairwise(paragraph))
 
 
 @pytest.mark.parametrize(

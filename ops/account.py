@@ -62,9 +62,10 @@ class Distribution:
     path: str
     readers: tuple[str, ...]
 
-    def shows(self, prefix: str) -> bool:
-        """Whether readers can reach keys with this prefix."""
-        return f"/{prefix}/".startswith(f"{self.path}/")
+    def address(self, prefix: str) -> str:
+        """Where readers find keys with this prefix; empty if the origin path hides them."""
+        key = f"/{prefix}/"
+        return f"https://{self.domain}{key.removeprefix(self.path)}" if key.startswith(f"{self.path}/") else ""
 
 
 def observe_caller(session: "boto3.Session") -> Caller:

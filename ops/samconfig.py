@@ -35,7 +35,7 @@ def write_environment(text: str, name: str, environment: Environment) -> str:
     document = _parse(text, name)
     global_ = document[name]["global"]["parameters"]
     for key, value in (("stack_name", environment.stack_name), ("region", environment.region)):
-        if global_.get(key) != value:
+        if global_.get(key, "") != value:
             global_[key] = value
     entries = document[name]["deploy"]["parameters"]["parameter_overrides"]
     places = {str(entry).partition("=")[0]: index for index, entry in enumerate(entries)}

@@ -140,7 +140,7 @@ def _check_distribution(environment: Environment, found: Found) -> Iterator[Chec
         yield Check("CloudFront", name, holds=False, actual=actual, advice=advice, trouble=False)
         return
     yield Check("CloudFront", name, holds=True, actual=f"{chosen.domain}, origin path {chosen.path or '/'}")
-    if not chosen.shows(prefix := environment.parameters["DistributionKeyPrefix"]):
+    if not chosen.address(prefix := environment.parameters["DistributionKeyPrefix"]):
         actual, advice = f"its origin path is {chosen.path}", f"take a prefix below it: {chosen.path[1:]}/{prefix}"
         yield Check("CloudFront", f"{id_} shows {prefix}/", holds=False, actual=actual, advice=advice, trouble=False)
     policy = found.website.policy if isinstance(found.website, Bucket) else ""

@@ -239,9 +239,13 @@ def _ask_distribution(
     offered = known["CloudFrontDistributionId"] or (candidates[0].id if len(candidates) == 1 and answers.asks else "")
     asked = "CloudFront distribution that shows the bucket (- for none: nothing is invalidated)"
     id_ = answers.text(asked, "--distribution-id", given.distribution_id, offered, pattern)
-    origin_path = next((candidate.path for candidate in candidates if candidate.id == id_), None)
-    found = {} if origin_path is None else {"CloudFrontOriginPath": origin_path}
-    return {"CloudFrontDistributionId": id_, **found}
+    chosen = next((candidate for candidate in candidates if candidate.id == id_), None)
+    if chosen is None:
+        return {"CloudFrontDistributionId": id_}
+    found = {"CloudFrontDistributionId": id_, "CloudFrontOriginPath": chosen.path}
+    if known.get("SiteUrl") == "":
+        found["SiteUrl"] = chosen.address(known["DistributionKeyPrefix"])
+    return found
 
 
 def _show_checks(environment: "Environment", found: "Found") -> list["Check"]:
@@ -295,5 +299,5 @@ def _url(environment: "Environment", found: "Found") -> str:
     """The option --url of feed verify, if a distribution shows the files."""
     id_, prefix = (environment.parameters[name] for name in ("CloudFrontDistributionId", "DistributionKeyPrefix"))
     candidates = found.distributions if isinstance(found.distributions, list) else []
-    shown = [one for one in candidates if one.id == id_ and one.shows(prefix)]
-    return "".join(f" --url https://{one.domain}{f'/{prefix}/'.removeprefix(one.path)}" for one in shown)
+    addresses = [candidate.address(prefix) for candidate in candidates if candidate.id == id_]
+    return "".join(f" --url {address}" for address in addresses if address)

@@ -1,6 +1,7 @@
 """`feed init` looks at the account and writes samconfig.toml, so each test reads what is in the file afterwards."""
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cloud.embedded import DISTRIBUTION, EmbeddedCloud
-from cloud.template import ACCOUNT, ROOT
+from cloud.template import ACCOUNT, read_template
 from ops.cli import app
 from ops.samconfig import Environment, read_environment
 from tests.ops.commands.conftest import Deploy, Feed
@@ -18,11 +19,30 @@ from tests.ops.commands.conftest import Deploy, Feed
 GIVEN = ("--stack-name", "feed", "--website-bucket", "my-site", "--alarm-email", "you@example.com")
 
 
+def entries() -> str:
+    defaults = {name: body["Default"] for name, body in read_template()["Parameters"].items()}
+    return "".join(f"    '{name}=\"{value}\"', # {name}\n" for name, value in defaults.items())
+
+
+def section(name: str, stack: str) -> str:
+    return (
+        f'# {name}\n[{name}.global.parameters]\nstack_name = "{stack}"\n\n'
+        f"[{name}.build.parameters]\nparallel = true\n\n"
+        f"[{name}.deploy.parameters]\nparameter_overrides = [\n{entries()}]\n\n"
+    )
+
+
+# As it is shipped; that of this checkout may have been edited.
+SHIPPED = (
+    "version = 0.1\n\n" + section("default", "aws-services-feed") + section("staging", "aws-services-feed-staging")
+)
+
+
 @pytest.fixture(autouse=True)
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout's samconfig.toml."""
     path = tmp_path / "samconfig.toml"
-    path.write_bytes((ROOT / "samconfig.toml").read_bytes())
+    path.write_text(SHIPPED, encoding="utf-8")
     monkeypatch.setattr("ops.commands.init.need_checkout", lambda: tmp_path)
     return path
 
@@ -83,7 +103,7 @@ def test_a_person_is_asked_and_the_answers_are_written(
 
     assert finished.exit_code == 0, finished.output
     before, environment = (
-        read_environment((ROOT / "samconfig.toml").read_text(encoding="utf-8"), "default"),
+        read_environment(SHIPPED, "default"),
         written(file),
     )
     assert (environment.stack_name, environment.region) == ("feed", "us-east-1")
@@ -94,10 +114,26 @@ def test_a_person_is_asked_and_the_answers_are_written(
         "AlarmEmail": "you@example.com",
         "CloudFrontDistributionId": distribution,
         "CloudFrontOriginPath": "/web",
+        **({"SiteUrl": "https://www.example.com/data/"} if "SiteUrl" in before.parameters else {}),
     }
     assert f"  {distribution}  www.example.com/web" in finished.output
     assert "make build && .venv/bin/sam deploy\n" in finished.output
     assert "feed verify --stack-name feed --url https://www.example.com/data/\n" in finished.output
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "https://www.example.com/data/"), ("https://a.b/", "https://a.b/")])
+def test_the_public_address_is_taken_from_the_distribution_unless_the_file_has_one(  # noqa: PLR0913, PLR0917 - a row of the table
+    before: str, after: str, feed: Feed, bucket: str, distribution: str, file: Path
+) -> None:
+    lines = file.read_text(encoding="utf-8")
+    lines = re.sub(r"""    ['"]SiteUrl=.*\n""", "", lines)
+    file.write_text(
+        lines.replace("_overrides = [\n", f"_overrides = [\n    'SiteUrl=\"{before}\"',\n"), encoding="utf-8"
+    )
+
+    feed("init", *GIVEN, "--website-prefix", "web/data", "--distribution-id", distribution, "--yes")
+
+    assert written(file).parameters["SiteUrl"] == after
 
 
 def test_the_file_s_comments_and_other_environments_stay(feed: Feed, bucket: str, file: Path) -> None:

@@ -108,7 +108,7 @@ def _check_website(environment: Environment, found: Found) -> Iterator[Check]:
     yield Check(group, name, holds=True, actual=", ".join(filter(None, [website.region, kept])))
     owner = environment.parameters.get("DistributionBucketOwner", "")
     advice = f"set DistributionBucketOwner in samconfig.toml, and let the stack's roles in ({NEW_BUCKET})"
-    actual = "yes" if website.is_own else "it is another account's"
+    actual = found.caller.account if website.is_own else "it is another account's"
     yield Check(group, "it is this account's", website.is_own or bool(owner), actual, advice, trouble=False)
     actual = "public access is blocked" if website.is_private is True else "public access is not blocked"
     if isinstance(website.is_private, Unavailable):

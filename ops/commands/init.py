@@ -289,7 +289,7 @@ def _show_next(config_env: str, environment: "Environment", found: "Found", prof
         environment.parameters["FetchEnabled"] == "true",
         environment.parameters["DistributionBucketName"],
     )
-    steps = [*["fetch"] * fetches, *["sweep"] * bool(publishes), "verify"]
+    steps = [*["fetch"] * fetches, *["sweep --yes"] * bool(publishes), "verify"]
     show(("Next", "bold"))
     show(f"  make build && .venv/bin/sam deploy{sam}")
     show("  " + " && ".join(f".venv/bin/feed {step}{feed}" for step in steps) + _url(environment, found))

@@ -330,4 +330,4 @@ def test_the_commands_that_follow_are_as_a_shell_reads_them(feed: Feed, bucket: 
 
     _, deployed, verified = finished.stdout.splitlines()[-3:]
     assert shlex.split(deployed) == ["make", "build", "&&", ".venv/bin/sam", "deploy"]
-    assert shlex.split(verified)[:5] == [".venv/bin/feed", "sweep", "--stack-name", "feed", "&&"]
+    assert shlex.split(verified)[:6] == [".venv/bin/feed", "sweep", "--yes", "--stack-name", "feed", "&&"]

@@ -121,10 +121,11 @@ def cloud(
 
 
 def _keep(running: "EmbeddedCloud", seconds: float) -> None:
-    """Wait, and evaluate the alarms each minute as CloudWatch does, but soon after a function has run."""
+    """Wait; deliver logs and evaluate the alarms each minute as CloudWatch does, but soon after a function has run."""
     due, end = 0.0, time.monotonic() + seconds
     while (now := time.monotonic()) < end:
         if now >= due or running.cloudwatch.has_news:
+            running.deliver_logs()
             running.evaluate_alarms()
             due = now + EVALUATION_SECONDS
         time.sleep(1)

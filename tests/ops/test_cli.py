@@ -182,7 +182,11 @@ def test_an_idle_cloud_evaluates_its_alarms_once_a_minute_and_soon_after_a_funct
     clock, evaluated = Clock(), []
     busy = property(lambda _: 70 <= clock.now - 1000 < 72)
     cloudwatch = type("CloudWatch", (), {"has_news": busy})()
-    running: Any = SimpleNamespace(cloudwatch=cloudwatch, evaluate_alarms=lambda: evaluated.append(clock.now - 1000))
+    running: Any = SimpleNamespace(
+        cloudwatch=cloudwatch,
+        deliver_logs=lambda: None,
+        evaluate_alarms=lambda: evaluated.append(clock.now - 1000),
+    )
     monkeypatch.setattr("ops.cli.time", clock)
 
     _keep(running, 200)

@@ -20,7 +20,7 @@ from cloud.embedded import EmbeddedCloud
 from cloud.template import ACCOUNT, REGION
 from ops.commands.logs import QUERIES
 from ops.log_events import OVERLAP_SECONDS, Tail
-from tests.ops.commands.conftest import Feed
+from tests.ops.commands.conftest import Feed, upload
 
 
 def test_each_function_s_log_can_be_followed(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -142,6 +142,20 @@ def test_one_function_can_be_followed_alone(feed: Feed, written: Logs, between: 
     between(lambda: written.put("fetcher", "no"), lambda: written.put("sweeper", "yes"))
 
     assert messages(feed("logs", "sweeper", "--follow", "--json")) == ["yes"]
+
+
+def test_the_embedded_cloud_has_each_line_of_its_functions_once(
+    cloud: EmbeddedCloud, feed: Feed, written: Logs, between: Callable[..., None]
+) -> None:
+    cloud.deliver_logs()
+    upload(cloud, "logged.json")
+    cloud.deliver_logs()
+    between(cloud.deliver_logs)
+
+    printed = messages(feed("logs", "distributor", "--follow", "--json"))
+
+    copied = [line for line in printed if "object_copied" in line and "aws-data/logged.json" in line]
+    assert len(copied) == 1
 
 
 def test_a_function_that_the_stack_does_not_have_is_refused(feed: Feed) -> None:

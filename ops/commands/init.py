@@ -133,9 +133,9 @@ def init(  # noqa: PLR0913 - one argument an option
     An answer that is not given as an option is asked for; what the file says already is offered. The lines
     that change are shown before they are written; comments and all other settings stay.
     """
+    path = need_checkout() / "samconfig.toml"
     from ops.samconfig import read_environment, write_environment
 
-    path = need_checkout() / "samconfig.toml"
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

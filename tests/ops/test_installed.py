@@ -21,8 +21,9 @@ pytestmark = pytest.mark.prove
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
     folder = tmp_path_factory.mktemp("installed")
+    again = ("--refresh-package", "aws-services-feed")  # uv would take what it built before the code was changed
     subprocess.run(
-        [ROOT / ".venv/bin/uv", "sync", "--locked", "--quiet", "--no-default-groups", "--no-editable"],
+        [ROOT / ".venv/bin/uv", "sync", "--locked", "--quiet", "--no-default-groups", "--no-editable", *again],
         cwd=ROOT,
         env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder / "venv")},
         check=True,

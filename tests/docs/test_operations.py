@@ -101,6 +101,13 @@ def verify(operated: Operated) -> None:
     assert f"{PUBLISHED} of {PUBLISHED} files are in step" in said
 
 
+def list_files(operated: Operated) -> None:
+    said = operated.shell(BLOCKS["list files"])
+
+    assert f"{PUBLISHED} file(s), in step: {PUBLISHED}" in said
+    assert f"{len(contract.schemas()) + 1} file(s), in step" in said
+
+
 def publish_again(operated: Operated) -> None:
     before = operated.distributed_at("regions.schema.json")
 

@@ -113,6 +113,7 @@ CASES: list[tuple[list[str], object]] = [
     (["fetch"], FAILED),
     (["invalidate", ANYWHERE, "--yes", "--stack-name", "hostile"], None),
     (["logs", "--stack-name", "hostile"], None),
+    (["ls"], None),
     (["redistribute", "--all"], None),
     (["redistribute", ANYWHERE], None),
     (["redistribute", "--all", "--yes"], {"objects": [OUTCOME]}),

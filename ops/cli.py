@@ -19,6 +19,7 @@ from ops.commands import (
     smoke,
     status,
     sweep,
+    unpublish,
     verify,
 )
 from ops.terminal import (
@@ -134,5 +135,5 @@ def _keep(running: "EmbeddedCloud", seconds: float) -> None:
         time.sleep(1)
 
 
-for command in (status, ls, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs, smoke):
+for command in (status, ls, verify, fetch, redistribute, sweep, failures, invalidate, unpublish, logs, costs, smoke):
     app.add_typer(command.app)

@@ -70,7 +70,7 @@ def _summary(files: "tuple[PublishedFile, ...]", stack: "DeployedStack") -> Iter
     if counts[FileState.MISSING] + counts[FileState.DRIFTED]:
         yield stack.advice("feed sweep --yes publishes what is not in step")
     if counts[FileState.ORPHAN]:
-        yield "an orphan has no source any more"
+        yield stack.advice("an orphan has no source any more; feed unpublish NAME takes it down")
 
 
 def _cells(file: "PublishedFile", now: datetime) -> list[str]:

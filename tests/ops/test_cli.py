@@ -26,6 +26,7 @@ REPORTS = {
     "redrive",
     "status",
     "sweep",
+    "unpublish",
     "verify",
 }
 

@@ -65,7 +65,7 @@ def test_a_person_gets_ages_counts_and_what_to_do(cloud: EmbeddedCloud, feed: Fe
 
     assert "2 file(s), not published: 1, orphan: 1" in printed
     assert "feed sweep --yes publishes" in printed
-    assert "an orphan has no source any more" in printed
+    assert "feed unpublish NAME takes it down" in printed
     assert "public, max-age=300" in printed
 
 

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from distributor.plan import compile_glob
-from ops.stack import DeployedStack
+from distributor.settings import DistributorSettings
+from ops.stack import DeployedStack, StackError
 from shared.contract import FILES, schemas
+from shared.settings import ConfigurationError, read_settings
 
 T = TypeVar("T")
 
@@ -155,6 +157,18 @@ def observe_distributor(stack: DeployedStack) -> FunctionState | Unavailable:
     return or_unavailable(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
 
 
+def publishing_settings(distributor: FunctionState | Unavailable) -> DistributorSettings:
+    """The settings that the distributor works with; StackError if they cannot be read or are not valid."""
+    if isinstance(distributor, Unavailable):
+        msg = f"the distributor's settings cannot be read: {distributor.reason}"
+        raise StackError(msg)
+    try:
+        return read_settings(DistributorSettings, distributor.environment)
+    except ConfigurationError as error:
+        msg = f"the distributor's settings are not valid: {error}"
+        raise StackError(msg) from error
+
+
 def publish_patterns(distributor: FunctionState | Unavailable | None) -> str:
     """The distributor's patterns as they are set; the default ones if they cannot be read."""
     text = distributor.environment.get("PUBLISH_PATTERNS", "") if isinstance(distributor, FunctionState) else ""
@@ -165,6 +179,12 @@ def is_published(name: str, distributor: FunctionState | Unavailable | None) -> 
     """Whether the distributor's patterns name the file."""
     patterns = publish_patterns(distributor).split(",")
     return any(compile_glob(pattern.strip()).fullmatch(name) for pattern in patterns)
+
+
+def is_hidden(name: str, stack: DeployedStack) -> bool:
+    """Whether a name of the source is never meant for the website: a folder, one with a dot, a snapshot of a run."""
+    hidden = name.endswith("/") or any(segment.startswith(".") for segment in name.split("/"))
+    return hidden or (stack.fetches and name.startswith(SNAPSHOTS))
 
 
 def observe_queue(sqs: Any, url: str) -> QueueState:  # noqa: ANN401 - one type for each service
@@ -204,8 +224,7 @@ def _listing(stack: DeployedStack, distributor: FunctionState | Unavailable) -> 
     prefix, published, skipped = f"{stack.output('SourceKeyPrefix')}/", [], []
     catalogue = {*FILES, *schemas()} if stack.fetches else set()
     for name in (key.removeprefix(prefix) for key in stack.source_keys()):
-        hidden = name.endswith("/") or any(segment.startswith(".") for segment in name.split("/"))
-        if hidden or (stack.fetches and name.startswith(SNAPSHOTS)):
+        if is_hidden(name, stack):
             continue
         if not is_published(name, distributor):
             skipped.append(name)

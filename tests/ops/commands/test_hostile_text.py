@@ -70,8 +70,9 @@ def hostile(cloud: EmbeddedCloud, deploy: Deploy) -> EmbeddedCloud:
 
 
 @pytest.fixture
-def run(cloud: EmbeddedCloud) -> Run:
+def run(cloud: EmbeddedCloud, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command and look at all that it prints."""
+    monkeypatch.setattr("ops.takedown.SECONDS_BETWEEN", 0)
 
     def command(*arguments: str) -> str:
         finished = CliRunner().invoke(app, arguments, color=True)  # without colours it would drop escape sequences
@@ -113,6 +114,7 @@ CASES: list[tuple[list[str], object]] = [
     (["fetch"], FAILED),
     (["invalidate", ANYWHERE, "--yes", "--stack-name", "hostile"], None),
     (["logs", "--stack-name", "hostile"], None),
+    (["ls"], None),
     (["redistribute", "--all"], None),
     (["redistribute", ANYWHERE], None),
     (["redistribute", "--all", "--yes"], {"objects": [OUTCOME]}),
@@ -126,6 +128,9 @@ CASES: list[tuple[list[str], object]] = [
     (["status", "--drift"], FAILED),
     (["sweep"], SWEPT),
     (["sweep", "--yes"], FAILED),
+    (["unpublish", ANYWHERE], None),
+    (["unpublish", f"{IN_A_NAME}.json"], None),
+    (["unpublish", f"{IN_A_NAME}.json", "--yes"], None),
     (["verify"], None),
 ]  # fmt: skip
 
@@ -147,7 +152,7 @@ def test_a_command_shows_hostile_text_only_escaped(
 
 @pytest.mark.parametrize("name", sorted(REPORTS))
 def test_an_error_of_aws_is_shown_only_escaped(name: str, run: Run) -> None:
-    needed = {"costs": ["--measure"], "invalidate": ["--all"], "redistribute": ["--all"]}
+    needed = {"costs": ["--measure"], "invalidate": ["--all"], "redistribute": ["--all"], "unpublish": ["x"]}
 
     assert ESCAPED in run(name, *needed.get(name, []), "--stack-name", IN_A_NAME)
 

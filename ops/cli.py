@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, smoke, status, sweep, verify
+from ops.commands import (
+    costs,
+    diff,
+    failures,
+    fetch,
+    history,
+    invalidate,
+    logs,
+    redistribute,
+    smoke,
+    status,
+    sweep,
+    verify,
+)
 from ops.terminal import (
     FAILED,
     LOCAL,
@@ -122,5 +135,7 @@ def _keep(running: "EmbeddedCloud", seconds: float) -> None:
         time.sleep(1)
 
 
-for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs, smoke):
+for command in (
+    *(status, verify, fetch, redistribute, sweep, failures, history, diff, invalidate, logs, costs, smoke),
+):
     app.add_typer(command.app)

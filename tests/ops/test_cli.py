@@ -15,7 +15,10 @@ from ops.cli import _keep, app
 from ops.stack import DeployedStack, make_session
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-REPORTS = {"costs", "failures", "fetch", "invalidate", "logs", "redistribute", "redrive", "status", "sweep", "verify"}
+REPORTS = {
+    *("costs", "diff", "failures", "fetch", "history", "invalidate", "logs", "redistribute", "redrive"),
+    *("status", "sweep", "verify"),
+}
 
 CLOUD = {"cloud", "moto", "samtranslator"}
 AWS = {"boto3", "botocore", "urllib3"}

@@ -17,6 +17,7 @@ from ops.commands import (
     invalidate,
     logs,
     redistribute,
+    rollback,
     smoke,
     status,
     sweep,
@@ -136,6 +137,6 @@ def _keep(running: "EmbeddedCloud", seconds: float) -> None:
 
 
 for command in (
-    *(status, verify, fetch, redistribute, sweep, failures, history, diff, invalidate, logs, costs, smoke),
+    *(status, verify, fetch, redistribute, sweep, failures, history, diff, rollback, invalidate, logs, costs, smoke),
 ):
     app.add_typer(command.app)

@@ -22,7 +22,7 @@ NEW_FOR = timedelta(hours=26)  # a day, the longest time until a daily schedule 
 
 # Commands in a text, as a person would copy them.
 FEED_COMMAND = re.compile(
-    r"\bfeed (diff|failures|fetch|history|invalidate|logs|redistribute|redrive|status|sweep|verify)\b"
+    r"\bfeed (diff|failures|fetch|history|invalidate|logs|redistribute|redrive|rollback|status|sweep|verify)\b"
     r"(?: --stack-name \S+)?"
 )
 AWS_COMMAND = re.compile(r"\baws [a-z0-9-]+ [a-z0-9-]+\b")

@@ -16,7 +16,7 @@ from ops.stack import DeployedStack, make_session
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 REPORTS = {
-    *("costs", "diff", "failures", "fetch", "history", "invalidate", "logs", "redistribute", "redrive"),
+    *("costs", "diff", "failures", "fetch", "history", "invalidate", "logs", "redistribute", "redrive", "rollback"),
     *("status", "sweep", "verify"),
 }
 

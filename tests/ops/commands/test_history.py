@@ -71,7 +71,7 @@ def test_a_file_that_never_was_is_said_to_have_no_version(feed: Feed) -> None:
 def test_a_bucket_without_versions_is_refused(cloud: EmbeddedCloud, deploy: Deploy, feed: Feed) -> None:
     deploy("unversioned", {**source_outputs(cloud), "SourceBucketName": cloud.website})
 
-    for command in (["history"], ["diff"]):
+    for command in (["history"], ["diff"], ["rollback"]):
         version = ["some-version"] if command == ["diff"] else []
         finished = feed(*command, "regions.json", *version, "--stack-name", "unversioned")
 

@@ -125,6 +125,8 @@ CASES: list[tuple[list[str], object]] = [
     (["redrive", "--yes"], None),
     (["redrive", "--yes"], {"objects": [OUTCOME]}),
     (["redrive", "--yes"], FAILED),
+    (["rollback", f"{IN_A_NAME}.json"], None),
+    (["rollback", "regions.json", ANYWHERE], None),
     (["status"], None),
     (["status", "--drift"], FAILED),
     (["sweep"], SWEPT),
@@ -150,7 +152,7 @@ def test_a_command_shows_hostile_text_only_escaped(
 
 @pytest.mark.parametrize("name", sorted(REPORTS))
 def test_an_error_of_aws_is_shown_only_escaped(name: str, run: Run) -> None:
-    files = {command: ["regions.json"] for command in ("diff", "history")}
+    files = {command: ["regions.json"] for command in ("diff", "history", "rollback")}
     needed = {**files, "costs": ["--measure"], "invalidate": ["--all"], "redistribute": ["--all"]}
 
     assert ESCAPED in run(name, *needed.get(name, []), "--stack-name", IN_A_NAME)

@@ -61,6 +61,16 @@ def test_a_file_that_the_website_lacks_is_on_it_in_no_version(cloud: EmbeddedClo
     assert [version["onWebsite"] for version in listed(feed, "lacking.json")] == [False]
 
 
+def test_the_website_s_version_is_known_whatever_etag_its_copy_has(cloud: EmbeddedCloud, feed: Feed) -> None:
+    for body in (b"[1]", b"[2]"):
+        upload(cloud, "encrypted.json", body)
+    etag = listed(feed, "encrypted.json")[1]["etag"]
+    copied = {"Bucket": cloud.website, "Key": "data/encrypted.json", "Body": b"with a KMS key the ETag is another"}
+    cloud.client("s3").put_object(**copied, Metadata={"source-etag": etag})
+
+    assert [version["onWebsite"] for version in listed(feed, "encrypted.json")[:2]] == [False, True]
+
+
 def test_a_file_that_never_was_is_said_to_have_no_version(feed: Feed) -> None:
     finished = feed("history", "never.json")
 

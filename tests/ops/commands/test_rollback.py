@@ -59,6 +59,7 @@ def test_without_yes_it_is_shown_and_nothing_is_written(cloud: EmbeddedCloud, fe
     assert f"13 bytes, version {good}" in finished.stdout
     assert "1 line(s) go, 1 come" in finished.stdout
     assert f"feed rollback {own} {good} --yes puts it back" in finished.stdout
+    assert "feed fetch" not in finished.stdout  # the fetcher never writes this file
     assert (data["present"]["versionId"], data["wanted"]["versionId"], data["putBack"]) == (present, good, False)
     assert version_ids(cloud, own) == [present, good]
     assert source(cloud, own)["Body"].read() == website(cloud, own) == BETTER
@@ -77,6 +78,23 @@ def test_the_newest_other_version_that_is_fit_is_put_back_and_published(
     assert finished.returncode == 0, finished.stderr
     assert (data["wanted"]["versionId"], data["putBack"], data["onWebsite"]) == (wanted, True, True)
     assert source(cloud, own)["Body"].read() == website(cloud, own) == BETTER
+
+
+def test_the_same_bytes_are_passed_over_whatever_their_etag(
+    cloud: EmbeddedCloud, feed: Feed, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for body in (GOOD, BETTER, BETTER):
+        upload(cloud, own, body)
+    s3, place = cloud.client("s3"), {"Bucket": cloud.source_bucket(), "Key": f"aws-data/{own}"}
+    parts = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}
+    etag = s3.upload_part(**parts, PartNumber=1, Body=BETTER)["ETag"]
+    s3.complete_multipart_upload(**parts, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+    cloud.settle()
+    monkeypatch.setattr("ops.rollback.MOST_TRIED", 2)
+
+    found = json.loads(feed("rollback", own, "--json").stdout)
+
+    assert found["wanted"]["versionId"] == version_ids(cloud, own)[3]
 
 
 def test_a_version_that_is_named_comes_back_with_its_metadata(cloud: EmbeddedCloud, process_feed: ProcessFeed) -> None:
@@ -233,6 +251,28 @@ def test_a_stack_without_a_website_puts_back_all_the_same(
     assert finished.exit_code == 0, finished.output
     assert "the stack distributes nothing" in finished.stdout
     assert source(cloud, f"folder/{own}")["Body"].read() == GOOD
+
+
+@pytest.mark.parametrize(
+    ("expression", "state", "words"),
+    [
+        ("cron(5 14 * * ? *)", "ENABLED", "the next run of the fetcher (daily at 14:05 UTC), or feed fetch"),
+        ("rate(6 hours)", "ENABLED", "the next run of the fetcher (rate(6 hours) in UTC), or feed fetch"),
+        ("rate(6 hours)", "DISABLED", "feed fetch would write it anew; the schedule of the fetcher is paused"),
+    ],
+)
+def test_it_is_said_when_the_fetcher_writes_a_file_anew(
+    cloud: EmbeddedCloud, feed: Feed, expression: str, state: str, words: str
+) -> None:
+    scheduler, name = cloud.client("scheduler"), f"{STACK}-fetch"
+    fields = ("Name", "FlexibleTimeWindow", "Target", "State", "ScheduleExpression")
+    schedule = {field: scheduler.get_schedule(Name=name)[field] for field in fields}
+
+    scheduler.update_schedule(**schedule | {"State": state, "ScheduleExpression": expression})
+    finished = feed("rollback", "regions.json", version_ids(cloud, "regions.json")[0])
+    scheduler.update_schedule(**schedule)
+
+    assert words in finished.stdout
 
 
 def test_a_file_of_an_earlier_run_is_no_trouble_once_it_is_put_back(

@@ -77,10 +77,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleState:
-    """The state of a schedule, ENABLED or DISABLED, and the time of its last change."""
+    """The state of a schedule, ENABLED or DISABLED, the time of its last change, and when it is due, in UTC."""
 
     state: str
     changed: datetime
+    expression: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def observe(stack: DeployedStack) -> Observation:
         website=observe_website(stack, names),
         functions=functions,
         queues={name: or_unavailable(observe_queue, sqs, url) for name, url in queue_urls(stack).items()},
-        schedules={name: or_unavailable(_schedule, scheduler, name) for name in schedules},
+        schedules={name: or_unavailable(observe_schedule, scheduler, name) for name in schedules},
         notifications=or_unavailable(_notifications, s3, stack.output("SourceBucketName")),
         website_policy=or_unavailable(_policy, s3, stack.outputs.get("WebsiteBucketName", "")),
         ownership=or_unavailable(_ownership, s3, stack.output("WebsiteBucketName")) if stack.distributes else "",
@@ -195,6 +196,12 @@ def observe_queue(sqs: Any, url: str) -> QueueState:  # noqa: ANN401 - one type 
     return QueueState(url, visible, taken + delayed)
 
 
+def observe_schedule(scheduler: Any, name: str) -> ScheduleState:  # noqa: ANN401
+    """The state of a schedule; every schedule of the template is in UTC."""
+    answer = scheduler.get_schedule(Name=name)
+    return ScheduleState(answer["State"], answer["LastModificationDate"], answer["ScheduleExpression"])
+
+
 def queue_urls(stack: DeployedStack) -> dict[str, str]:
     """The stack's queues: those that must be empty are called failures, others hold work."""
     return {
@@ -254,11 +261,6 @@ def _function(lambda_: Any, name: str) -> FunctionState:  # noqa: ANN401
         concurrency=lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions"),
         environment=configuration.get("Environment", {}).get("Variables", {}),
     )
-
-
-def _schedule(scheduler: Any, name: str) -> ScheduleState:  # noqa: ANN401
-    answer = scheduler.get_schedule(Name=name)
-    return ScheduleState(answer["State"], answer["LastModificationDate"])
 
 
 def _policy(s3: Any, bucket: str) -> str:  # noqa: ANN401

@@ -20,13 +20,16 @@ from tests.fetcher.small_world import PARAMETERS
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 REPORTS = {
     "costs",
+    "diff",
     "failures",
     "fetch",
+    "history",
     "invalidate",
     "logs",
     "ls",
     "redistribute",
     "redrive",
+    "rollback",
     "status",
     "sweep",
     "unpublish",

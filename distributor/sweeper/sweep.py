@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from distributor.dependencies import Dependencies
 from distributor.outcomes import KINDS, Copied, Failed, Outcome, Publish, Rejected, describe
 from distributor.plan import decide
-from distributor.publish import ObjectStore, carry_out
+from distributor.publish import carry_out
 from distributor.settings import DistributorSettings
-from distributor.store import CopyAnswer, SourceObject
+from distributor.store import CopyAnswer, ObjectStore, SourceObject
 from distributor.sweeper.comparison import Drift, compare_buckets
 from distributor.sweeper.progress import Position, Progress
 from shared.text import printable

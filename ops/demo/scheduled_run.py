@@ -108,6 +108,10 @@ def show_distribution(story: Story, cloud: EmbeddedCloud) -> None:
     )
 
 
+def _content_type(key: str) -> str:
+    return "application/feed+json" if key.endswith(f"/{contract.CHANGE_FEED_FILE}") else "application/json"
+
+
 def _published(cloud: EmbeddedCloud, outcome: dict[str, Any]) -> dict[str, Any]:
     bucket, _, key = outcome["destination"].removeprefix("s3://").partition("/")
     head = cloud.client("s3").head_object(Bucket=bucket, Key=key)
@@ -163,9 +167,10 @@ def show_website(story: Story, cloud: EmbeddedCloud) -> None:
         ],
     )
     story.check(
-        f"every object has its Cache-Control, mostly {CACHE_CONTROL}, Content-Type application/json and its provenance",
+        f"every object has its Cache-Control, mostly {CACHE_CONTROL}, the right Content-Type and its provenance",
         holds=all(
-            (file["cache_control"], file["content_type"]) == (_cache_control(file["source_key"]), "application/json")
+            (file["cache_control"], file["content_type"])
+            == (_cache_control(file["source_key"]), _content_type(file["destination_key"]))
             and set(file["metadata"]) == METADATA
             for file in published
         ),

@@ -55,7 +55,8 @@ def test_the_files_were_published_with_their_headers(report: Any) -> None:
         assert file["source_key"] == file["metadata"]["source-key"]
         polled = file["source_key"] == "aws-data/manifest.json"
         cache_control = "public, max-age=60, stale-while-revalidate=600" if polled else "public, max-age=300"
-        assert (file["content_type"], file["cache_control"]) == ("application/json", cache_control)
+        feed_or_json = "application/feed+json" if file["source_key"].endswith("-feed.json") else "application/json"
+        assert (file["content_type"], file["cache_control"]) == (feed_or_json, cache_control)
         assert set(file["metadata"]) == {"distributed-at", "source-bucket", "source-etag", "source-key"}
         assert set(file) == {
             *("source_key", "destination_bucket", "destination_key", "bytes", "content_type", "cache_control"),

@@ -46,6 +46,7 @@ class FetcherSettings(Settings):
 
     `max_stale_percent`: the share of a run's readings that the last good ones may replace. `max_shrink_percent`: the
     share of the last regions, services or pairs that may vanish. `launch_feed_url`: if empty, launches are not read.
+    `schedule_expression`: when the fetcher is invoked; empty if only by hand.
 
     `site_url`: the public address of the published files, with a slash at the end; empty if it is not known. It is only
     written into the feed of changes: the fetcher knows no website bucket and requests nothing from the site.
@@ -58,6 +59,7 @@ class FetcherSettings(Settings):
     ssm_endpoint_urls: Annotated[tuple[HttpUrl, ...], CommaSeparated] = ()
     ssm_requests_per_second: float = Field(default=10, gt=0, le=10_000)
     launch_feed_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    schedule_expression: str = ""
     site_url: SiteUrl = ""
     max_stale_percent: Percent = 10
     max_shrink_percent: Percent = 10

@@ -351,6 +351,27 @@ def test_every_place_that_the_functions_are_given_is_one_where_both_roles_may_pu
         }
 
 
+@pytest.mark.parametrize(
+    ("parameters", "releases"),
+    [({}, "true"), ({"Releases": "false"}, "false"), ({"FetchEnabled": "false"}, "false")],
+)
+def test_releases_are_made_where_a_fetcher_writes_manifests_unless_they_are_off(
+    parameters: dict[str, str], releases: str
+) -> None:
+    stack = stack_with(**parameters)
+
+    for function in ("Distributor", "Sweeper"):
+        assert resource_of(stack, function).properties["Environment"]["Variables"]["RELEASES"] == releases
+
+
+@pytest.mark.parametrize(("state", "expression"), [("ENABLED", "rate(6 hours)"), ("DISABLED", "")])
+def test_the_fetcher_knows_its_schedule_unless_that_is_paused(state: str, expression: str) -> None:
+    stack = stack_with(ScheduleExpression="rate(6 hours)", ScheduleState=state)
+
+    variables = resource_of(stack, "Fetcher").properties["Environment"]["Variables"]
+    assert variables["SCHEDULE_EXPRESSION"] == expression
+
+
 def test_whatever_an_empty_parameter_switches_off_is_switched_on_in_the_whole_stack() -> None:
     template = read_template()
     switches = {

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from distributor.plan import JSON, content_type
 from ops.checks.check import Check, equals
 from ops.costs import MIN_COMPRESSED
 from ops.observation import StoredObject, Unavailable
+from shared.contract import JSON, content_type
 
 READER_ORIGIN = "https://reader.example"  # the page that requests the file; any origin except the website's own
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from distributor.plan import content_type, headers_for
+from distributor.plan import headers_for
 from distributor.settings import HeaderSettings
 from distributor.store import key_in_metadata
 from ops.checks.check import CLOCK_SKEW, Check, equals, exists
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable, is_published
+from shared.contract import content_type
 from shared.settings import ConfigurationError, read_settings
 
 GROUP = "Website bucket"

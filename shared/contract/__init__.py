@@ -43,6 +43,7 @@ from shared.contract.data import (
 )
 from shared.contract.document import Document, RfcDate, Url
 from shared.contract.feed import ChangeFeed, FeedItem
+from shared.contract.manifest import MANIFEST_FILE, RELEASES_FOLDER, LatestChange, Manifest, ReleaseFile, name_release
 from shared.contract.schema import build_schemas, schema_name
 
 __all__ = [
@@ -51,12 +52,16 @@ __all__ = [
     "COMPLETE_DATA_FILE",
     "FILES",
     "HISTORY_FOLDER",
+    "JSON",
+    "MANIFEST_FILE",
     "REGIONS_FILE",
+    "RELEASES_FOLDER",
     "SCHEMA_VERSION",
     "SERVICES_FILE",
     "SERVICE_REGIONS_FILE",
     "SOURCE",
     "TOOL",
+    "YEAR_FILE",
     "ChangeEntry",
     "ChangeFeed",
     "ChangeHistory",
@@ -69,12 +74,15 @@ __all__ = [
     "FeedItem",
     "HistoryMetadata",
     "Inception",
+    "LatestChange",
+    "Manifest",
     "Metadata",
     "NamedCode",
     "Region",
     "RegionServices",
     "RegionalService",
     "Regions",
+    "ReleaseFile",
     "Renamed",
     "RfcDate",
     "Service",
@@ -88,7 +96,9 @@ __all__ = [
     "ZoneChange",
     "ZoneKind",
     "Zones",
+    "content_type",
     "model_of",
+    "name_release",
     "schema_name",
     "schemas",
     "year_file",
@@ -102,6 +112,9 @@ CHANGE_HISTORY_FILE = "change-history.json"
 CHANGE_FEED_FILE = "change-feed.json"
 HISTORY_FOLDER = "history"
 
+JSON, JSON_FEED = "application/json", "application/feed+json"  # https://www.jsonfeed.org/version/1.1/ has the second
+FEED_SUFFIX = ".feed.json"
+
 FILES: dict[str, type[Document]] = {
     REGIONS_FILE: Regions,
     SERVICES_FILE: Services,
@@ -109,6 +122,7 @@ FILES: dict[str, type[Document]] = {
     COMPLETE_DATA_FILE: CompleteData,
     CHANGE_HISTORY_FILE: ChangeHistory,
     CHANGE_FEED_FILE: ChangeFeed,
+    MANIFEST_FILE: Manifest,
 }
 """The files of every run, by name below the prefix. The only others that have a model are those of `year_file`."""
 
@@ -116,6 +130,11 @@ FILES: dict[str, type[Document]] = {
 def year_file(year: int, part: int) -> str:
     """The name of a file with older entries of the history; `part` counts from 1."""
     return f"change-history-{year:04}.json" if part == 1 else f"change-history-{year:04}-{part}.json"
+
+
+def content_type(name: str) -> str:
+    """The content type of the file with this name below the prefix or the folder of its release."""
+    return JSON_FEED if name == CHANGE_FEED_FILE or name.endswith(FEED_SUFFIX) else JSON
 
 
 def model_of(name: str) -> type[Document] | None:

@@ -19,7 +19,7 @@ from botocore.exceptions import ReadTimeoutError
 from distributor.content import check
 from distributor.dependencies import Dependencies
 from distributor.events import decode
-from distributor.outcomes import Copied, Failed
+from distributor.outcomes import Copied, Failed, Skipped
 from distributor.plan import plan
 from distributor.publish import carry_out
 from distributor.queues import NoInvalidations
@@ -66,7 +66,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.settings = read_settings(DistributorSettings, ENVIRONMENT)
-        self.store = Store(self.s3, 1000)  # type: ignore[arg-type]
+        self.store = Store(self.s3, 10_000)  # type: ignore[arg-type]
         self.made = Dependencies(self.settings, self.store, Mock(), NoInvalidations())
 
     def put(self, name: str, body: bytes, *, heard: bool = True) -> None:
@@ -112,6 +112,7 @@ class World:
             outcomes = carry_out(plan(decode(one).notices, self.settings), self.store, lambda: ENOUGH)
             failed = any(isinstance(outcome, Failed) for outcome in outcomes)
             self.counts["published"] += sum(isinstance(outcome, Copied) for outcome in outcomes)
+            self.counts["overtaken"] += sum(isinstance(outcome, Skipped) for outcome in outcomes)
         except CrashError:
             failed = True
         finally:

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Self
 
+MANIFEST_CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
 GOOD_HEADERS = {
     "Cache-Control": "public, max-age=300",
     "Age": "12",
@@ -46,6 +47,11 @@ class EdgeServer:
         self._thread.join()
         self._server.server_close()
 
+    def _headers(self, name: str) -> dict[str, str | None]:
+        if name == "manifest.json" and self.headers.get("Cache-Control") == GOOD_HEADERS["Cache-Control"]:
+            return {**self.headers, "Cache-Control": MANIFEST_CACHE_CONTROL}
+        return self.headers
+
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         name = request.path.removeprefix("/data/")
         known = name in self.files
@@ -55,7 +61,11 @@ class EdgeServer:
         if accepted in self.compresses and media_type == "application/json":
             body, encoding = gzip.compress(body, mtime=0) if accepted == "gzip" else b"Brotli", accepted
         request.send_response(self.status if known else 404)
-        for header, value in {"Content-Type": media_type, **self.headers, "Content-Length": str(len(body))}.items():
+        for header, value in {
+            "Content-Type": media_type,
+            **self._headers(name),
+            "Content-Length": str(len(body)),
+        }.items():
             if value is not None:
                 request.send_header(header, value)
         if encoding:

@@ -13,6 +13,7 @@ import moto.awslambda.models
 import moto.s3.notifications
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import lambda_backends
+from moto.cloudwatch.responses import CloudWatchResponse
 from moto.iam.access_control import (
     CreateAccessKeyFailure,
     IAMPolicy,
@@ -129,6 +130,14 @@ def queues_keep_messages() -> Iterator[None]:
         patch.object(SQSBackend, "receive_message", in_turn(SQSBackend.receive_message)),
         patch.object(SQSBackend, "delete_message", in_turn(SQSBackend.delete_message)),
     ):
+        yield
+
+
+@contextmanager
+def composite_alarms_are_kept() -> Iterator[None]:
+    """Let moto keep a composite alarm: it knows what one is, but not the request that makes one."""
+    put = CloudWatchResponse.put_metric_alarm
+    with patch.object(CloudWatchResponse, "put_composite_alarm", put, create=True):
         yield
 
 

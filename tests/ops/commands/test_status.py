@@ -217,8 +217,7 @@ def test_a_source_without_a_valid_main_file_has_no_last_run(cloud: EmbeddedCloud
 
 
 def test_someone_who_may_not_read_alarms_is_told_so(cloud: EmbeddedCloud, feed: Feed) -> None:
-    # moto names actions by the service that signs, where IAM says cloudwatch.
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "monitoring:*", "Resource": "*"}]}
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "cloudwatch:*", "Resource": "*"}]}
     policy = {"UserName": "operator", "PolicyName": "no-alarms"}
     cloud.client("iam").put_user_policy(**policy, PolicyDocument=json.dumps(document))
 

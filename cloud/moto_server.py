@@ -205,7 +205,9 @@ def _as_in_iam(request: Any, resource: str) -> tuple[str, str]:  # noqa: ANN401
             action = "InvokeFunction" if action == "Invoke" else action
             resource = f"function:{path[3].rpartition(':')[2]}"
         case "logs":
-            resource = f"log-group:{json.loads(request._body).get('logGroupName', '')}:log-stream:"  # noqa: SLF001
+            body = json.loads(request._body)  # noqa: SLF001
+            stream = f"log-stream:{body['logStreamName']}" if action == "PutLogEvents" else "*"  # the only such right
+            resource = f"log-group:{body.get('logGroupName', '')}:{stream}"
         case "monitoring":
             return f"cloudwatch:{action}", "*"
         case "scheduler":

@@ -4,10 +4,12 @@ The embedded cloud looks at actions and at resources, and not at conditions, of 
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -45,6 +47,11 @@ def policy(name: str, cloud: EmbeddedCloud) -> Policy:
     return document
 
 
+def interrupt(_: float) -> None:
+    """End what would follow the logs for ever."""
+    raise KeyboardInterrupt
+
+
 @dataclass(frozen=True)
 class Operator:
     """The `feed` command with the rights of a user: the documents that the user has, and a key."""
@@ -56,6 +63,7 @@ class Operator:
     def feed(self, *arguments: str) -> Result:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("ops.failures.WAIT_SECONDS", 0)
+            patched.setattr("ops.log_events.time", SimpleNamespace(time=time.time, sleep=interrupt))
             for name, value in self.variables.items():
                 patched.setenv(name, value)
             finished = CliRunner().invoke(app, arguments)
@@ -112,7 +120,8 @@ READING: dict[str, list[str]] = {
     "status": [],
     "verify": [],
     "failures": [],
-    "logs": [],
+    "logs": ["--follow"],
+    "open": [],
     "costs": ["--measure"],
 }
 CHANGING = {

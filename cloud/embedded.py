@@ -33,6 +33,7 @@ from cloud.deploy import (
 from cloud.lambdas import CONCURRENCY, Function, LambdaService
 from cloud.mappings import Mapping as QueueMapping
 from cloud.moto_server import (
+    composite_alarms_are_kept,
     empty_bodies_are_signed,
     functions_run_here,
     is_paused,
@@ -200,6 +201,7 @@ class EmbeddedCloud:
         stack.callback(self.lambdas.close)
         stack.enter_context(functions_run_here(self.lambdas))
         stack.enter_context(empty_bodies_are_signed())
+        stack.enter_context(composite_alarms_are_kept())
         deploy(self.stack, cache(lambda service: self._connect(service, ROOT_CREDENTIALS)))
         if self.website:
             self._connect("s3", ROOT_CREDENTIALS).create_bucket(Bucket=self.website)

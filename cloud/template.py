@@ -269,6 +269,7 @@ def _with_defaults(declared: Mapping[str, Json], given: Mapping[str, str]) -> di
 
 _NAME_PROPERTIES = {
     "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::CompositeAlarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::IAM::Role": "RoleName",
     "AWS::Lambda::EventInvokeConfig": "-",
@@ -291,6 +292,7 @@ _NAME_PROPERTIES = {
 def _arn(type_: str, name: str) -> str:
     forms = {
         "AWS::CloudWatch::Alarm": f"cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
+        "AWS::CloudWatch::CompositeAlarm": f"cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
         "AWS::IAM::Role": f"iam::{ACCOUNT}:role/{name}",
         "AWS::Lambda::Function": f"lambda:{REGION}:{ACCOUNT}:function:{name}",
         "AWS::Logs::LogGroup": f"logs:{REGION}:{ACCOUNT}:log-group:{name}:*",

@@ -40,7 +40,7 @@ Profile = Annotated[str | None, typer.Option(help="A profile of the AWS CLI.")]
 RegionOption = Annotated[str | None, typer.Option(help="The stack's region.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 MaxAgeHours = Annotated[float, typer.Option(min=0, max=1_000_000, help="How old the data may be.")]
-Every = Annotated[bool, typer.Option("--all", help="Print a line for each message; by default by reason.")]
+Every = Annotated[bool, typer.Option("--all", help="Print a line for each; by default by reason.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
 
 

@@ -125,6 +125,7 @@ CASES: list[tuple[list[str], object]] = [
     (["status"], None),
     (["status", "--drift"], FAILED),
     (["sweep"], SWEPT),
+    (["sweep", "--all"], SWEPT),
     (["sweep", "--yes"], FAILED),
     (["verify"], None),
 ]  # fmt: skip

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 
 import typer
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -30,6 +32,12 @@ T = TypeVar("T")
 FAILED, NOT_CARRIED_OUT = 1, 2
 MOST_ROWS = 40
 PLAIN = {"✓": "+", "✗": "x", "…": "..."}  # what stands for our own signs in an encoding that lacks them
+# What a line is wrapped between: words, and commands as a person would copy them.
+COMMAND = (
+    r"`[^`]+`|feed [a-z]+(?: --(?:stack-name|profile|region) \S+| --[a-z-]+| \S+\.json)*"
+    r"|aws [a-z0-9-]+ [a-z0-9-]+(?: --[a-z-]+ \S+)*"
+)
+TOKEN = re.compile(rf"\s*(?P<word>(?:(?:{COMMAND})(?!\w))?\S*)\s?")
 SAMPLES, LONGEST = 2, 70  # of a group: how many subjects are shown, and how many characters of each
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
 DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and the time of a run with all its retries
@@ -69,19 +77,38 @@ def _options(name: str, profile: str | None, region: str | None) -> StackOptions
 
 def refuse(error: object, exit_code: int = NOT_CARRIED_OUT) -> NoReturn:
     """Print why the command was not carried out, and end it."""
-    typer.echo(_printable(f"feed: {error}"), err=True)
+    _print(Text(_printable(f"feed: {error}")), err=True)
     raise typer.Exit(exit_code) from (error if isinstance(error, BaseException) else None)
 
 
 def say(words: str, *, as_json: bool = False) -> None:
     """Print a line; with --json it goes to stderr, not into the output."""
-    typer.echo(_printable(words), err=as_json)
+    _print(Text(_printable(words)), err=as_json)
 
 
-def show(*parts: str | tuple[str, str]) -> None:
-    """Print a line of texts, each alone or with its style, such as `("✗", "red")`."""
+def show(*parts: str | tuple[str, str], whole: bool = False) -> None:
+    """Print a line of texts, each alone or with its style, such as `("✗", "red")`; one to be copied stays `whole`."""
     styled = [(part, "") if isinstance(part, str) else part for part in parts]
-    console().print(Text.assemble(*((_printable(text), style) for text, style in styled)), soft_wrap=True)
+    _print(Text.assemble(*((_printable(text), style) for text, style in styled)), whole=whole)
+
+
+def _print(text: Text, *, err: bool = False, whole: bool = False) -> None:
+    """Print a line, at a terminal wrapped between words; a pipe gets whole lines."""
+    printer = console(err=err)
+    wrapped = (sys.stderr if err else sys.stdout).isatty() and not whole
+    for line in _wrap(text, printer.width) if wrapped else [text]:
+        printer.print(line, soft_wrap=True)
+
+
+def _wrap(text: Text, width: int) -> Iterator[Text]:
+    """The text in lines that fit, all but the first indented further; a longer word or command is not broken."""
+    plain, start, end, margin = text.plain, 0, 0, 0
+    for token in TOKEN.finditer(plain):
+        if end and margin + cell_len(plain[start : token.end("word")]) > width:
+            yield Text(" " * margin).append_text(text[start:end])
+            start, margin = token.start("word"), len(plain) - len(plain.lstrip()) + 2
+        end = token.end("word")
+    yield Text(" " * margin).append_text(text[start:])
 
 
 def track(steps: Iterable[T], words: str, *, total: int) -> Iterable[T]:
@@ -89,7 +116,7 @@ def track(steps: Iterable[T], words: str, *, total: int) -> Iterable[T]:
     from rich import progress
 
     errors = Console(stderr=True)
-    return progress.track(steps, words, total=total, console=errors, transient=True, disable=not errors.is_terminal)
+    return progress.track(steps, words, total=total, console=errors, transient=True, disable=not errors.is_interactive)
 
 
 @contextmanager
@@ -99,7 +126,7 @@ def spinner(words: str) -> Iterator[None]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     errors = Console(stderr=True)
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_interactive) as progress:
         progress.add_task(words, total=None)
         yield
 
@@ -114,7 +141,8 @@ class Table:
 
     def __init__(self, title: str, columns: Sequence[str], justify: Literal["left", "right"] = "left") -> None:
         """`justify` is for all columns but the first."""
-        self._table = RichTable(title=Text(_printable(title), "bold"), title_justify="left")
+        self._title = title
+        self._table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for number, column in enumerate(columns):
             self._table.add_column(Text(_printable(column)), justify=justify if number else "left", overflow="fold")
 
@@ -123,7 +151,8 @@ class Table:
         self._table.add_row(*(Text(_printable(cell)) for cell in cells), style=style, end_section=end_section)
 
     def print(self) -> None:
-        """Print the table."""
+        """Print the table below its title."""
+        show((self._title, "bold"))
         console().print(self._table)
 
 
@@ -205,9 +234,10 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return "".join(PLAIN.get(sign) or ascii(sign)[1:-1] for sign in missing), error.end
 
 
-def console() -> Console:
+def console(*, err: bool = False) -> Console:
     """The terminal, for this module and the demo; 140 characters wide without one, so that a pipe gets whole lines."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, emoji=False)
+    at_terminal = (sys.stderr if err else sys.stdout).isatty()
+    return Console(stderr=err, width=None if at_terminal else 140, highlight=False, emoji=False)
 
 
 def _printable(text: str) -> str:

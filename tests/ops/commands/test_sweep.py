@@ -105,7 +105,8 @@ def test_what_has_drifted_comes_first_and_everything_is_grouped_by_reason(cloud:
         looked.stdout,
     )
     assert "    1 missing: copied\n" in mended.stdout
-    assert [line.index("aws-data/") for line in every.stdout.splitlines() if "broken-" in line] == [2, 2, 2]
+    keys = [line.split()[0] for line in every.stdout.splitlines() if line.startswith("aws-data/")]
+    assert keys == ["aws-data/regions.json", *(f"aws-data/broken-{number}.json" for number in range(3))]
 
 
 def test_a_sweep_that_names_only_the_first_of_many_says_so(

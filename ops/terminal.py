@@ -54,7 +54,10 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is
 
 @contextmanager
 def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
-    """The stack; AWS errors in the block are printed as one line, with the exit code 2. SIGTERM ends it like Ctrl-C."""
+    """The stack; an error in the block is printed as one line. SIGTERM ends it like Ctrl-C.
+
+    The exit code is then 1 if a function ended in an error, 2 if it was AWS that answered with one.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     # typer takes an empty variable for none: the command would act on the default stack, which nobody named.
@@ -65,7 +68,9 @@ def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[D
         with spinner("looking up the stack"):
             stack = find_stack(name, profile, region)
         yield replace(stack, options=_options(name, profile, region))
-    except (StackError, InvocationError, ClientError, BotoCoreError) as error:
+    except InvocationError as error:
+        refuse(error, FAILED)
+    except (StackError, ClientError, BotoCoreError) as error:
         refuse(error)
 
 

@@ -20,7 +20,7 @@ from typing import Annotated, Literal, NoReturn, TypeVar
 
 import typer
 from rich import box
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -31,14 +31,15 @@ T = TypeVar("T")
 
 FAILED, NOT_CARRIED_OUT = 1, 2
 MOST_ROWS = 40
+WIDEST = 10_000  # of a table's row: more than all that `printable` leaves of its cells
 PLAIN = {"✓": "+", "✗": "x", "…": "..."}  # what stands for our own signs in an encoding that lacks them
 # What a line is wrapped between: words, and commands as a person would copy them.
 COMMAND = (
     r"`[^`]+`|feed [a-z]+(?: --(?:stack-name|profile|region) \S+| --[a-z-]+| \S+\.json)*"
     r"|aws [a-z0-9-]+ [a-z0-9-]+(?: --[a-z-]+ \S+)*"
 )
-TOKEN = re.compile(rf"\s*(?P<word>(?:(?:{COMMAND})(?!\w))?\S*)\s?")
-SAMPLES, LONGEST = 2, 70  # of a group: how many subjects are shown, and how many characters of each
+TOKEN = re.compile(rf"(?:{COMMAND})(?!\w)\S*|\S+")
+SAMPLES, LONGEST = 2, 70  # of a group: how many subjects are shown, and how many columns of each
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
 DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and the time of a run with all its retries
 DEFAULT_STACK, STACK_VARIABLE = "aws-services-feed", "FEED_STACK"
@@ -108,11 +109,12 @@ def _print(text: Text, *, err: bool = False, whole: bool = False) -> None:
 def _wrap(text: Text, width: int) -> Iterator[Text]:
     """The text in lines that fit, all but the first indented further; a longer word or command is not broken."""
     plain, start, end, margin = text.plain, 0, 0, 0
+    hang = len(plain) - len(plain.lstrip()) + 2
     for token in TOKEN.finditer(plain):
-        if end and margin + cell_len(plain[start : token.end("word")]) > width:
+        if end - start > hang and margin + cell_len(plain[start : token.end()]) > width:
             yield Text(" " * margin).append_text(text[start:end])
-            start, margin = token.start("word"), len(plain) - len(plain.lstrip()) + 2
-        end = token.end("word")
+            start, margin = token.start(), hang
+        end = token.end()
     yield Text(" " * margin).append_text(text[start:])
 
 
@@ -156,9 +158,12 @@ class Table:
         self._table.add_row(*(Text(_printable(cell)) for cell in cells), style=style, end_section=end_section)
 
     def print(self) -> None:
-        """Print the table below its title."""
+        """Print the table below its title; in a pipe each row is one line, however long."""
         show((self._title, "bold"))
-        console().print(self._table)
+        printer = console()
+        if not sys.stdout.isatty():
+            printer.width = WIDEST
+        printer.print(self._table)
 
 
 def print_rows(  # noqa: PLR0913 - the table, or the data
@@ -213,7 +218,10 @@ def print_groups(lines: Iterable[Line]) -> None:
 
 def cut(text: str) -> str:
     """A text with its middle left out if it is long: names often begin alike."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 1]}…{text[-LONGEST // 2 :]}"
+    text = _printable(text)
+    if cell_len(text) <= LONGEST:
+        return text
+    return f"{set_cell_size(text, LONGEST // 2 - 1)}…{set_cell_size(text[::-1], LONGEST // 2)[::-1]}"
 
 
 def need_checkout() -> Path:

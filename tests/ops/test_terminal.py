@@ -6,7 +6,7 @@ import sys
 import pytest
 import typer
 
-from ops.terminal import print_in_any_encoding, print_rows, refuse, say, show
+from ops.terminal import cut, print_in_any_encoding, print_rows, refuse, say, show
 
 
 def test_a_table_hides_no_end_of_a_long_key(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,11 +57,14 @@ def test_a_terminal_gets_lines_that_are_wrapped_between_words_and_indented(monke
 
     show(("✗", "red"), " the file that somebody uploaded is not fit to be published: ", "日" * 19, " end")
 
+    show("✗ ", "k" * 60)
+
     assert stream.getvalue().splitlines() == [
         "✗ the file that somebody uploaded is not",
         "  fit to be published:",
         "  " + "日" * 19,
         "  end",
+        "✗ " + "k" * 60,
     ]
 
 
@@ -97,3 +100,9 @@ def test_what_is_to_be_copied_and_what_goes_into_a_pipe_stay_whole(
 
     assert capsys.readouterr().out == f"{line}\n" * 2
     assert stream.getvalue() == f"{line}\n"
+
+
+def test_a_long_name_keeps_both_ends_and_wide_characters_count_twice() -> None:
+    assert cut("a" * 70) == "a" * 70
+    assert cut("a" * 50 + "b" * 50) == f"{'a' * 34}…{'b' * 35}"
+    assert cut("日" * 36) == f"{'日' * 17}…{' ' + '日' * 17}"

@@ -8,9 +8,11 @@ from functools import cache
 from distributor.events import Changed, Notice
 from distributor.outcomes import Cause, Decision, Headers, Publish, Rejected, Skipped
 from distributor.settings import DistributorSettings, HeaderSettings, Location
+from shared.contract import CHANGE_FEED_FILE
 from shared.text import printable
 
-CONTENT_TYPE = "application/json"
+JSON, JSON_FEED = "application/json", "application/feed+json"  # https://www.jsonfeed.org/version/1.1/ has the second
+FEED_SUFFIX = ".feed.json"
 LONGEST_KEY = 1024  # bytes; https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 
@@ -77,7 +79,12 @@ def _no_match(task: Publish, patterns: Sequence[str]) -> Skipped | Rejected | No
 def headers_for(name: str, settings: HeaderSettings) -> Headers:
     """The headers of the object with this name below the prefix; the first `Cache-Control` rule that matches wins."""
     matching = (rule.header for rule in settings.cache_control_rules if compile_glob(rule.glob).fullmatch(name))
-    return Headers(CONTENT_TYPE, next(matching, settings.cache_control))
+    return Headers(content_type(name), next(matching, settings.cache_control))
+
+
+def content_type(name: str) -> str:
+    """The content type of the object with this name below the prefix."""
+    return JSON_FEED if name == CHANGE_FEED_FILE or name.endswith(FEED_SUFFIX) else JSON
 
 
 @cache

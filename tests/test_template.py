@@ -480,6 +480,25 @@ def test_rules_that_no_header_can_hold_are_refused(rules: str) -> None:
         stack_with(CacheControlRules=rules)
 
 
+def test_the_sites_address_reaches_the_fetcher_and_costs_no_right() -> None:
+    without, with_address = (stack_with(SiteUrl=url) for url in ("", "https://example.com/data/"))
+
+    fetchers = [
+        resource_of(stack, "Fetcher").properties["Environment"]["Variables"] for stack in (without, with_address)
+    ]
+    assert [variables["SITE_URL"] for variables in fetchers] == ["", "https://example.com/data/"]
+    assert resource_of(without, "FetcherRole") == resource_of(with_address, "FetcherRole")
+    assert len(without.resources) == len(with_address.resources)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.com/", "example.com", "https://me@example.com", "https://example.com/?a"]
+)
+def test_an_address_that_the_fetcher_would_refuse_cannot_be_deployed(url: str) -> None:
+    with pytest.raises(TemplateError, match="SiteUrl"):
+        stack_with(SiteUrl=url)
+
+
 def test_only_regions_whose_ssm_has_the_catalogue_can_be_deployed() -> None:
     every = sorted(CATALOGUE_REGIONS)
 

@@ -106,6 +106,10 @@ def show_distribution(story: Story, cloud: EmbeddedCloud) -> None:
     )
 
 
+def _content_type(key: str) -> str:
+    return "application/feed+json" if key.endswith(f"/{contract.CHANGE_FEED_FILE}") else "application/json"
+
+
 def _published(cloud: EmbeddedCloud, outcome: dict[str, Any]) -> dict[str, Any]:
     bucket, _, key = outcome["destination"].removeprefix("s3://").partition("/")
     head = cloud.client("s3").head_object(Bucket=bucket, Key=key)
@@ -157,9 +161,9 @@ def show_website(story: Story, cloud: EmbeddedCloud) -> None:
         ],
     )
     story.check(
-        f"every object has Cache-Control {CACHE_CONTROL}, Content-Type application/json and its provenance",
+        f"every object has Cache-Control {CACHE_CONTROL}, the right Content-Type and its provenance",
         holds=all(
-            (file["cache_control"], file["content_type"]) == (CACHE_CONTROL, "application/json")
+            (file["cache_control"], file["content_type"]) == (CACHE_CONTROL, _content_type(file["destination_key"]))
             and set(file["metadata"]) == METADATA
             for file in published
         ),

@@ -53,7 +53,8 @@ def test_the_files_were_published_with_their_headers(report: Any) -> None:
     assert [file["destination_key"] for file in report["published"]] == [f"data/{name}" for name in PUBLISHED_FILES]
     for file in report["published"]:
         assert file["source_key"] == file["metadata"]["source-key"]
-        assert (file["content_type"], file["cache_control"]) == ("application/json", "public, max-age=300")
+        feed_or_json = "application/feed+json" if file["source_key"].endswith("-feed.json") else "application/json"
+        assert (file["content_type"], file["cache_control"]) == (feed_or_json, "public, max-age=300")
         assert set(file["metadata"]) == {"distributed-at", "source-bucket", "source-etag", "source-key"}
         assert set(file) == {
             *("source_key", "destination_bucket", "destination_key", "bytes", "content_type", "cache_control"),

@@ -7,7 +7,6 @@ from threading import Thread
 from typing import Self
 
 GOOD_HEADERS = {
-    "Content-Type": "application/json",
     "Cache-Control": "public, max-age=300",
     "Age": "12",
     "Access-Control-Allow-Origin": "*",
@@ -15,7 +14,10 @@ GOOD_HEADERS = {
 
 
 class EdgeServer:
-    """Serves files below /data/. A header set to None is left out; `compresses` names the encodings it knows."""
+    """Serves files below /data/. A header set to None is left out; `compresses` names the encodings it knows.
+
+    As CloudFront does, it compresses `application/json` but no feed.
+    """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = dict(files)
@@ -49,10 +51,11 @@ class EdgeServer:
         known = name in self.files
         body, encoding = self.files.get(name, b"<html>"), ""
         accepted = request.headers.get("Accept-Encoding", "")
-        if accepted in self.compresses:
+        media_type = "application/feed+json" if name == "change-feed.json" else "application/json"
+        if accepted in self.compresses and media_type == "application/json":
             body, encoding = gzip.compress(body, mtime=0) if accepted == "gzip" else b"Brotli", accepted
         request.send_response(self.status if known else 404)
-        for header, value in {**self.headers, "Content-Length": str(len(body))}.items():
+        for header, value in {"Content-Type": media_type, **self.headers, "Content-Length": str(len(body))}.items():
             if value is not None:
                 request.send_header(header, value)
         if encoding:

@@ -690,6 +690,17 @@ def test_either_compression_will_do_for_what_is_large_enough(
     assert all("automatic compression" in advice for advice in wrong.values())
 
 
+@pytest.mark.parametrize(("name", "is_red"), [("change-history.json", True), ("change-feed.json", False)])
+def test_a_feed_need_not_be_compressed_since_cloudfront_compresses_none(
+    observed: Observation, name: str, *, is_red: bool
+) -> None:
+    plain = EdgeResponse(f"https://your.site/data/{name}", 200, {}, b"[%s]" % (b" " * 1000), "")
+
+    checks = failing(check_edge(name, plain, Unavailable("not needed"), None, datetime.now(UTC)))
+
+    assert (f"{name}: compression" in checks) is is_red
+
+
 def test_a_page_instead_of_a_file_is_red_though_it_comes_with_200(edge: EdgeServer, red_at_edge: Red) -> None:
     edge.files["regions.json"] = b"<!doctype html><title>Oops</title>"
 

@@ -103,6 +103,7 @@ class EmbeddedCloud:
         self.edge = CloudFrontServer(CloudFront(distributions), is_permitted)
         self._work = Work()
         self._mapped: list[Queue] = []
+        self._delivered = 0  # invocations whose log is in its log group
         self._emulator = None if in_process else emulator()
         self._session = boto3.Session(region_name=REGION)
         self._exit = ExitStack()
@@ -148,6 +149,18 @@ class EmbeddedCloud:
     def evaluate_alarms(self, now: datetime | None = None) -> dict[str, str]:
         """The state of every alarm at this time (the present by default), by its logical id; changes are published."""
         return self.cloudwatch.evaluate(now or datetime.now(UTC))
+
+    def deliver_logs(self) -> None:
+        """Put what functions have logged since the last time into their log groups, a stream for each invocation."""
+        logs, known = self.client("logs"), self._delivered
+        self._delivered = len(self.lambdas.invocations)
+        for number, invocation in enumerate(self.lambdas.invocations[known : self._delivered], known):
+            stream = {"logGroupName": f"/aws/lambda/{invocation.function}", "logStreamName": f"invocation-{number}"}
+            now = int(datetime.now(UTC).timestamp() * 1000)
+            lines = [{"timestamp": now, "message": line} for line in invocation.answer.log.splitlines() if line]
+            if lines:
+                logs.create_log_stream(**stream)
+                logs.put_log_events(**stream, logEvents=lines)
 
     def source_bucket(self) -> str:
         """The name of the stack's bucket."""

@@ -120,11 +120,7 @@ def observe(stack: DeployedStack) -> Observation:
     """Read everything, one part after the other; StackError if the stack lacks an output that is needed."""
     s3, lambda_, sqs, scheduler = (stack.client(service) for service in ("s3", "lambda", "sqs", "scheduler"))
     schedules = [*[f"{stack.name}-fetch"] * stack.fetches, *[f"{stack.name}-sweep"] * stack.distributes]
-    functions = {
-        name.removesuffix("FunctionName").lower(): or_unavailable(_function, lambda_, value)
-        for name, value in stack.outputs.items()
-        if name.endswith("FunctionName")
-    }
+    functions = {role: or_unavailable(_function, lambda_, name) for role, name in stack.functions.items()}
     listing = or_unavailable(_listing, stack, functions["distributor"]) if stack.distributes else Listing()
     others = listing.published[:MOST_FILES] if isinstance(listing, Listing) else ()
     names = [*(FILES if stack.fetches else ()), *others]

@@ -63,7 +63,7 @@ def _tb(terabytes: int) -> Decimal:
 
 
 DESIGN = PriceList(
-    source="the design's own figures: one price for each unit, nothing free",
+    source="one for each unit and nothing free, as when CloudFront was chosen for this feed",
     s3_get=flat("0.0004", per=1_000),
     internet_gb=flat("0.09"),
     cloudfront_request=flat("0.0075", per=10_000),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.terminal import (
-    DEFAULT_MAX_AGE_HOURS,
     DEFAULT_STACK,
     FAILED,
     LOOK,
@@ -38,7 +37,7 @@ def status(  # noqa: PLR0913 - one argument an option
     drift: Annotated[
         bool, typer.Option("--drift", help="Also compare everything, by a dry run of the sweeper: some seconds.")
     ] = False,
-    max_age_hours: MaxAgeHours = DEFAULT_MAX_AGE_HOURS,
+    max_age_hours: MaxAgeHours = None,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
@@ -48,7 +47,8 @@ def status(  # noqa: PLR0913 - one argument an option
     from ops.overview import take_overview
 
     with open_stack(stack_name, profile, region) as stack, spinner("looking"):
-        overview = take_overview(stack, timedelta(hours=max_age_hours), with_drift=drift)
+        max_age = stack.max_age if max_age_hours is None else timedelta(hours=max_age_hours)
+        overview = take_overview(stack, max_age, with_drift=drift)
     if as_json:
         print_json(_data(overview))
     else:
@@ -60,6 +60,7 @@ def status(  # noqa: PLR0913 - one argument an option
 def _print(overview: "Overview") -> None:
     stack = overview.observed.stack
     show((stack.name, "bold"), "  ", (f"{stack.status}, {stack.session.region_name}", "dim"))
+    show(("Source", "bold"), f"     {stack.source_url}")
     if stack.fetches:
         _show_run(overview)
     _print_table("Files", ["file", "bytes", "source (UTC)", "website (UTC)", ""], _file_rows(overview))
@@ -149,6 +150,7 @@ def _data(overview: "Overview") -> dict[str, Any]:
     complete, alarms = overview.last_run, overview.alarms
     return {
         "stack": overview.observed.stack.name,
+        "source": overview.observed.stack.source_url,
         "run": complete.metadata.model_dump(mode="json", by_alias=True) if complete else None,
         "ageSeconds": round((overview.now - complete.metadata.timestamp).total_seconds()) if complete else None,
         "files": [

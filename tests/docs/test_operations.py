@@ -93,6 +93,8 @@ def first_run(operated: Operated) -> None:
 
     assert "✗" not in said
     assert len(operated.cloud.objects(operated.cloud.website)) == PUBLISHED
+    states = operated.cloud.evaluate_alarms()
+    assert "ALARM" not in {states["DataStale"], states["SweeperSilent"]}
 
 
 def verify(operated: Operated) -> None:

@@ -24,10 +24,11 @@ def test_a_feed_that_is_well_says_so_on_one_screen(cloud: EmbeddedCloud, feed: F
 
     assert finished.exit_code == 0, finished.output
     assert "All is well" in finished.stdout
+    assert f"     s3://{cloud.source_bucket()}/aws-data/\n" in finished.stdout
     assert "2 regions, 4 services, 4 pairs" in finished.stdout
     assert "the stack has none" in finished.stdout  # alarms
     assert f"{PUBLISHED} of {PUBLISHED} files are in step" in finished.stdout
-    assert len(finished.stdout.splitlines()) < 23 + len(FILES)
+    assert len(finished.stdout.splitlines()) < 24 + len(FILES)
     for name in (*FILES, "FetchFailures", "DistributionFailures"):
         assert name in finished.stdout
 
@@ -35,6 +36,7 @@ def test_a_feed_that_is_well_says_so_on_one_screen(cloud: EmbeddedCloud, feed: F
 def test_a_script_gets_the_run_the_files_and_the_queues(cloud: EmbeddedCloud, feed: Feed) -> None:
     status = shown(feed)
 
+    assert status["source"] == f"s3://{cloud.source_bucket()}/aws-data/"
     assert status["run"]["counts"] == {"regions": 2, "services": 4, "regionServices": 4}
     assert 0 <= status["ageSeconds"] < 600
     assert {entry["name"]: entry["state"] for entry in status["files"]} == dict.fromkeys(FILES, "in step")

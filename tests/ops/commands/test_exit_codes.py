@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -251,6 +252,35 @@ def verify_1(here: Here) -> int:
 
 def verify_2(here: Here) -> int:
     return here.ends("verify", "--url", "http://example.org/data/")
+
+
+def init_0(here: Here) -> int:
+    return initialise(here, "--website-bucket", here.cloud.website)
+
+
+def init_1(here: Here) -> int:
+    return initialise(here, "--website-bucket", "nobody-has-this-bucket")
+
+
+def init_2(here: Here) -> int:
+    return here.ends("init")
+
+
+def initialise(here: Here, *arguments: str) -> int:
+    """The command in a checkout of its own, of which it writes samconfig.toml."""
+    named = ("--stack-name", "new", "--region", "us-east-1", "--alarm-email", "you@example.com")
+    shutil.copy(ROOT / "samconfig.toml", here.folder)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("ops.commands.init.need_checkout", lambda: here.folder)
+        return here.ends("init", "--yes", *named, *arguments)
+
+
+def open_0(here: Here) -> int:
+    return here.ends("open", "--print")
+
+
+def open_2(here: Here) -> int:
+    return here.ends("open", "site")
 
 
 CASES: dict[tuple[str, int], Callable[[Here], int]] = {

@@ -10,7 +10,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.commands import costs, failures, fetch, init, invalidate, logs, redistribute, smoke, status, sweep, verify
+from ops.commands import (
+    costs,
+    diff,
+    failures,
+    fetch,
+    history,
+    init,
+    invalidate,
+    logs,
+    ls,
+    redistribute,
+    rollback,
+    smoke,
+    status,
+    sweep,
+    unpublish,
+    verify,
+)
 from ops.commands import open as open_
 from ops.terminal import (
     FAILED,
@@ -131,7 +148,25 @@ def _keep(running: "EmbeddedCloud", seconds: float) -> None:
         time.sleep(1)
 
 
-for command in (init, status, verify, fetch, redistribute, sweep, failures, invalidate, logs, open_, costs, smoke):
+for command in (
+    init,
+    status,
+    ls,
+    verify,
+    fetch,
+    redistribute,
+    sweep,
+    failures,
+    history,
+    diff,
+    rollback,
+    invalidate,
+    unpublish,
+    logs,
+    open_,
+    costs,
+    smoke,
+):
     app.add_typer(command.app)
     for registered in command.app.registered_commands:  # typer would keep the line ends of all but the first paragraph
         registered.help = re.sub(r"(?<!\n)\n(?!\n)", " ", cleandoc(str(registered.callback.__doc__)))

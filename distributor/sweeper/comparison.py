@@ -7,6 +7,7 @@ whether that is so: where the ETags differ and the sizes do not, the copy's meta
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ class Entry:
     name: str
     etag: str
     size: int
+    modified: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ def compare_buckets(
     destination has are ignored: deletions are not mirrored. botocore's error if a page cannot be read; metadata that
     cannot be read leaves the object drifted.
     """
-    copies = _list(client, destination, after)
+    copies = list_entries(client, destination, after)
     copy = next(copies, None)
-    for original in _list(client, source, after):
+    for original in list_entries(client, source, after):
         while copy and copy.name.encode() < original.name.encode():
             copy = next(copies, None)
         if copy is None or copy.name != original.name:
@@ -94,7 +96,8 @@ def _source_etag(client: "S3Client", destination: Location, copy: Entry) -> str:
     return answer["Metadata"].get("source-etag", "")
 
 
-def _list(client: "S3Client", place: Location, after: str) -> Iterator[Entry]:
+def list_entries(client: "S3Client", place: Location, after: str = "") -> Iterator[Entry]:
+    """Every object of the place after the name `after`, a page at a time; botocore's error if one cannot be read."""
     prefix = f"{place.prefix}/"
     pages = client.get_paginator("list_objects_v2").paginate(
         Bucket=place.bucket, Prefix=prefix, StartAfter=f"{prefix}{after}", **owned("ExpectedBucketOwner", place)
@@ -102,4 +105,6 @@ def _list(client: "S3Client", place: Location, after: str) -> Iterator[Entry]:
     for page in pages:
         for entry in page.get("Contents", []):
             # Some servers list ETags with quotes and some without.
-            yield Entry(entry["Key"].removeprefix(prefix), entry["ETag"].strip('"'), entry["Size"])
+            yield Entry(
+                entry["Key"].removeprefix(prefix), entry["ETag"].strip('"'), entry["Size"], entry["LastModified"]
+            )

@@ -20,7 +20,6 @@ from shared.contract import (
 from shared.strict_json import UnfitError
 
 GROUP = "Source bucket"
-RESTORE = "restore an earlier version (docs/operations.md)"
 
 
 def check_source(observed: Observation, now: datetime, max_age: timedelta) -> Iterator[Check]:
@@ -36,10 +35,10 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
         fetched = observed.stack.fetches and name in FILES
         yield exists(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
         if isinstance(stored, StoredObject):
-            wrong = _breach(name, stored.body)
+            wrong = breach(name, stored.body)
             sentence = f"{name} keeps the contract" if name in FILES else f"{name} is fit to be published"
             writes = "feed fetch writes it anew" if fetched else "upload a good one"
-            yield Check(GROUP, sentence, not wrong, wrong or "valid", f"{writes}, or {RESTORE}")
+            yield Check(GROUP, sentence, not wrong, wrong or "valid", f"{writes}, or feed rollback {name}")
     documents = parsed(observed)
     complete = documents.get(COMPLETE_DATA_FILE)
     if isinstance(complete, CompleteData):
@@ -134,7 +133,8 @@ def _restored(observed: Observation, stamps: dict[str, datetime]) -> list[str]:
     return [f"{name} at {written[name]:%Y-%m-%d %H:%M} UTC" for name in earlier]
 
 
-def _breach(name: str, body: bytes) -> str:
+def breach(name: str, body: bytes) -> str:
+    """Why a file is not fit to be published; empty if it is."""
     try:
         check(name, body)
     except UnfitError as error:

@@ -182,8 +182,14 @@ def _others_data(listing: "Listing | Unavailable") -> dict[str, Any]:
     return {"unread": listing.unread, "skipped": {"count": len(listing.skipped), "first": listing.skipped[:10]}}
 
 
-def _drift_data(drift: "DriftCount") -> dict[str, int]:
-    return {"compared": drift.compared, "inStep": drift.in_step, "rejected": drift.rejected}
+def _drift_data(drift: "DriftCount") -> dict[str, Any]:
+    from ops.observation import Unavailable
+
+    counts = {"compared": drift.compared, "inStep": drift.in_step, "rejected": drift.rejected}
+    if isinstance(drift.orphans, Unavailable):
+        return {**counts, "orphans": None}
+    names = [file.pair.name for file in drift.orphans.files]
+    return {**counts, "orphans": {"count": len(names), "complete": drift.orphans.complete, "first": names[:10]}}
 
 
 def _queue_data(name: str, overview: "Overview") -> dict[str, Any]:

@@ -18,7 +18,23 @@ from ops.stack import DeployedStack, make_session
 from tests.fetcher.small_world import PARAMETERS
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-REPORTS = {"costs", "failures", "fetch", "invalidate", "logs", "redistribute", "redrive", "status", "sweep", "verify"}
+REPORTS = {
+    "costs",
+    "diff",
+    "failures",
+    "fetch",
+    "history",
+    "invalidate",
+    "logs",
+    "ls",
+    "redistribute",
+    "redrive",
+    "rollback",
+    "status",
+    "sweep",
+    "unpublish",
+    "verify",
+}
 
 CLOUD = {"cloud", "moto", "samtranslator"}
 AWS = {"boto3", "botocore", "urllib3"}

@@ -61,7 +61,8 @@ def test_drift_of_any_file_is_found_only_when_it_is_asked_for(cloud: EmbeddedClo
     assert feed("status").exit_code == 0
     status = shown(feed, "--drift")
 
-    assert status["drift"] == {"compared": PUBLISHED, "inStep": PUBLISHED - 1, "rejected": 0}
+    none = {"count": 0, "complete": True, "first": []}
+    assert status["drift"] == {"compared": PUBLISHED, "inStep": PUBLISHED - 1, "rejected": 0, "orphans": none}
     assert [entry["advice"] for entry in status["todo"]] == ["feed sweep --yes"]
 
 
@@ -244,3 +245,36 @@ def test_what_is_trouble_comes_first(cloud: EmbeddedCloud, feed: Feed) -> None:
 
     assert [entry["trouble"] for entry in status["todo"]] == [True, True, False]
     assert status["todo"][2]["name"] == f"alarm {STACK}-sweeper-silent"
+
+
+def test_files_without_a_source_are_told_with_the_drift_and_are_no_trouble(cloud: EmbeddedCloud, feed: Feed) -> None:
+    for name in ("a file.json", "b.json", "c.json"):
+        upload(cloud, name)
+    for name in ("a file.json", "b.json"):
+        cloud.client("s3").delete_object(Bucket=cloud.source_bucket(), Key=f"aws-data/{name}")
+
+    finished, status = feed("status", "--drift", "--region", "us-east-1"), shown(feed, "--drift")
+
+    assert finished.exit_code == 0, finished.output
+    assert "feed unpublish --region us-east-1 'a file.json' takes it down" in finished.stdout
+    assert status["drift"]["orphans"] == {"count": 2, "complete": True, "first": ["a file.json", "b.json"]}
+    (check,) = status["todo"]
+    assert (check["trouble"], check["found"]) == (False, "2 file(s) are not: a file.json, b.json")
+
+
+def test_someone_who_may_not_list_the_website_is_told_that_orphans_are_not_known(
+    cloud: EmbeddedCloud, feed: Feed
+) -> None:
+    website = f"arn:aws:s3:::{cloud.website}"
+    statement = {"Effect": "Deny", "Action": "s3:ListBucket", "Resource": website}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    policy = {"UserName": "operator", "PolicyName": "no-listing"}
+    cloud.client("iam").put_user_policy(**policy, PolicyDocument=json.dumps(document))
+
+    status = shown(feed, "--drift")
+    cloud.client("iam").delete_user_policy(**policy)
+
+    assert status["drift"]["orphans"] is None
+    assert [(check["name"], check["trouble"]) for check in status["todo"]] == [
+        ("what is on the website is in the source", False)
+    ]

@@ -283,6 +283,86 @@ def open_2(here: Here) -> int:
     return here.ends("open", "site")
 
 
+def ls_0(here: Here) -> int:
+    take_from_website(here.cloud, "regions.json")
+    return here.ends("ls")
+
+
+def ls_2(here: Here) -> int:
+    here.deploy("fetch-only", {"SourceBucketName": "x"})
+    return here.ends("ls", "--stack-name", "fetch-only")
+
+
+def unpublish_0(here: Here) -> int:
+    upload(here.cloud, "other.json")
+    assert here.ends("unpublish", "other.json") == 0
+    return here.ends("unpublish", "other.json", "--yes")
+
+
+def unpublish_1(here: Here) -> int:
+    upload(here.cloud, "other.json")
+    allow = deny(here, "s3:DeleteObject")
+    code = here.ends("unpublish", "other.json", "--yes")
+    allow()
+    return code
+
+
+def unpublish_2(here: Here) -> int:
+    return here.ends("unpublish", "no-such-file.json")
+
+
+def history_0(here: Here) -> int:
+    return here.ends("history", "regions.json")
+
+
+def history_2(here: Here) -> int:
+    return here.ends("history", "no-such-file.json")
+
+
+def versions(here: Here, name: str) -> list[str]:
+    """The ids of a source file's versions, newest first."""
+    s3, bucket = here.cloud.client("s3"), here.cloud.source_bucket()
+    found = s3.list_object_versions(Bucket=bucket, Prefix=f"aws-data/{name}")["Versions"]
+    return [version["VersionId"] for version in found]
+
+
+def diff_0(here: Here) -> int:
+    return here.ends("diff", "regions.json")
+
+
+def diff_1(here: Here) -> int:
+    upload(here.cloud, "other.json", b"[1]")
+    upload(here.cloud, "other.json", b"[2]")
+    return here.ends("diff", "other.json", versions(here, "other.json")[-1])
+
+
+def diff_2(here: Here) -> int:
+    break_a_file(here)
+    return here.ends("diff", "broken.json")
+
+
+def rollback_0(here: Here) -> int:
+    upload(here.cloud, "other.json", b"[1]")
+    upload(here.cloud, "other.json", b"[2]")
+    earlier = versions(here, "other.json")[-1]
+    assert here.ends("rollback", "other.json", earlier) == 0
+    return here.ends("rollback", "other.json", earlier, "--yes")
+
+
+def rollback_1(here: Here) -> int:
+    upload(here.cloud, "other.json", b"[1]")
+    upload(here.cloud, "other.json", b"[2]")
+    resume = pause(here, "distributor")
+    code = here.ends("rollback", "other.json", versions(here, "other.json")[-1], "--yes", "--seconds", "0")
+    here.cloud.settle()
+    resume()
+    return code
+
+
+def rollback_2(here: Here) -> int:
+    return here.ends("rollback", "regions.json", "no-such-version", "--yes")
+
+
 CASES: dict[tuple[str, int], Callable[[Here], int]] = {
     (name.rpartition("_")[0].replace("_", " "), int(name[-1])): case
     for name, case in list(globals().items())

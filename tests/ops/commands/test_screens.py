@@ -22,17 +22,22 @@ LONG = "-".join(["customers-of-last-year"] * 6)
 UNICODE = "preise-für-日本-" + "日" * 30
 COMMANDS = [
     "costs",
-    "failures",
+    "diff twice.json",
     "failures --all",
+    "failures",
+    "history twice.json",
     "invalidate services.json complete-data.json --stack-name invalidating",
     "logs",
+    "ls",
     "redistribute --all",
-    "redrive",
     "redrive --all",
     "redrive --yes",
+    "redrive",
+    "rollback twice.json",
     "status --drift",
-    "sweep",
     "sweep --all",
+    "sweep",
+    "unpublish services.json",
     "verify",
 ]
 FETCH = "fetch --no-wait"  # in a process of its own: what the functions log here would be among what it prints
@@ -59,6 +64,8 @@ def trouble(cloud: EmbeddedCloud, deploy: Deploy) -> EmbeddedCloud:
     upload(cloud, f"{LONG}.json", b"<html>")
     upload(cloud, f"{UNICODE}.json", b"{'a': 1}")
     upload(cloud, f"{UNICODE}-too.json")
+    for body in (b"[1]", b"[2]"):
+        upload(cloud, "twice.json", body)
     take_from_website(cloud, f"{UNICODE}-too.json")
     take_from_website(cloud, "regions.json")
     alarm(cloud, f"{STACK}-file-rejected", "ALARM")

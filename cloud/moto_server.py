@@ -172,6 +172,9 @@ def functions_run_here(lambdas: LambdaService) -> Iterator[None]:
             request._action = "lambda:InvokeFunction"  # noqa: SLF001
             name = unquote(request._path.split("/")[3]).rpartition(":")[2]  # noqa: SLF001
             resource = f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
+        if request._action == "events:PutEvents":  # noqa: SLF001
+            name = json.loads(request._body)["Entries"][0]["EventBusName"].rpartition("/")[2]  # noqa: SLF001
+            resource = f"arn:{PARTITION}:events:{REGION}:{ACCOUNT}:event-bus/{name}"
         if request._action.startswith("sqs:"):  # noqa: SLF001 - the right to a batch is that to its single action
             request._action = request._action.removesuffix("Batch")  # noqa: SLF001
         checked(request, resource)

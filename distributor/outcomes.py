@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import Any
 
 from distributor.settings import Location
@@ -132,14 +132,22 @@ class Failed:
     landed: Publish | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotQueued:
-    """Published, but the invalidation queue took no message for `key`, a key of the source bucket.
+class Omission(StrEnum):
+    """What did not follow a publication, in the words of its message on the failure queue."""
 
-    If the key is published again, the message is sent again.
+    NOT_INVALIDATED = "not invalidated"
+    NOT_ANNOUNCED = "not announced"
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Published, but the invalidation queue or the event bus took nothing for `key`, a key of the source bucket.
+
+    If the key is published again, it is sent again.
     """
 
     key: str
+    omission: Omission
     reason: str
 
 

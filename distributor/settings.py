@@ -27,7 +27,8 @@ class CacheControlRule(NamedTuple):
 _PRINTABLE_ASCII = r"^[ -~]+$"  # other characters are not allowed in a header
 
 HeaderValue = Annotated[NonBlank, Field(pattern=_PRINTABLE_ASCII)]
-QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+OptionalUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+BusName = Annotated[str, Field(pattern=r"^(arn:\S+|[\w./-]+)?$")]
 AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
 
@@ -62,6 +63,7 @@ class DistributorSettings(HeaderSettings):
 
     The owners are account ids: a bucket that belongs to another account is refused. If empty, the owner is not checked.
     `replica_destinations`: further destinations of every file, in the form `bucket/prefix`, separated by commas.
+    `event_bus_name`: name or ARN of the bus that gets events; none if empty. `site_url`: public address of the prefix.
     """
 
     source_bucket: BucketName
@@ -71,8 +73,10 @@ class DistributorSettings(HeaderSettings):
     publish_patterns: Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)] = ("*.json",)
     max_object_bytes: int = Field(default=MAX_BYTES, gt=0, le=MAX_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
-    invalidation_queue_url: QueueUrl = ""
-    failure_queue_url: QueueUrl = ""
+    invalidation_queue_url: OptionalUrl = ""
+    failure_queue_url: OptionalUrl = ""
+    event_bus_name: BusName = ""
+    site_url: OptionalUrl = ""
     source_bucket_owner: AccountId = ""
     distribution_bucket_owner: AccountId = ""
 

@@ -10,7 +10,7 @@ from cloud.template import ROOT
 from tests.reliability.mutant import run_tests
 
 EVENTS, PLAN, CONTENT, STORE = "events.py", "plan.py", "content.py", "store.py"
-PUBLISH, QUEUES, HANDLER = "publish.py", "queues.py", "handler.py"
+PUBLISH, QUEUES, HANDLER, EVENT_BUS = "publish.py", "queues.py", "handler.py", "event_bus.py"
 FOLLOW_UP, ANSWERS, SETTINGS = "follow_up.py", "answers.py", "settings.py"
 COMPARISON, SWEEP, SWEEPER = "sweeper/comparison.py", "sweeper/sweep.py", "sweeper/handler.py"
 MESSAGES, REQUESTS, CLOUDFRONT, REDELIVERY, INVALIDATOR = (
@@ -83,9 +83,20 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (SWEEP, '"after": after}', '"after": ""}', "sweeper/test_handler"),
     (SWEEPER, "        follow_up(outcomes", "        (lambda *_, **__: None)(outcomes", "sweeper/test_handler"),
     (HANDLER, "    follow_up(outcomes", "    (lambda *_, **__: None)(outcomes", "test_handler"),
-    (FOLLOW_UP, "    dependencies.failures.keep_not_queued(not_queued)\n", "", "test_follow_up"),
-    (FOLLOW_UP, "dependencies.invalidations.send(outcomes)", "[]", "test_follow_up"),
-    (QUEUES, "if not_queued and not self.url", "if False", "test_queues"),
+    (FOLLOW_UP, "    dependencies.failures.keep_not_sent(not_sent)\n", "", "test_follow_up"),
+    (FOLLOW_UP, "*dependencies.invalidations.send(outcomes), ", "", "test_follow_up"),
+    (FOLLOW_UP, ", *dependencies.event_bus.put(outcomes)", "", "test_follow_up"),
+    (QUEUES, "if not_sent and not self.url", "if False", "test_queues"),
+    (QUEUES, "if entry.omission is omission", "", "test_queues"),
+    (EVENT_BUS, " and outcome.landed.destination == self.website", "", "test_event_bus"),
+    (EVENT_BUS, 'answer.get("ErrorCode") in _TEMPORARY', 'answer.get("ErrorCode")', "test_event_bus"),
+    (EVENT_BUS, 'answer.get("ErrorCode") in _TEMPORARY', "False", "test_event_bus"),
+    (EVENT_BUS, "[entries[number] for number in again]", "entries[: len(again)]", "test_event_bus"),
+    (EVENT_BUS, "answers[number] = answer", "pass", "test_event_bus"),
+    (EVENT_BUS, "answers.extend({} for", "answers.extend({'EventId': '1'} for", "test_event_bus"),
+    (EVENT_BUS, "answers += [refusal]", "[] or [refusal]", "test_event_bus"),
+    (EVENT_BUS, "quote(name)", "name", "test_event_bus"),
+    (EVENT_BUS, ", ResponseParserError)", ")", "test_event_bus"),
     (PUBLISH, "source.run_id or correlation_id", "correlation_id", "test_publish"),
     (QUEUES, " and outcome.landed.destination.bucket == self.bucket", "", "test_queues"),
     (QUEUES, "outcome.landed.destination_key: outcome", "outcome.key: outcome", "test_queues"),

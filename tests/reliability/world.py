@@ -18,6 +18,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from distributor.content import check
 from distributor.dependencies import Dependencies
+from distributor.event_bus import NoEvents
 from distributor.events import decode
 from distributor.outcomes import Copied, Failed
 from distributor.plan import plan
@@ -67,7 +68,7 @@ class World:
     def __post_init__(self) -> None:
         self.settings = read_settings(DistributorSettings, ENVIRONMENT)
         self.store = Store(self.s3, 1000)  # type: ignore[arg-type]
-        self.made = Dependencies(self.settings, self.store, Mock(), NoInvalidations())
+        self.made = Dependencies(self.settings, self.store, Mock(), NoInvalidations(), NoEvents())
 
     def put(self, name: str, body: bytes, *, heard: bool = True) -> None:
         """Write to the source; S3 sends an event, which may be lost."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum, StrEnum, auto
 from typing import Any
 
-from distributor.settings import Location
+from distributor.settings import DistributorSettings, Location
 from shared.text import printable
 
 
@@ -26,7 +26,8 @@ class Headers:
 class Publish:
     """Copy the source's present state of one object to a destination; `name` is the key below the prefixes.
 
-    `request_id`: id of the request that wrote the source; empty if the event has none.
+    `request_id`: id of the request that wrote the source; empty if the event has none. `releases`: for a manifest, the
+    settings by which the release that it names is published before it.
     """
 
     source: Location
@@ -35,6 +36,7 @@ class Publish:
     headers: Headers
     event_time: datetime | None = field(default=None, compare=False)
     request_id: str = field(default="", compare=False)
+    releases: DistributorSettings | None = field(default=None, compare=False)
 
     @property
     def source_key(self) -> str:
@@ -93,14 +95,13 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Not to be published, for this reason."""
+    """Not to be published, for this reason. `overtaken`: the release of a manifest can no longer be published."""
 
     key: str
     reason: str
-
-    @property
-    def landed(self) -> None:
-        """Nothing was copied."""
+    correlation_id: str = ""
+    landed: Publish | None = None
+    overtaken: bool = False
 
 
 class Cause(Enum):
@@ -168,7 +169,7 @@ def describe(outcome: Outcome) -> dict[str, Any]:
     `correlation_id` is omitted if it is unknown.
     """
     described = {"outcome": type(outcome).__name__.lower(), "source": printable(outcome.key), **_details(outcome)}
-    if not isinstance(outcome, Skipped) and outcome.correlation_id:
+    if outcome.correlation_id:
         described["correlation_id"] = outcome.correlation_id
     return described
 

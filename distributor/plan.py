@@ -7,10 +7,16 @@ from functools import cache
 
 from distributor.events import Changed, Notice
 from distributor.outcomes import Cause, Decision, Headers, Publish, Rejected, Skipped
-from distributor.settings import DistributorSettings, HeaderSettings, Location
+from distributor.settings import CacheControlRule, DistributorSettings, HeaderSettings, Location
+from shared.contract import MANIFEST_FILE, RELEASES_FOLDER, content_type_of
 from shared.text import printable
 
-CONTENT_TYPE = "application/json"
+RELEASE_RULES = (
+    CacheControlRule(f"{RELEASES_FOLDER}/**", "public, max-age=31536000, immutable"),
+    CacheControlRule(MANIFEST_FILE, "public, max-age=60, stale-while-revalidate=600"),
+)
+"""Behind the rules of the settings, where releases are on."""
+
 LONGEST_KEY = 1024  # bytes; https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 
@@ -45,9 +51,18 @@ def decide(
 
     `notice`: the notice that names the object; the sweeper has none.
     """
-    origin = (notice.event_time, notice.request_id) if notice else ()
-    task = Publish(settings.source, destination, name, headers_for(name, settings), *origin)
-    return _unfit_key(task) or _no_match(task, settings.publish_patterns) or task
+    event_time, request_id = (notice.event_time, notice.request_id) if notice else (None, "")
+    releases = settings if settings.releases and name == MANIFEST_FILE else None
+    headers = headers_for(name, settings)
+    task = Publish(settings.source, destination, name, headers, event_time, request_id, releases)
+    if settings.releases and name.startswith(f"{RELEASES_FOLDER}/"):
+        return Skipped(task.source_key, f"the folder {RELEASES_FOLDER} is that of the releases (Releases=true)")
+    return refuse(task, settings.publish_patterns) or task
+
+
+def refuse(task: Publish, patterns: Sequence[str]) -> Skipped | Rejected | None:
+    """Why an object with this key is not published; None if it is."""
+    return _unfit_key(task) or _no_match(task, patterns)
 
 
 def _unfit_key(task: Publish) -> Skipped | Rejected | None:
@@ -74,10 +89,14 @@ def _no_match(task: Publish, patterns: Sequence[str]) -> Skipped | Rejected | No
     return None
 
 
-def headers_for(name: str, settings: HeaderSettings) -> Headers:
-    """The headers of the object with this name below the prefix; the first `Cache-Control` rule that matches wins."""
-    matching = (rule.header for rule in settings.cache_control_rules if compile_glob(rule.glob).fullmatch(name))
-    return Headers(CONTENT_TYPE, next(matching, settings.cache_control))
+def headers_for(name: str, settings: HeaderSettings, folder: str = "") -> Headers:
+    """The headers of the object with this name below the prefix; the first `Cache-Control` rule that matches wins.
+
+    `folder`: that of its release, with a slash at the end.
+    """
+    rules = (*settings.cache_control_rules, *(RELEASE_RULES if settings.releases else ()))
+    matching = (rule.header for rule in rules if compile_glob(rule.glob).fullmatch(f"{folder}{name}"))
+    return Headers(content_type_of(name), next(matching, settings.cache_control))
 
 
 @cache

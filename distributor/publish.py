@@ -4,6 +4,9 @@ An event means that a key may have changed. The source's present state is then c
 GET the source, check the bytes, COPY on condition that the source still has that ETag, HEAD the source. If the HEAD
 shows another ETag, another pass follows: if two invocations overlap, the one whose copy lands last sees the new ETag
 and copies again. The copied bytes are the checked bytes, since the copy requires the ETag of the GET.
+
+Before a manifest is copied, the release that it names is published. So the published manifest, whichever copy of it
+lands last, names a release that is whole.
 """
 
 import threading
@@ -12,11 +15,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol, TypeAlias
 
 from distributor import content
-from distributor.outcomes import Copied, Decision, Failed, Gone, Outcome, Publish, Rejected
-from distributor.store import CopyAnswer, SourceObject, StoreError, TooLargeError
+from distributor.content import Facts
+from distributor.outcomes import Copied, Decision, Failed, Gone, Outcome, Publish, Rejected, Skipped
+from distributor.release import Check, Release, publish_release
+from distributor.store import ObjectStore, SourceObject, StoreError, TooLargeError
+from shared.contract import Manifest
 from shared.strict_json import UnfitError
 
 MAX_PASSES = 5
@@ -26,30 +31,14 @@ PUBLISH_MARGIN_MS = 20_000  # the longest check takes 1.5 s of a core (`make ben
 NOT_TRIED = "not tried: too little time was left"
 _check_lock = threading.Lock()  # one at a time: a parsed document needs many times the memory of its bytes
 
-PublishOutcome: TypeAlias = Copied | Gone | Rejected | Failed
-Check: TypeAlias = Callable[[Publish, SourceObject], datetime | None]
-
 
 class OutOfTimeError(Exception):
     """Too little time is left to check the object. A retry may help."""
 
 
-class ObjectStore(Protocol):
-    """What the protocol needs of S3; see `distributor.store.Store`."""
-
-    def get(self, task: Publish) -> SourceObject | None:
-        """The source's present state."""
-
-    def copy(self, task: Publish, etag: str) -> CopyAnswer:
-        """Copy the source if it still has this ETag."""
-
-    def head(self, task: Publish) -> str | None:
-        """The source's present ETag."""
-
-
-def check_source(task: Publish, source: SourceObject) -> datetime | None:
+def check_source(task: Publish, source: SourceObject) -> Facts:
     """Check the source's bytes; see `distributor.content.check`."""
-    return content.check(task.name, source.body)
+    return content.check(task.name, source.body, releases=task.releases is not None)
 
 
 def carry_out(
@@ -65,10 +54,11 @@ def carry_out(
     def has_time() -> bool:
         return remaining_ms() >= PUBLISH_MARGIN_MS
 
-    def check_in_time(task: Publish, source: SourceObject) -> datetime | None:
-        if task is not first and not has_time():  # it has waited until the others were checked
-            raise OutOfTimeError(NOT_TRIED)
-        return check(task, source)
+    def check_in_time(task: Publish, source: SourceObject) -> Facts:
+        with _check_lock:
+            if task is not first and not has_time():  # it has waited until the others were checked
+                raise OutOfTimeError(NOT_TRIED)
+            return check(task, source)
 
     def outcome_of(decision: Decision) -> Outcome:
         if not isinstance(decision, Publish):
@@ -90,14 +80,14 @@ def publish(
     has_time: Callable[[], bool] = lambda: True,
     clock: Callable[[], float] = time.monotonic,
     check: Check = check_source,
-) -> PublishOutcome:
+) -> Outcome:
     """Publish one object. After `Failed` the event must come again; every other outcome is final.
 
     If the answer to a copy was lost, the outcome is `Failed`, even if the next pass succeeded: the lost request may
     still take effect, so the event must come again later. After a second lost answer there are no further passes.
     """
     started, copied, unanswered, correlation_id = clock(), False, 0, task.request_id
-    outcome: PublishOutcome = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
+    outcome: Outcome = Failed(task.source_key, f"the source changed during each of {MAX_PASSES} passes")
     try:
         for passes in range(1, MAX_PASSES + 1):
             source = store.get(task)
@@ -105,14 +95,16 @@ def publish(
                 outcome = Gone(task)
                 break
             correlation_id = source.run_id or correlation_id
-            with _check_lock:
-                data_time = check(task, source)
-            answer = store.copy(task, source.etag)
-            copied |= answer.copied
-            unanswered += not answer.certain
-            if answer.copied and store.head(task) in {source.etag, None}:
-                seconds = clock() - started
-                outcome = Copied(task, source.etag, len(source.body), passes, seconds, data_time=data_time)
+            facts = check(task, source)
+            settled: Copied | Skipped | Failed | None = _publish_release(task, source, facts, store, check)
+            if settled is None:
+                answer = store.copy(task, source.etag)
+                copied |= answer.copied
+                unanswered += not answer.certain
+                if answer.copied:
+                    settled = Copied(task, source.etag, len(source.body), passes, 0, data_time=_data_time(facts))
+            if settled and store.head(task) in {source.etag, None}:
+                outcome = settled
                 break
             if unanswered == MAX_UNANSWERED_COPIES or not has_time():
                 outcome = Failed(task.source_key, f"not settled after {passes} pass(es)")
@@ -123,11 +115,24 @@ def publish(
         outcome = Failed(task.source_key, str(error))
     outcome = replace(_as_failed(outcome) if unanswered else outcome, correlation_id=correlation_id)
     if isinstance(outcome, Copied):
-        return outcome
+        return replace(outcome, seconds=clock() - started)
     return replace(outcome, landed=task if copied or unanswered else None)
 
 
-def _as_failed(outcome: PublishOutcome) -> Failed:
+def _publish_release(
+    task: Publish, source: SourceObject, facts: Facts, store: ObjectStore, check: Check
+) -> Skipped | Failed | None:
+    """Publish the release if this is a manifest; see `distributor.release.publish_release`."""
+    if not (isinstance(facts, Manifest) and task.releases):
+        return None
+    return publish_release(Release(task, facts, task.releases), source.etag, store, check)
+
+
+def _data_time(facts: Facts) -> datetime | None:
+    return facts if isinstance(facts, datetime) else None
+
+
+def _as_failed(outcome: Outcome) -> Failed:
     if isinstance(outcome, Failed):
         return Failed(outcome.key, f"{outcome.error}; S3 gave no answer to a copy")
     if isinstance(outcome, Rejected):

@@ -51,11 +51,13 @@ def _cache_control_rule(text: str) -> CacheControlRule:
 class HeaderSettings(Settings):
     """The `Cache-Control` header of published objects: from the first rule that matches, else `cache_control`.
 
-    Rules have the form `glob=header` and are separated by semicolons.
+    Rules have the form `glob=header` and are separated by semicolons. `releases`: a manifest publishes its release, and
+    both have rules of their own behind these.
     """
 
     cache_control: HeaderValue = "public, max-age=300"
     cache_control_rules: Annotated[tuple[CacheControlRule, ...], BeforeValidator(_cache_control_rules)] = ()
+    releases: bool = True
 
 
 class DistributorSettings(HeaderSettings):

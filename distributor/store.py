@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -51,6 +51,19 @@ class CopyAnswer:
 
     copied: bool
     certain: bool
+
+
+class ObjectStore(Protocol):
+    """What the protocol needs of S3; see `Store`."""
+
+    def get(self, task: Publish) -> SourceObject | None:
+        """The source's present state."""
+
+    def copy(self, task: Publish, etag: str) -> CopyAnswer:
+        """Copy the source if it still has this ETag."""
+
+    def head(self, task: Publish) -> str | None:
+        """The source's present ETag."""
 
 
 @dataclass(frozen=True, slots=True)

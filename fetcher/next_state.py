@@ -9,6 +9,7 @@ from fetcher.documents import Documents, build_documents
 from fetcher.history import build_feed, forget_undone, merge, move_years
 from fetcher.last_good import MAX_CLOCK_SKEW, LastGood, last_good
 from fetcher.launches import Launch
+from fetcher.manifest import build_manifest
 from fetcher.settings import Job, RequestError, RunRequest
 from fetcher.source import PreviousFiles
 from fetcher.ssm import CallCounts, Readings
@@ -60,8 +61,8 @@ class NextState:
 def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp: datetime) -> NextState:
     """The next state, or an error if it must not be written: it is incomplete, has shrunk or breaks an invariant.
 
-    Files in `ALWAYS_WRITTEN` are always written (`fetcher.source` explains why), others only if their bytes differ. The
-    last file is a snapshot of the complete data; its name contains the time, to the second.
+    Files in `ALWAYS_WRITTEN` are always written (`fetcher.source` explains why), others only if their bytes differ.
+    Last come a snapshot of the complete data, whose name contains the time, to the second, and the manifest.
     """
     request, settings, before = job.request, job.settings, previous.state
     require_previous_data(request, previous)
@@ -76,17 +77,22 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     documents = build_documents(catalogue, job.id, timestamp)
     if before and not request.accept_shrink:
         require_no_shrink(before.complete_data, documents.complete_data, settings.max_shrink_percent)
-    history = _history_files(documents, previous)
-    unfit_history = _unfit(history)
+    history_files = _history_files(documents, previous)
+    history, unfit_history = _read_back(history_files, previous)
+    all_files = _files(documents, {} if unfit_history else history_files)
     changed = {
-        name: body
-        for name, body in _files(documents, {} if unfit_history else history).items()
-        if name in ALWAYS_WRITTEN or not previous.files[name].holds(body)
+        name: body for name, body in all_files.items() if name in ALWAYS_WRITTEN or not previous.files[name].holds(body)
     }
     snapshot = (
         f"{contract.HISTORY_FOLDER}/complete-data-{documents.complete_data.metadata.timestamp:%Y%m%dT%H%M%SZ}.json"
     )
-    files = {**changed, snapshot: changed[contract.COMPLETE_DATA_FILE]}
+    files = {
+        **changed,
+        snapshot: changed[contract.COMPLETE_DATA_FILE],
+        contract.MANIFEST_FILE: build_manifest(
+            documents, _released(all_files, history, previous), history, settings.schedule_expression
+        ).to_bytes(),
+    }
     ahead = _ahead(last, previous.history, timestamp)
     return NextState(catalogue, documents, files, _metadata(documents, result), ahead, unfit_history)
 
@@ -171,14 +177,27 @@ def _history_files(documents: Documents, previous: PreviousFiles) -> dict[str, b
     }
 
 
-def _unfit(history: Mapping[str, bytes]) -> str:
-    """Why the next run could not read the history; empty if it can, or if there is none."""
+def _read_back(
+    history_files: Mapping[str, bytes], previous: PreviousFiles
+) -> tuple[contract.ChangeHistory | None, str]:
+    """The history as the bucket will hold it, and why it stays as it is: the next run could not read the new one."""
+    if contract.CHANGE_HISTORY_FILE not in history_files:
+        return previous.history, ""
     try:
-        if contract.CHANGE_HISTORY_FILE in history:
-            contract.ChangeHistory.from_bytes(history[contract.CHANGE_HISTORY_FILE])
+        return contract.ChangeHistory.from_bytes(history_files[contract.CHANGE_HISTORY_FILE]), ""
     except UnfitError as error:
-        return f"with the changes of today: {error}"
-    return ""
+        return previous.history, f"with the changes of today: {error}"
+
+
+def _released(
+    files: Mapping[str, bytes], history: contract.ChangeHistory | None, previous: PreviousFiles
+) -> dict[str, bytes]:
+    """The files that belong together, as the bucket will hold them; those of older years belong to no run.
+
+    A history that stays as it is belongs to them if it can be read. Its feed does not: nobody has read its bytes.
+    """
+    kept = {contract.CHANGE_HISTORY_FILE: previous.files[contract.CHANGE_HISTORY_FILE].body} if history else {}
+    return {name: body for name, body in {**kept, **files}.items() if not contract.YEAR_FILE.fullmatch(name)}
 
 
 def _settled_history(previous: PreviousFiles, now: datetime) -> contract.ChangeHistory | None:

@@ -15,7 +15,7 @@ from shared.tracing import traced
 
 MARGIN_SECONDS = 30.0  # reserved for the feed of launches and the writes
 MOST_TRIES = 5
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ def run(job: Job, bucket: SourceBucket, seconds: float, clock: Callable[[], date
                 return RunResult(result, previous, state, _apply(state, previous, bucket))
         except OvertakenError as error:
             overtaken = error
-            time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - so that two runs don't collide again
+            # So that two runs don't collide again, and over a second, which gives the release another name.
+            time.sleep(LONGEST_PAUSE * random.uniform(0.51, 1))  # noqa: S311
             previous = read_previous_files(bucket)
     raise overtaken
 

@@ -34,6 +34,7 @@ class FetcherSettings(Settings):
 
     `max_stale_percent`: the share of a run's readings that the last good ones may replace. `max_shrink_percent`: the
     share of the last regions, services or pairs that may vanish. `launch_feed_url`: if empty, launches are not read.
+    `schedule_expression`: when the fetcher is invoked; empty if only by hand.
     """
 
     source_bucket: BucketName
@@ -43,6 +44,7 @@ class FetcherSettings(Settings):
     ssm_endpoint_urls: Annotated[tuple[HttpUrl, ...], CommaSeparated] = ()
     ssm_requests_per_second: float = Field(default=10, gt=0, le=10_000)
     launch_feed_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    schedule_expression: str = ""
     max_stale_percent: Percent = 10
     max_shrink_percent: Percent = 10
 

@@ -5,7 +5,7 @@ whether that is so: where the ETags differ and the sizes do not, the copy's meta
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from distributor.store import owned
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_LAST = "\U0010ffff"  # no other character's bytes come later
 _SINGLE_PART = re.compile(r"[0-9a-f]{32}")
 
 
@@ -51,15 +52,17 @@ class Difference:
 
 
 def compare_buckets(
-    client: "S3Client", source: Location, destination: Location, after: str = ""
+    client: "S3Client", source: Location, destination: Location, after: str = "", left_out: str = ""
 ) -> Iterator[Difference]:
     """Every object of the source after the name `after`, each with its drift. Holds a page of each side in memory.
+
+    The folder `left_out` of the destination is passed over with one request; it has a slash at the end.
 
     S3 lists in the order of the keys' UTF-8 bytes, so both sides are read once, in parallel. Objects that only the
     destination has are ignored: deletions are not mirrored. botocore's error if a page cannot be read; metadata that
     cannot be read leaves the object drifted.
     """
-    copies = _list(client, destination, after)
+    copies = _list(client, destination, after, left_out)
     copy = next(copies, None)
     for original in _list(client, source, after):
         while copy and copy.name.encode() < original.name.encode():
@@ -94,12 +97,22 @@ def _source_etag(client: "S3Client", destination: Location, copy: Entry) -> str:
     return answer["Metadata"].get("source-etag", "")
 
 
-def _list(client: "S3Client", place: Location, after: str) -> Iterator[Entry]:
+def holds(client: "S3Client", folder: Location, sizes: Mapping[str, int]) -> bool:
+    """Whether a folder holds objects of all these names and sizes; botocore's error if it cannot be listed."""
+    held = {entry.name: entry.size for entry in _list(client, folder)}
+    return sizes.items() <= held.items()
+
+
+def _list(client: "S3Client", place: Location, after: str = "", left_out: str = "") -> Iterator[Entry]:
     prefix = f"{place.prefix}/"
     pages = client.get_paginator("list_objects_v2").paginate(
         Bucket=place.bucket, Prefix=prefix, StartAfter=f"{prefix}{after}", **owned("ExpectedBucketOwner", place)
     )
     for page in pages:
         for entry in page.get("Contents", []):
+            name = entry["Key"].removeprefix(prefix)
+            if left_out and name.startswith(left_out):
+                yield from _list(client, place, f"{left_out}{_LAST}")
+                return
             # Some servers list ETags with quotes and some without.
-            yield Entry(entry["Key"].removeprefix(prefix), entry["ETag"].strip('"'), entry["Size"])
+            yield Entry(name, entry["ETag"].strip('"'), entry["Size"])

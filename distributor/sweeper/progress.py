@@ -12,10 +12,10 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from distributor.content import Facts
 from distributor.outcomes import Publish
 from distributor.publish import check_source
 from distributor.store import SourceObject
@@ -66,7 +66,7 @@ class Progress:
         with suppress(OSError):
             self._file.write_text(json.dumps(record) + "\n", encoding="utf-8")
 
-    def check(self, task: Publish, source: SourceObject) -> datetime | None:
+    def check(self, task: Publish, source: SourceObject) -> Facts:
         """Check the source's bytes, and keep that this is under way. UnfitError also if it was fatal before."""
         version = Version(task.source_key, source.etag)
         if version in self.interrupted.fatal:

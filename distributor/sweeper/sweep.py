@@ -14,13 +14,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from distributor.dependencies import Dependencies
-from distributor.outcomes import KINDS, Copied, Failed, Outcome, Publish, Rejected, describe
+from distributor.outcomes import KINDS, Copied, Failed, Outcome, Publish, Rejected, Skipped, describe
 from distributor.plan import decide
-from distributor.publish import ObjectStore, carry_out
+from distributor.publish import carry_out, check_source
+from distributor.release import Release
 from distributor.settings import DistributorSettings
-from distributor.store import CopyAnswer, SourceObject
-from distributor.sweeper.comparison import Drift, compare_buckets
+from distributor.store import CopyAnswer, ObjectStore, SourceObject, Store, StoreError, TooLargeError
+from distributor.sweeper.comparison import Drift, compare_buckets, holds
 from distributor.sweeper.progress import Position, Progress
+from shared.contract import MANIFEST_FILE, RELEASES_FOLDER, Manifest
+from shared.strict_json import UnfitError
 from shared.text import printable
 
 OBJECTS_PER_BATCH = 200
@@ -74,6 +77,7 @@ class SweepResult:
     """The result of one invocation. Each list is cut to the first of many, so memory does not grow.
 
     `drift` counts no rejected objects; `outcomes` has these. They have a list of their own, so many cannot hide others.
+    Nor does it count a manifest whose run was overtaken: no sweep can publish its release, and the next run brings one.
     `refusal`: the first reason why metadata of a destination could not be read.
     """
 
@@ -89,7 +93,7 @@ class SweepResult:
     def add(self, repairs: list[Repair], outcomes: list[Outcome | None]) -> None:
         """Count a batch; the outcome None is that of an object which a dry run would have published."""
         pairs = list(zip(repairs, outcomes, strict=True))
-        self.drift.update(repair.drift for repair, outcome in pairs if not isinstance(outcome, Rejected))
+        self.drift.update(repair.drift for repair, outcome in pairs if not isinstance(outcome, Rejected | Skipped))
         self.outcomes.update(type(outcome) for outcome in outcomes if outcome)
         for repair, outcome in pairs:
             entries = self.rejected if isinstance(outcome, Rejected) else self.drifted
@@ -168,7 +172,8 @@ def _repairs(
     for index, destination in enumerate(settings.destinations):
         if index < request.destination:
             continue
-        for difference in compare_buckets(dependencies.store.client, settings.source, destination, after):
+        left_out = f"{RELEASES_FOLDER}/" if settings.releases else ""
+        for difference in compare_buckets(dependencies.store.client, settings.source, destination, after, left_out):
             if remaining_ms() < SWEEP_MARGIN_MS and after != request.after:
                 result.next = request.model_copy(update={"destination": index, "after": after})
                 return
@@ -178,6 +183,26 @@ def _repairs(
                 continue
             result.compared += 1
             result.refusal = result.refusal or difference.refusal
-            if difference.drift:
-                yield Repair(task, difference.drift)
+            drift = difference.drift or _release_drift(task, dependencies.store)
+            if drift:
+                yield Repair(task, drift)
         after = ""
+
+
+def _release_drift(task: Publish, store: Store) -> Drift | None:
+    """The drift of a manifest that is published: its release must be whole. Older releases are not looked at.
+
+    What can't be told is left to the publication, which says why.
+    """
+    if task.releases is None:
+        return None
+    try:
+        source = store.get(task)
+        manifest = source and check_source(task, source)
+    except (StoreError, TooLargeError, UnfitError):
+        return Drift.MISSING
+    if source is None or not isinstance(manifest, Manifest):
+        return None
+    release = Release(task, manifest, task.releases)
+    sizes = {MANIFEST_FILE: len(source.body), **{file.name: file.size for file in manifest.files}}
+    return None if holds(store.client, release.folder, sizes) else Drift.MISSING

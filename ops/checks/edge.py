@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from distributor.plan import CONTENT_TYPE
 from ops.checks.check import Check, equals
 from ops.costs import MIN_COMPRESSED
 from ops.observation import StoredObject, Unavailable
+from shared.contract import content_type_of
 
 READER_ORIGIN = "https://reader.example"  # the page that requests the file; any origin except the website's own
 
@@ -71,7 +71,7 @@ def _check_headers(group: str, name: str, response: EdgeResponse, cache_control:
     by_edge = (
         "a policy or function of the distribution changes it, or the edge has an older copy: feed verify without --url"
     )
-    yield equals(group, f"{name}: Content-Type", media_type, CONTENT_TYPE, by_edge)
+    yield equals(group, f"{name}: Content-Type", media_type, content_type_of(name), by_edge)
     yield equals(group, f"{name}: Cache-Control", headers.get("cache-control", ""), cache_control, by_edge)
     age, longest = _seconds(headers.get("age", "0")), max_age(headers.get("cache-control", ""))
     yield Check(

@@ -43,6 +43,7 @@ from shared.contract.data import (
 )
 from shared.contract.document import Document, RfcDate, Url
 from shared.contract.feed import ChangeFeed, FeedItem
+from shared.contract.manifest import MANIFEST_FILE, RELEASES_FOLDER, LatestChange, Manifest, ReleaseFile, name_release
 from shared.contract.schema import build_schemas, schema_name
 
 __all__ = [
@@ -51,12 +52,15 @@ __all__ = [
     "COMPLETE_DATA_FILE",
     "FILES",
     "HISTORY_FOLDER",
+    "MANIFEST_FILE",
     "REGIONS_FILE",
+    "RELEASES_FOLDER",
     "SCHEMA_VERSION",
     "SERVICES_FILE",
     "SERVICE_REGIONS_FILE",
     "SOURCE",
     "TOOL",
+    "YEAR_FILE",
     "ChangeEntry",
     "ChangeFeed",
     "ChangeHistory",
@@ -69,12 +73,15 @@ __all__ = [
     "FeedItem",
     "HistoryMetadata",
     "Inception",
+    "LatestChange",
+    "Manifest",
     "Metadata",
     "NamedCode",
     "Region",
     "RegionServices",
     "RegionalService",
     "Regions",
+    "ReleaseFile",
     "Renamed",
     "RfcDate",
     "Service",
@@ -88,7 +95,9 @@ __all__ = [
     "ZoneChange",
     "ZoneKind",
     "Zones",
+    "content_type_of",
     "model_of",
+    "name_release",
     "schema_name",
     "schemas",
     "year_file",
@@ -109,6 +118,7 @@ FILES: dict[str, type[Document]] = {
     COMPLETE_DATA_FILE: CompleteData,
     CHANGE_HISTORY_FILE: ChangeHistory,
     CHANGE_FEED_FILE: ChangeFeed,
+    MANIFEST_FILE: Manifest,
 }
 """The files of every run, by name below the prefix. The only others that have a model are those of `year_file`."""
 
@@ -116,6 +126,14 @@ FILES: dict[str, type[Document]] = {
 def year_file(year: int, part: int) -> str:
     """The name of a file with older entries of the history; `part` counts from 1."""
     return f"change-history-{year:04}.json" if part == 1 else f"change-history-{year:04}-{part}.json"
+
+
+_CONTENT_TYPES: dict[str, str] = {}
+
+
+def content_type_of(name: str) -> str:
+    """The header `Content-Type` of a file, by its name below the prefix or the release's folder."""
+    return _CONTENT_TYPES.get(name, "application/json")
 
 
 def model_of(name: str) -> type[Document] | None:

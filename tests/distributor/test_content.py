@@ -22,7 +22,7 @@ def test_a_file_of_the_contract_that_satisfies_it_is_fit(name: str) -> None:
 def test_complete_data_says_when_it_was_read_and_no_other_file_does() -> None:
     times = {name: check(name, encode(document)) for name, document in DOCUMENTS.items()}
 
-    stated = {name: time for name, time in times.items() if time}
+    stated = {name: time for name, time in times.items() if isinstance(time, datetime)}
     assert stated == {"complete-data.json": datetime(2026, 11, 23, 2, tzinfo=UTC)}
     assert check("folder/complete-data.json", encode(COMPLETE)) is None
 

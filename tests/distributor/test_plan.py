@@ -63,6 +63,14 @@ def test_what_is_not_for_us_is_skipped(key: str) -> None:
     assert isinstance(decide(key), Skipped)
 
 
+@pytest.mark.parametrize(("releases", "expected"), [("true", Skipped), ("false", Publish)])
+def test_with_releases_their_folder_belongs_to_them_alone(releases: str, expected: type) -> None:
+    name = "aws-data/releases/1/x.json"
+
+    assert isinstance(decide(name, PUBLISH_PATTERNS="**", RELEASES=releases), expected)
+    assert isinstance(decide(name.replace("/releases", "/old/releases"), PUBLISH_PATTERNS="**"), Publish)
+
+
 @pytest.mark.parametrize(
     "name",
     [

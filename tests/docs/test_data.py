@@ -15,6 +15,9 @@ from tests.shared.example_files import example_files
 TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 PROGRAMS = dict(re.findall(r"^(.+):\n\n```python\n([^`]+)```$", TEXT, re.MULTILINE))
 PRINTED = {
+    "Files that belong together, each checked against its hash": [
+        "20261123T020000Z-runofday has 3 regions and 4 services"
+    ],
     "The services that are offered everywhere": ["['s3']"],
     "How old the data is, and for which regions it is older than that": [
         r"made -?\d+ day\(s\) ago",
@@ -32,7 +35,8 @@ PRINTED = {
 
 FRESH = {**example_files(), **schemas()}
 STALE = FRESH["complete-data.json"].replace(b'"staleRegions": []', b'"staleRegions": ["us-east-1"]')
-SITE = {f"/data/{name}": body for name, body in {**FRESH, "complete-data.json": STALE}.items()}
+RELEASE = {f"{json.loads(FRESH['manifest.json'])['path']}{name}": body for name, body in FRESH.items()}
+SITE = {f"/data/{name}": body for name, body in {**FRESH, "complete-data.json": STALE, **RELEASE}.items()}
 
 
 class Site(BaseHTTPRequestHandler):

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -125,6 +126,31 @@ def test_what_is_not_as_it_should_be_is_counted_and_said(
     assert "status 400" in warnings["launch_feed_failed"]["reason"]
 
 
+def released(s3: Any) -> set[str]:
+    """The names in the manifest, each with the hash of what the bucket holds."""
+    manifest = json.loads(s3.get_object(Bucket="my-source", Key="aws-data/manifest.json")["Body"].read())
+    for file in manifest["files"]:
+        body = s3.get_object(Bucket="my-source", Key=f"aws-data/{file['name']}")["Body"].read()
+        assert (file["bytes"], file["sha256"]) == (len(body), hashlib.sha256(body).hexdigest())
+    return {file["name"] for file in manifest["files"]}
+
+
+RELEASED = {*contract.FILES, *contract.schemas()} - {"manifest.json"}
+
+
+def test_the_manifest_names_all_files_of_the_run_also_those_that_it_left_as_they_were(
+    s3: Any, parameters: ParameterServer, lambda_context: LambdaContext
+) -> None:
+    handler.lambda_handler({}, lambda_context)
+    assert released(s3) == RELEASED
+
+    summary = handler.lambda_handler({}, lambda_context)
+
+    assert summary["written"][-1]["key"] == "aws-data/manifest.json"
+    assert "aws-data/change-history.json" not in {file["key"] for file in summary["written"]}
+    assert released(s3) == RELEASED
+
+
 def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
     s3: Any, parameters: ParameterServer, lambda_context: LambdaContext, printed: Printed
 ) -> None:
@@ -137,6 +163,7 @@ def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
     assert s3.get_object(Bucket="my-source", Key="aws-data/change-history.json")["Body"].read() == b"{}"
     (warning,) = [line for line in printed() if line.get("message") == "published_files_unreadable"]
     assert warning["files"] == {"change-history.json": "breaks the contract in 2 place(s); metadata: Field required"}
+    assert released(s3) == RELEASED - {"change-history.json", "change-feed.json"}
 
 
 def test_a_history_that_would_outgrow_its_limits_stays_as_it_is_and_is_raised(
@@ -156,6 +183,7 @@ def test_a_history_that_would_outgrow_its_limits_stays_as_it_is_and_is_raised(
 
     assert "aws-data/complete-data.json" in keys(s3)
     assert s3.get_object(Bucket="my-source", Key="aws-data/change-history.json")["Body"].read() == edited
+    assert released(s3) == RELEASED - {"change-feed.json"}
 
 
 def test_times_later_than_now_are_said_once_and_then_right(

@@ -53,21 +53,22 @@ def stored(files: Mapping[str, bytes]) -> PreviousFiles:
 FIRST = decide(PARAMETERS, {})
 
 
-def test_what_changed_comes_first_and_the_complete_data_last_but_for_its_snapshot() -> None:
-    snapshot = "history/complete-data-20261123T020000Z.json"
+SNAPSHOT = "history/complete-data-20261123T020000Z.json"
 
-    assert list(FIRST.files) == [*HISTORY, *contract.schemas(), *ALWAYS_WRITTEN, snapshot]
-    assert FIRST.files[snapshot] == FIRST.files["complete-data.json"]
+
+def test_what_changed_comes_first_then_the_complete_data_its_snapshot_and_last_the_manifest() -> None:
+    assert list(FIRST.files) == [*HISTORY, *contract.schemas(), *ALWAYS_WRITTEN, SNAPSHOT, "manifest.json"]
+    assert FIRST.files[SNAPSHOT] == FIRST.files["complete-data.json"]
 
 
 def test_the_same_readings_and_files_give_the_same_state() -> None:
     assert decide(MORE, FIRST.files, day=1) == decide(MORE, FIRST.files, day=1)
 
 
-def test_without_news_only_the_files_of_every_run_and_a_snapshot_are_written() -> None:
+def test_without_news_only_the_files_of_every_run_a_snapshot_and_the_manifest_are_written() -> None:
     again = decide(PARAMETERS, FIRST.files)
 
-    assert list(again.files)[:-1] == ALWAYS_WRITTEN
+    assert list(again.files) == [*ALWAYS_WRITTEN, SNAPSHOT, "manifest.json"]
 
 
 def test_a_schema_that_differs_is_written_again() -> None:

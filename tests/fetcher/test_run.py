@@ -94,9 +94,8 @@ def test_a_run_writes_every_file_of_the_contract_its_schemas_and_a_snapshot(worl
     (snapshot,) = world.keys("history/")
     assert sorted(world.keys()) == sorted([*FILES, snapshot])
     assert world.file(snapshot) == world.file("complete-data.json")
-    assert [written.key.removeprefix("aws-data/") for written in result.written[-2:]] == [
-        "complete-data.json",
-        snapshot,
+    assert [written.key.removeprefix("aws-data/") for written in result.written[-3:]] == [
+        *("complete-data.json", snapshot, "manifest.json"),
     ]
     for name, model in contract.FILES.items():
         model.from_bytes(world.bucket.read(name).body)
@@ -111,12 +110,13 @@ def test_an_unchanged_world_gives_the_same_bytes_but_for_times_and_run(world: Wo
     for name in FILES:
         assert without_times(world.file(name)) == without_times(json.loads(before[name]))
     rewritten = {written.key.removeprefix("aws-data/") for written in result.written} - set(world.keys("history/"))
-    assert rewritten == {"regions.json", "services.json", "service-regions.json", "complete-data.json"}
+    names = {"regions.json", "services.json", "service-regions.json", "complete-data.json", "manifest.json"}
+    assert rewritten == names
 
 
 def without_times(node: Any) -> Any:
     if isinstance(node, dict):
-        times = {"timestamp", "lastFetched", "lastUpdated", "runId"}
+        times = {"timestamp", "lastFetched", "lastUpdated", "runId", "time", "release", "path", "sha256"}
         return {name: without_times(value) for name, value in node.items() if name not in times}
     return [without_times(item) for item in node] if isinstance(node, list) else node
 

@@ -20,8 +20,8 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.response import StreamingBody
 
 from distributor.outcomes import Failed
-from distributor.publish import ObjectStore, publish
-from distributor.store import Store
+from distributor.publish import publish
+from distributor.store import ObjectStore, Store
 from tests.distributor.fake_s3 import etag, refusal
 from tests.distributor.world import task
 

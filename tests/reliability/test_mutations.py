@@ -10,7 +10,8 @@ from cloud.template import ROOT
 from tests.reliability.mutant import run_tests
 
 EVENTS, PLAN, CONTENT, STORE = "events.py", "plan.py", "content.py", "store.py"
-PUBLISH, QUEUES, HANDLER, EVENT_BUS = "publish.py", "queues.py", "handler.py", "event_bus.py"
+PUBLISH, RELEASE, QUEUES, HANDLER = "publish.py", "release.py", "queues.py", "handler.py"
+EVENT_BUS = "event_bus.py"
 FOLLOW_UP, ANSWERS, SETTINGS = "follow_up.py", "answers.py", "settings.py"
 COMPARISON, SWEEP, SWEEPER = "sweeper/comparison.py", "sweeper/sweep.py", "sweeper/handler.py"
 MESSAGES, REQUESTS, CLOUDFRONT, REDELIVERY, INVALIDATOR = (
@@ -36,7 +37,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (PLAN, '{"", ".", ".."}.isdisjoint', "{None}.isdisjoint", "test_plan"),
     (PLAN, 'if "\\\\" in name', "if False", "test_plan"),
     (PLAN, "next(matching, settings.cache_control)", "settings.cache_control", "test_plan"),
-    (PLAN, "for rule in settings.cache_control_rules", "for rule in reversed(settings.cache_control_rules)", "test_plan"),
+    (PLAN, "(*settings.cache_control_rules,", "(*settings.cache_control_rules[::-1],", "test_plan"),
     (SETTINGS, 'text.partition("=")', 'text.rpartition("=")', "test_settings"),
     (SETTINGS, "not glob or not re", "not re", "test_settings"),
     (STRICT_JSON, "parse_constant=_refuse_constant,", "", TEST_STRICT_JSON),
@@ -60,7 +61,22 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (STORE, 'answer["ContentLength"] > self.limit', 'answer["ContentLength"] >= self.limit', "test_publish"),
     (PUBLISH, "in {source.etag, None}", "is not False", "test_publish"),
     (PUBLISH, "_as_failed(outcome) if unanswered else outcome,", "outcome,", "test_publish"),
-    (PUBLISH, "data_time = check(task, source)", "data_time = None", "test_publish"),
+    (PUBLISH, "facts = check(task, source)", "facts = None", "test_publish"),
+    (PUBLISH, "_publish_release(task, source, facts, store, check)\n", "None\n", "test_release"),
+    (RELEASE, " != file.sha256", " is None", "test_release"),
+    (RELEASE, "            check(part, source)\n", "", "test_release"),
+    (RELEASE, "store.copy(part, source.etag).copied", "store.copy(part, source.etag)", "test_release"),
+    (RELEASE, "        if outcome:\n            return outcome\n", "", "test_release"),
+    (RELEASE, "None if copied else _not_copied(release, MANIFEST_FILE)", "None", "test_release"),
+    (RELEASE, "        if refusal:\n", "        if False:\n", "test_release"),
+    (CONTENT, "== MANIFEST_FILE and releases", "== MANIFEST_FILE", "test_release"),
+    (PLAN, "if settings.releases and name.startswith", "if name.startswith", "test_plan"),
+    (PLAN, "*(RELEASE_RULES if settings.releases else ())", "*RELEASE_RULES", "test_release"),
+    (FOLLOW_UP, " and outcome.overtaken", "", "test_follow_up"),
+    (COMPARISON, "if left_out and name.startswith(left_out)", "if False", "sweeper/test_sweep"),
+    (COMPARISON, "sizes.items() <= held.items()", "sizes.keys() <= held.keys()", "sweeper/test_sweep"),
+    (SWEEP, "difference.drift or _release_drift(task, dependencies.store)", "difference.drift", "sweeper/test_sweep"),
+    (SWEEP, "Rejected | Skipped)", "Rejected)", "sweeper/test_sweep"),
     (PUBLISH, "landed=task if copied or unanswered else None", "landed=None", "../reliability/test_search"),
     (PUBLISH, "landed=task if copied or unanswered", "landed=task if unanswered", "test_publish"),
     (STORE, " or _was_retried(error.response):", ":", "test_publish"),

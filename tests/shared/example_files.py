@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fetcher.documents import Documents, build_documents
 from fetcher.history import build_feed, merge, move_years
+from fetcher.manifest import build_manifest
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS, ROOT, read_catalogue
 
@@ -71,7 +72,10 @@ def example_files() -> dict[str, bytes]:
         contract.CHANGE_FEED_FILE: feed,
         YEAR: year,
     }
-    return {name: document.to_bytes() for name, document in documents.items()}
+    files = {name: document.to_bytes() for name, document in documents.items()}
+    released = {name: body for name, body in files.items() if name != YEAR}
+    manifest = build_manifest(after, released, history, "cron(0 2 * * ? *)")
+    return {**files, contract.MANIFEST_FILE: manifest.to_bytes()}
 
 
 if __name__ == "__main__":

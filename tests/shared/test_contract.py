@@ -128,6 +128,20 @@ FEED = {
         {"id": "1", "title": "Less.", "content_text": "Less.", "date_published": NOW, "tags": []},
     ],
 }
+MANIFEST: dict[str, Any] = {
+    "version": "1.3.0",
+    "release": "20261123T020000Z-9f3c2a1b",
+    "time": NOW,
+    "path": "releases/20261123T020000Z-9f3c2a1b/",
+    "files": [
+        {"name": "regions.json", "bytes": 12, "sha256": "0" * 64, "contentType": "application/json"},
+        {"name": "services.json", "bytes": 12, "sha256": "f" * 64, "contentType": "application/json"},
+    ],
+    "counts": {"regions": 2, "services": 2, "regionServices": 3},
+    "staleRegions": [],
+    "latestChange": {"date": "2026-11-23", "summary": "Much."},
+    "nextExpected": "2026-11-24T02:05:00Z",
+}
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "regions.json": REGIONS,
     "services.json": SERVICES,
@@ -136,6 +150,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "change-history.json": HISTORY,
     "change-feed.json": FEED,
     "change-history-2025.json": YEAR,
+    "manifest.json": MANIFEST,
 }
 
 
@@ -309,6 +324,24 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "days in the wrong order": ("change-history.json", lambda d: d["changeLog"].reverse(), "newest first"),
     "a day twice": ("change-history.json", lambda d: d["changeLog"][1].update(date="2026-11-23"), "one entry a day"),
     "an empty summary": ("change-history.json", lambda d: d["changeLog"][0].update(summary=" "), "pattern"),
+    "unsorted files": ("manifest.json", lambda d: d["files"].reverse(), "sorted"),
+    "no files": ("manifest.json", lambda d: d.update(files=[]), "at least 1"),
+    "more files than a release may have": (
+        "manifest.json",
+        lambda d: d.update(files=[{**d["files"][0], "name": f"{number:04}.json"} for number in range(1001)]),
+        "at most 1000",
+    ),
+    "a file in a folder": ("manifest.json", lambda d: d["files"][0].update(name="a/b.json"), "pattern"),
+    "a file whose name starts with a dot": ("manifest.json", lambda d: d["files"][0].update(name="..json"), "pattern"),
+    "a manifest that names itself": ("manifest.json", lambda d: d["files"][0].update(name="manifest.json"), "itself"),
+    "a hash that is none": ("manifest.json", lambda d: d["files"][0].update(sha256="F" * 64), "pattern"),
+    "a release of another time": (
+        "manifest.json",
+        lambda d: d.update(release="20261123T020001Z-9f3c2a1b", path="releases/20261123T020001Z-9f3c2a1b/"),
+        "begin with the time",
+    ),
+    "a release that leaves its folder": ("manifest.json", lambda d: d.update(release="20261123T020000Z-.."), "pattern"),
+    "another path": ("manifest.json", lambda d: d.update(path="releases/"), "path must be"),
     "a year's days in the wrong order": (
         "change-history-2025.json",
         lambda d: d["changeLog"].reverse(),

@@ -26,6 +26,8 @@ BROKEN: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
         "change-history.json",
         lambda d: d["changeLog"][0]["changes"]["zoneChanges"][0].update(kind="lunar"),
     ),
+    "no next run": ("manifest.json", lambda d: d.pop("nextExpected")),
+    "a file in a folder": ("manifest.json", lambda d: d["files"][0].update(name="a/b.json")),
     "an address that is null": ("change-feed.json", lambda d: d.update(feed_url=None)),
 }
 

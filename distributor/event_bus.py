@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import not_
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -13,9 +13,12 @@ from botocore.parsers import ResponseParserError
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from distributor.outcomes import Copied, NotSent, Omission, Outcome, Skipped
+from distributor.outcomes import Copied, NotSent, Omission, Outcome
 from distributor.settings import Location
+from shared.contract import Counts, Manifest
+from shared.contract.document import Timestamp
 from shared.contract.schema import UntitledFields
+from shared.text import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -37,25 +40,53 @@ def _optional(default: str | int, description: str) -> Any:  # noqa: ANN401 - li
     return Field(default=default, exclude_if=not_, description=description, json_schema_extra=_without_default)
 
 
-class FilePublished(BaseModel):
-    """A file of the website was written, or may have been. The event may come more than once, and in any order."""
+class EventDetail(BaseModel):
+    """What every event tells."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
-    DETAIL_TYPE: ClassVar[str] = "File Published"
+    DETAIL_TYPE: ClassVar[str]
 
     bucket: str = Field(description="Bucket of the website.")
-    key: str = Field(description="Key of the file in this bucket.")
-    url: str = _optional("", "Public address of the file. Missing if the stack has no SiteUrl.")
+    key: str = Field(description="Key of the file in this bucket; of a release, that of its manifest.")
+    url: str = _optional("", "Public address of this file. Missing if the stack has no SiteUrl.")
+    release: str = _optional("", "Release that it belongs to. Missing if it belongs to none.")
+    correlation_id: str = _optional("", "Run that wrote the source, else the request that did. Missing if unknown.")
+
+
+class FilePublished(EventDetail):
+    """A file of the website was written, or may have been. The event may come more than once, and in any order."""
+
+    DETAIL_TYPE = "File Published"
+
     etag: str = _optional("", "ETag of the source file, without quotes. Missing if it is uncertain what was written.")
     bytes: int = _optional(0, "Size of the file. Missing if it is uncertain what was written.")
-    release: str = _optional("", "Release that the file belongs to. Missing if it belongs to none.")
-    correlation_id: str = _optional(
-        "", "Run that wrote the source file, else the request that did. Missing if unknown."
-    )
 
 
-EventDetail: TypeAlias = FilePublished
-EVENTS: tuple[type[EventDetail], ...] = (FilePublished,)
+class Summary(BaseModel):
+    """What matters in a manifest, in a bounded number of bytes."""
+
+    model_config = EventDetail.model_config
+
+    time: Timestamp = Field(description="When the data of the release was read. ISO 8601, in UTC.")
+    path: str = Field(description="Folder of the release, relative to the manifest.")
+    files: int = Field(description="Number of files.")
+    bytes: int = Field(description="Size of all files together.")
+    counts: Counts
+    stale_regions: int = Field(description="Number of regions whose data is of an earlier run.")
+    latest_change: str = _optional("", "Newest entry of the log of changes, cut if it is long. Missing without one.")
+    next_expected: Timestamp | None = Field(description="When the next run will have ended; null if that is unknown.")
+
+
+class ReleasePublished(EventDetail):
+    """A release is on the website, and the manifest that names it. The event may come more than once."""
+
+    DETAIL_TYPE = "Release Published"
+
+    release: str = Field(description="Name of the release. Names sort by time.")
+    summary: Summary
+
+
+EVENTS: tuple[type[EventDetail], ...] = (FilePublished, ReleasePublished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +103,7 @@ class EventBus:
     sleep: Callable[[float], None] = time.sleep
 
     def put(self, outcomes: Iterable[Outcome]) -> list[NotSent]:
-        """Put an event for each file that a copy has written, also if the outcome is another.
+        """Put an event for each file that a copy has written, also if the outcome is another, and for each release.
 
         An earlier pass, or a request without an answer, may have written it. Never raises; returns what was not put.
         """
@@ -81,31 +112,35 @@ class EventBus:
             for outcome in outcomes
             if outcome.landed and outcome.landed.destination == self.website
         }
-        reasons = self._put([self._entry(name, outcome) for name, outcome in written.items()])
+        events = [(outcome, detail) for name, outcome in written.items() for detail in self._details(name, outcome)]
+        reasons = self._put([self._entry(detail) for _, detail in events])
         return [
             NotSent(outcome.key, Omission.NOT_ANNOUNCED, reason)
-            for outcome, reason in zip(written.values(), reasons, strict=True)
+            for (outcome, _), reason in zip(events, reasons, strict=True)
             if reason
         ]
 
-    def _entry(self, name: str, outcome: Outcome) -> "PutEventsRequestEntryTypeDef":
-        detail = self._detail(name, outcome)
+    def _details(self, name: str, outcome: Outcome) -> Iterator[EventDetail]:
+        place: dict[str, Any] = {
+            "bucket": self.website.bucket,
+            "key": f"{self.website.prefix}/{name}",
+            "url": self.site_url and f"{self.site_url.rstrip('/')}/{quote(name)}",
+            "correlation_id": outcome.correlation_id,
+        }
+        if not isinstance(outcome, Copied):
+            yield FilePublished(**place)
+            return
+        yield FilePublished(**place, release=outcome.release, etag=outcome.etag.strip('"'), bytes=outcome.size)
+        if outcome.manifest:
+            yield ReleasePublished(**place, release=outcome.manifest.release, summary=_summary(outcome.manifest))
+
+    def _entry(self, detail: EventDetail) -> "PutEventsRequestEntryTypeDef":
         return {
             "Source": SOURCE,
             "DetailType": detail.DETAIL_TYPE,
             "Detail": detail.model_dump_json(by_alias=True),
             "EventBusName": self.name,
         }
-
-    def _detail(self, name: str, outcome: Outcome) -> EventDetail:
-        known = {"etag": outcome.etag.strip('"'), "bytes": outcome.size} if isinstance(outcome, Copied) else {}
-        return FilePublished(
-            bucket=self.website.bucket,
-            key=f"{self.website.prefix}/{name}",
-            url=self.site_url and f"{self.site_url.rstrip('/')}/{quote(name)}",
-            correlation_id="" if isinstance(outcome, Skipped) else outcome.correlation_id,
-            **known,
-        )
 
     def _put(self, entries: Sequence["PutEventsRequestEntryTypeDef"]) -> list[str]:
         """Why each entry was not taken; empty if it was. After a temporary error an entry is tried again by itself."""
@@ -146,6 +181,20 @@ class NoEvents:
 Events: TypeAlias = EventBus | NoEvents
 
 
+def _summary(manifest: Manifest) -> Summary:
+    latest = manifest.latest_change
+    return Summary(
+        time=manifest.time,
+        path=manifest.path,
+        files=len(manifest.files),
+        bytes=sum(file.size for file in manifest.files),
+        counts=manifest.counts,
+        stale_regions=len(manifest.stale_regions),
+        latest_change=printable(latest.summary) if latest else "",
+        next_expected=manifest.next_expected,
+    )
+
+
 def _reason(answer: "PutEventsResultEntryTypeDef") -> str:
     return f"{answer.get('ErrorCode', 'EventBridge gave no answer')}: {answer.get('ErrorMessage', '')}"
 
@@ -159,7 +208,9 @@ def schemas() -> Mapping[str, str]:
 
 
 def _schema(event: type[EventDetail]) -> str:
-    detail = event.model_json_schema(mode="serialization", schema_generator=UntitledFields)
+    detail = event.model_json_schema(
+        mode="serialization", schema_generator=UntitledFields, ref_template="#/definitions/{model}"
+    )
     schema = {
         "$schema": "http://json-schema.org/draft-04/schema#",
         "title": event.DETAIL_TYPE,
@@ -167,5 +218,6 @@ def _schema(event: type[EventDetail]) -> str:
         "type": "object",
         "required": ["source", "detail-type", "detail"],
         "properties": {"source": {"enum": [SOURCE]}, "detail-type": {"enum": [event.DETAIL_TYPE]}, "detail": detail},
+        "definitions": detail.pop("$defs", {}),
     }
     return json.dumps(schema, indent=2) + "\n"

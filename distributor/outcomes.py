@@ -11,6 +11,7 @@ from enum import Enum, StrEnum, auto
 from typing import Any
 
 from distributor.settings import DistributorSettings, Location
+from shared.contract import Manifest
 from shared.text import printable
 
 
@@ -54,7 +55,8 @@ class Copied:
     """The destination held the source's bytes at the last check. `seconds`: the duration of all passes together.
 
     `correlation_id`, here and below: the run that wrote the source, else the request that did; empty if neither is
-    known. `data_time`: the time that the complete data states; None for every other file.
+    known. `data_time`: the time that the complete data states; None for every other file. `release`: that of the run
+    which wrote the source; empty if no run did. `manifest`: what was copied, if this published a release.
     """
 
     task: Publish
@@ -64,6 +66,8 @@ class Copied:
     seconds: float
     correlation_id: str = ""
     data_time: datetime | None = None
+    release: str = ""
+    manifest: Manifest | None = None
 
     @property
     def key(self) -> str:

@@ -15,7 +15,7 @@ from cfnlint.api import lint  # type: ignore[import-untyped]
 
 from cloud.template import Resource, Stack, TemplateError, read_template, resolve, translate
 from distributor.event_bus import SOURCE as SOURCE_OF_EVENTS
-from distributor.event_bus import FilePublished
+from distributor.event_bus import ReleasePublished
 from distributor.invalidator.messages import LONGEST_DELAY
 from distributor.settings import DistributorSettings, InvalidatorSettings
 from fetcher.settings import CATALOGUE_REGIONS, FetcherSettings
@@ -593,7 +593,7 @@ def test_the_webhook_gets_the_events_of_this_website_alone_for_a_day_and_then_a_
     assert rule["EventBusName"] == "my-bus"
     assert rule["EventPattern"] == {
         "source": [SOURCE_OF_EVENTS],
-        "detail-type": [FilePublished.DETAIL_TYPE],
+        "detail-type": [ReleasePublished.DETAIL_TYPE],
         "detail": {"bucket": ["my-website"], "key": [{"prefix": "data/"}]},
     }
     (target,) = rule["Targets"]

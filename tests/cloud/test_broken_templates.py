@@ -14,7 +14,12 @@ from shared import contract
 from tests.fetcher.small_world import PARAMETERS
 
 Template = dict[str, Any]
-WEBHOOK = {"EventBusName": "default", "WebhookUrl": "https://hooks.example/build", "WebhookSecret": "feed/hook"}
+WEBHOOK = {
+    "EventBusName": "default",
+    "WebhookUrl": "https://hooks.example/build",
+    "WebhookSecret": "feed/hook",
+    "WebhookEvents": "File Published",
+}
 PUBLISHED = sorted([*contract.FILES, *contract.schemas()])
 
 

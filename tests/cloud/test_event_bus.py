@@ -7,7 +7,10 @@ import pytest
 
 from cloud.embedded import EmbeddedCloud
 from cloud.stand_ins.loopback import HttpRequest
+from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ROOT, Stack, read_template, resolve
+from shared import contract
+from tests.fetcher.small_world import PARAMETERS
 
 ON = {
     "EventBusName": "default",
@@ -20,6 +23,7 @@ SUBSCRIBERS = {
     "SlackUrl": "https://hooks.slack.com/services/T0/B0/xyz",
     "GitHubRepository": "you/site",
     "QueueName": "published",
+    "DetailType": "File Published",
 }
 Answer = Callable[[HttpRequest], tuple[int, str]]
 
@@ -31,7 +35,7 @@ def subscribers(**parameters: str) -> Stack:
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[EmbeddedCloud]:
     """The stack with a webhook, and the three subscribers of the documentation."""
-    embedded = EmbeddedCloud(ON, in_process=True)
+    embedded = EmbeddedCloud(ON, ssm=ParameterServer(PARAMETERS), in_process=True)
     embedded.stacks.append(subscribers(**SUBSCRIBERS))
     with embedded as started:
         secrets = started.client("secretsmanager")
@@ -121,6 +125,28 @@ def test_each_subscriber_of_the_documentation_gets_what_its_service_takes(
     assert [event["detail"]["key"] for event in cloud.messages("Published")] == ["data/y.json"]
     assert {call.status for call in cloud.webhook.calls} == {200, 204}
     assert cloud.messages("CallFailures") == []
+
+
+def test_a_run_of_the_fetcher_ends_in_one_event_of_the_release_and_one_for_each_file_of_it(
+    cloud: EmbeddedCloud, answering: Callable[[Answer], None]
+) -> None:
+    answering(services)
+    events, arn = cloud.client("events"), "arn:aws:sqs:us-east-1:123456789012:published"
+    events.put_rule(Name="releases", EventPattern=json.dumps({"detail-type": ["Release Published"]}))
+    events.put_targets(Rule="releases", Targets=[{"Id": "queue", "Arn": arn}])
+
+    cloud.fire("FetchSchedule")
+    cloud.settle()
+
+    published = cloud.messages("Published")
+    events.remove_targets(Rule="releases", Ids=["queue"])
+    manifest = cloud.client("s3").get_object(Bucket=cloud.website, Key="data/manifest.json")["Body"].read()
+    (release,) = [event["detail"] for event in published if event["detail-type"] == "Release Published"]
+    files = [event["detail"] for event in published if event["detail-type"] == "File Published"]
+    assert release["release"] == json.loads(manifest)["release"]
+    assert f"data/{release['summary']['path']}manifest.json" in cloud.objects(cloud.website)
+    assert {file["release"] for file in files} == {release["release"]}
+    assert {file["key"] for file in files} == {f"data/{name}" for name in (*contract.FILES, *contract.schemas())}
 
 
 def test_a_webhook_that_fails_for_a_while_is_called_until_it_takes_the_event(

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 from unittest.mock import Mock
 
@@ -15,7 +16,9 @@ from cloud.template import ROOT
 from distributor.event_bus import PAUSES, SOURCE, EventBus, NoEvents, schemas
 from distributor.outcomes import Copied, Failed, Gone, NotSent, Omission, Outcome, Publish, Rejected
 from distributor.settings import Location
-from tests.distributor.world import EVERY_KIND, HEADERS, WEBSITE, task
+from shared.contract import Manifest
+from shared.contract.manifest import LatestChange
+from tests.distributor.world import EVERY_KIND, HEADERS, WEBSITE, manifest_of, task
 from tests.distributor.world import SOURCE as SOURCE_LOCATION
 
 SITE = "https://your.site/data/"
@@ -77,6 +80,45 @@ def test_a_subscriber_gets_an_event_for_each_published_file_as_its_schema_says(b
     ]
     for event in events:
         Draft4Validator(SCHEMAS["file-published.schema.json"]).validate(event)
+
+
+def test_a_published_manifest_is_announced_as_a_file_and_as_the_release_that_it_names(bus: Bus) -> None:
+    manifest = Manifest.from_bytes(manifest_of({"a.json": b"[]", "b.json": b"[1]"}))
+    latest = LatestChange(date=date(2026, 11, 24), summary="s3 came to \x1b\n" + "x" * 10**6)
+    manifest = manifest.model_copy(update={"latest_change": latest, "stale_regions": ("a", "b")})
+
+    bus.put([replace(copied("manifest.json"), release=manifest.release, manifest=manifest), copied("x.json")])
+
+    file, release, other = bus.received()
+    assert (file["detail-type"], file["detail"]["release"]) == ("File Published", manifest.release)
+    assert (release["detail-type"], other["detail-type"]) == ("Release Published", "File Published")
+    Draft4Validator(SCHEMAS["release-published.schema.json"]).validate(release)
+    assert not Draft4Validator(SCHEMAS["release-published.schema.json"]).is_valid(file)
+    change = release["detail"]["summary"].pop("latestChange")
+    assert change.startswith("s3 came to \\x1b\\nxxx")
+    assert len(change) < 1200
+    assert release["detail"] == {
+        "bucket": "my-website",
+        "key": "data/manifest.json",
+        "url": f"{SITE}manifest.json",
+        "release": "20261124T020001Z-00000001",
+        "correlationId": "run-1",
+        "summary": {
+            "time": "2026-11-24T02:00:01Z",
+            "path": "releases/20261124T020001Z-00000001/",
+            "files": 2,
+            "bytes": 5,
+            "counts": {"regions": 1, "services": 1, "regionServices": 1},
+            "staleRegions": 2,
+            "nextExpected": None,
+        },
+    }
+
+
+def test_a_manifest_whose_release_was_not_published_is_announced_as_a_file_alone(bus: Bus) -> None:
+    bus.put([copied("manifest.json")])
+
+    assert [event["detail-type"] for event in bus.received()] == ["File Published"]
 
 
 def test_without_the_websites_address_an_event_has_no_url(bus: Bus) -> None:

@@ -12,6 +12,7 @@ from distributor.plan import RELEASE_RULES
 from distributor.publish import NOT_TRIED, PUBLISH_MARGIN_MS, carry_out, publish
 from distributor.settings import Location
 from distributor.store import SourceObject, Store
+from shared.contract import Manifest
 from tests.distributor.fake_s3 import FakeS3, etag, refusal
 from tests.distributor.test_publish import fail, once, store_on
 from tests.distributor.world import SOURCE, WEBSITE, manifest_of, manifest_task
@@ -82,7 +83,8 @@ def test_a_release_takes_two_calls_for_each_file_one_for_its_manifest_and_the_or
 
     outcome = release(s3)
 
-    assert outcome == Copied(manifest_task(), etag(MANIFEST), len(MANIFEST), passes=1, seconds=0)
+    manifest = Manifest.from_bytes(MANIFEST)
+    assert outcome == Copied(manifest_task(), etag(MANIFEST), len(MANIFEST), passes=1, seconds=0, manifest=manifest)
     assert s3.calls == CALLS
     assert published(s3) == {
         **{f"{FOLDER}/{name}": body for name, body in FILES.items()},

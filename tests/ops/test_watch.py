@@ -22,7 +22,12 @@ FETCHER, DISTRIBUTOR, SWEEPER, INVALIDATOR = (
     f"aws-services-feed-{name}" for name in ("fetcher", "distributor", "sweeper", "invalidator")
 )
 
-ANNOUNCING = {"EventBusName": "default", "WebhookUrl": "https://hooks.example/build", "WebhookSecret": "feed/hook"}
+ANNOUNCING = {
+    "EventBusName": "default",
+    "WebhookUrl": "https://hooks.example/build",
+    "WebhookSecret": "feed/hook",
+    "WebhookEvents": "File Published",
+}
 
 
 @dataclass

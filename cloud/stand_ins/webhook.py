@@ -9,7 +9,7 @@ from cloud.stand_ins.loopback import HttpReply, HttpRequest, LoopbackServer
 
 
 class Call(NamedTuple):
-    """A request, when it came (seconds of the monotonic clock), and the status that it was answered with."""
+    """A request, when it came (seconds since 1970), and the status that it was answered with."""
 
     request: HttpRequest
     time: float
@@ -32,7 +32,7 @@ class Webhook(LoopbackServer):
     def reply(self, request: HttpRequest) -> HttpReply:
         """Keep the call."""
         status, text = self.answer(request)
-        self.calls.append(Call(request, time.monotonic(), status))
+        self.calls.append(Call(request, time.time(), status))
         return HttpReply(status, "text/plain", text.encode())
 
     def taken(self) -> list[Any]:

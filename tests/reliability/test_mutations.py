@@ -19,7 +19,7 @@ MESSAGES, REQUESTS, CLOUDFRONT, REDELIVERY, INVALIDATOR = (
     *("invalidator/redelivery.py", "invalidator/handler.py"),
 )
 STRICT_JSON, TEST_STRICT_JSON = "../shared/strict_json.py", "../shared/test_strict_json"
-STORM = "../reliability/test_invalidation_storm"
+STORM, EVENT_STORM = "../reliability/test_invalidation_storm", "../reliability/test_event_storm"
 
 MUTATIONS: list[tuple[str, str, str, str]] = [
     (EVENTS, "unquote_plus(encoded", "__import__('urllib.parse').parse.unquote(encoded", "test_events"),
@@ -102,6 +102,8 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (FOLLOW_UP, "    dependencies.failures.keep_not_sent(not_sent)\n", "", "test_follow_up"),
     (FOLLOW_UP, "*dependencies.invalidations.send(outcomes), ", "", "test_follow_up"),
     (FOLLOW_UP, ", *dependencies.event_bus.put(outcomes)", "", "test_follow_up"),
+    (FOLLOW_UP, "    dependencies.failures.keep_not_sent(not_sent)\n", "", EVENT_STORM),
+    (EVENT_BUS, 'if answer.get("EventId")', "if answer", EVENT_STORM),
     (QUEUES, "if not_sent and not self.url", "if False", "test_queues"),
     (QUEUES, "if entry.omission is omission", "", "test_queues"),
     (EVENT_BUS, " and outcome.landed.destination == self.website", "", "test_event_bus"),

@@ -20,7 +20,7 @@ from distributor.content import check
 from distributor.dependencies import Dependencies
 from distributor.event_bus import NoEvents
 from distributor.events import decode
-from distributor.outcomes import Copied, Failed
+from distributor.outcomes import Copied, Failed, Outcome
 from distributor.plan import plan
 from distributor.publish import carry_out
 from distributor.queues import NoInvalidations
@@ -113,6 +113,7 @@ class World:
             outcomes = carry_out(plan(decode(one).notices, self.settings), self.store, lambda: ENOUGH)
             failed = any(isinstance(outcome, Failed) for outcome in outcomes)
             self.counts["published"] += sum(isinstance(outcome, Copied) for outcome in outcomes)
+            self.follow_up(outcomes)
         except CrashError:
             failed = True
         finally:
@@ -120,6 +121,9 @@ class World:
         if failed:
             self.counts["delivered again"] += 1
             self.retries.append(one)
+
+    def follow_up(self, outcomes: list[Outcome]) -> None:
+        """What the function does after it has published; CrashError if it then fails."""
 
     def land(self) -> None:
         """Let every abandoned copy end: a minute passes."""
@@ -134,7 +138,7 @@ class World:
         """Let the sweeper run to its end; how many files it has published."""
         self.counts["sweeps"] += 1
         progress = Progress(Path(tempfile.gettempdir()) / f"sweep-{os.getpid()}.jsonl", str(self.counts["sweeps"]))
-        result = sweep(SweepRequest(), self.made, lambda: ENOUGH, lambda outcomes: None, progress)
+        result = sweep(SweepRequest(), self.made, lambda: ENOUGH, self.follow_up, progress)
         self.unheard.clear()
         return result.outcomes[Copied]
 

@@ -8,7 +8,7 @@ from functools import cache
 from distributor.events import Changed, Notice
 from distributor.outcomes import Cause, Decision, Headers, Publish, Rejected, Skipped
 from distributor.settings import CacheControlRule, DistributorSettings, HeaderSettings, Location
-from shared.contract import MANIFEST_FILE, RELEASES_FOLDER, content_type_of
+from shared.contract import MANIFEST_FILE, RELEASES_FOLDER, content_type
 from shared.text import printable
 
 RELEASE_RULES = (
@@ -96,7 +96,7 @@ def headers_for(name: str, settings: HeaderSettings, folder: str = "") -> Header
     """
     rules = (*settings.cache_control_rules, *(RELEASE_RULES if settings.releases else ()))
     matching = (rule.header for rule in rules if compile_glob(rule.glob).fullmatch(f"{folder}{name}"))
-    return Headers(content_type_of(name), next(matching, settings.cache_control))
+    return Headers(content_type(name), next(matching, settings.cache_control))
 
 
 @cache

@@ -39,7 +39,7 @@ def _file(name: str, body: bytes) -> contract.ReleaseFile:
         name=name,
         size=len(body),
         sha256=hashlib.sha256(body).hexdigest(),
-        content_type=contract.content_type_of(name),
+        content_type=contract.content_type(name),
     )
 
 

@@ -77,7 +77,7 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     documents = build_documents(catalogue, job.id, timestamp)
     if before and not request.accept_shrink:
         require_no_shrink(before.complete_data, documents.complete_data, settings.max_shrink_percent)
-    history_files = _history_files(documents, previous)
+    history_files = _history_files(documents, previous, settings.site_url)
     history, unfit_history = _read_back(history_files, previous)
     all_files = _files(documents, {} if unfit_history else history_files)
     changed = {
@@ -157,7 +157,7 @@ def _files(documents: Documents, history: Mapping[str, bytes]) -> dict[str, byte
     }
 
 
-def _history_files(documents: Documents, previous: PreviousFiles) -> dict[str, bytes]:
+def _history_files(documents: Documents, previous: PreviousFiles, site_url: str) -> dict[str, bytes]:
     """The history, its feed, and the years that move; nothing if the previous history can't be read, so that it stays.
 
     Nothing moves while dates of the log are put right.
@@ -173,7 +173,7 @@ def _history_files(documents: Documents, previous: PreviousFiles) -> dict[str, b
     return {
         **{name: year.to_bytes() for name, year in years.items()},
         contract.CHANGE_HISTORY_FILE: history.to_bytes(),
-        contract.CHANGE_FEED_FILE: build_feed(history).to_bytes(),
+        contract.CHANGE_FEED_FILE: build_feed(history, documents, site_url).to_bytes(),
     }
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.settings import BucketName, CommaSeparated, KeyPrefix, Settings
 from shared.text import first_error
@@ -22,6 +22,18 @@ HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
+def _with_slash(url: str) -> str:
+    return url if url.endswith("/") or not url else f"{url}/"
+
+
+# The template has the same pattern.
+SiteUrl = Annotated[
+    str,
+    Field(pattern=r"^((https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/[^\s?#]*)?)?$"),
+    AfterValidator(_with_slash),
+]
+
+
 class FetcherSettings(Settings):
     """Where the fetcher reads and writes, how fast, and which results are too poor to be written.
 
@@ -35,6 +47,9 @@ class FetcherSettings(Settings):
     `max_stale_percent`: the share of a run's readings that the last good ones may replace. `max_shrink_percent`: the
     share of the last regions, services or pairs that may vanish. `launch_feed_url`: if empty, launches are not read.
     `schedule_expression`: when the fetcher is invoked; empty if only by hand.
+
+    `site_url`: the public address of the published files, with a slash at the end; empty if it is not known. It is only
+    written into the feed of changes: the fetcher knows no website bucket and requests nothing from the site.
     """
 
     source_bucket: BucketName
@@ -45,6 +60,7 @@ class FetcherSettings(Settings):
     ssm_requests_per_second: float = Field(default=10, gt=0, le=10_000)
     launch_feed_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     schedule_expression: str = ""
+    site_url: SiteUrl = ""
     max_stale_percent: Percent = 10
     max_shrink_percent: Percent = 10
 

@@ -362,6 +362,27 @@ def test_every_place_that_the_functions_are_given_is_one_where_both_roles_may_pu
         }
 
 
+@pytest.mark.parametrize(
+    ("parameters", "releases"),
+    [({}, "true"), ({"Releases": "false"}, "false"), ({"FetchEnabled": "false"}, "false")],
+)
+def test_releases_are_made_where_a_fetcher_writes_manifests_unless_they_are_off(
+    parameters: dict[str, str], releases: str
+) -> None:
+    stack = stack_with(**parameters)
+
+    for function in ("Distributor", "Sweeper"):
+        assert resource_of(stack, function).properties["Environment"]["Variables"]["RELEASES"] == releases
+
+
+@pytest.mark.parametrize(("state", "expression"), [("ENABLED", "rate(6 hours)"), ("DISABLED", "")])
+def test_the_fetcher_knows_its_schedule_unless_that_is_paused(state: str, expression: str) -> None:
+    stack = stack_with(ScheduleExpression="rate(6 hours)", ScheduleState=state)
+
+    variables = resource_of(stack, "Fetcher").properties["Environment"]["Variables"]
+    assert variables["SCHEDULE_EXPRESSION"] == expression
+
+
 def test_whatever_an_empty_parameter_switches_off_is_switched_on_in_the_whole_stack() -> None:
     template = read_template()
     switches = {
@@ -491,6 +512,25 @@ def test_rules_for_cache_control_reach_both_functions_that_publish(rules: str) -
 def test_rules_that_no_header_can_hold_are_refused(rules: str) -> None:
     with pytest.raises(TemplateError, match="CacheControlRules"):
         stack_with(CacheControlRules=rules)
+
+
+def test_the_sites_address_reaches_the_fetcher_and_costs_no_right() -> None:
+    without, with_address = (stack_with(SiteUrl=url) for url in ("", "https://example.com/data/"))
+
+    fetchers = [
+        resource_of(stack, "Fetcher").properties["Environment"]["Variables"] for stack in (without, with_address)
+    ]
+    assert [variables["SITE_URL"] for variables in fetchers] == ["", "https://example.com/data/"]
+    assert resource_of(without, "FetcherRole") == resource_of(with_address, "FetcherRole")
+    assert len(without.resources) == len(with_address.resources)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.com/", "example.com", "https://me@example.com", "https://example.com/?a"]
+)
+def test_an_address_that_the_fetcher_would_refuse_cannot_be_deployed(url: str) -> None:
+    with pytest.raises(TemplateError, match="SiteUrl"):
+        stack_with(SiteUrl=url)
 
 
 def test_only_regions_whose_ssm_has_the_catalogue_can_be_deployed() -> None:

@@ -2,12 +2,30 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
+from fetcher.history.steps import Facts, Item, region_item, service_item
 from shared import contract
 
 LONGEST_SUMMARY = 300  # characters
 CODES_IN_SUMMARY = 5
-CODES_IN_LINE = 50
+LONGEST_DESCRIPTION = 1800  # characters
+LONGEST_NAME = 80
+NAMES_IN_LINE = (40, 20, 10, 5)  # the more there is to tell, the fewer names each line has
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Changes that one line tells: what they share, what each is called, and how many of them no earlier line tells."""
+
+    text: str
+    names: Sequence[str]
+    news: int
+
+    def line(self, most: int) -> str:
+        """The line, with at most so many names."""
+        return f"{self.text}: {_listed(self.names, most)}"
 
 
 def summarize_changes(changes: contract.Changes) -> str:
@@ -25,9 +43,25 @@ def summarize_baseline(counts: contract.Counts, changes: contract.Changes) -> st
     return f"Baseline: {baseline}." + (f" After the first run: {later}" if later else "")
 
 
-def describe_changes(changes: contract.Changes) -> str:
-    """A line for each kind of change and region, with at most CODES_IN_LINE codes; empty if nothing changed."""
-    return "\n".join(f"{what}: {_listed(codes, CODES_IN_LINE)}" for what, codes in _lines(changes) if codes)
+def describe_changes(changes: contract.Changes, names: Facts) -> str:
+    """Lines for people, at most LONGEST_DESCRIPTION characters together; empty if nothing changed.
+
+    `names`: those of that day; what has none is shown by its code.
+    """
+    groups = [group for group in _groups(changes, names) if group.names]
+    for most in NAMES_IN_LINE:
+        text = "\n".join(group.line(most) for group in groups)
+        if len(text) <= LONGEST_DESCRIPTION:
+            return text
+    return _first_lines(groups)
+
+
+def _first_lines(groups: Sequence[Group]) -> str:
+    lines = [group.line(NAMES_IN_LINE[-1]) for group in groups]
+    room = LONGEST_DESCRIPTION - LONGEST_NAME  # the rest is for the last line
+    kept = sum(length <= room for length in accumulate(len(line) + 1 for line in lines))
+    rest = sum(group.news for group in groups[kept:])
+    return "\n".join([*lines[:kept], f"And {rest:,} more; all are in {contract.CHANGE_HISTORY_FILE}."])
 
 
 def _sentence(changes: contract.Changes, most: int) -> str:
@@ -48,34 +82,58 @@ def _sentence(changes: contract.Changes, most: int) -> str:
     return ", ".join(parts) + "." if parts else ""
 
 
-def _lines(changes: contract.Changes) -> Iterator[tuple[str, list[str]]]:
-    yield "New regions", _codes_and_names(changes.new_regions)
-    yield "Removed regions", _codes_and_names(changes.removed_regions)
-    yield "New services", _codes_and_names(changes.new_services)
-    yield "Removed services", _codes_and_names(changes.removed_services)
-    yield "Renamed", [f"{renamed.code} from {renamed.old} to {renamed.new}" for renamed in changes.renamed]
-    for region, services in _by_region(changes.new_regional_services):
-        yield f"New in {region}", services
-    for region, services in _by_region(changes.removed_regional_services):
-        yield f"No longer in {region}", services
+def _groups(changes: contract.Changes, names: Facts) -> Iterator[Group]:
+    """What is rare comes first, then the pairs."""
+    for noun, found in (
+        ("new region", changes.new_regions),
+        ("removed region", changes.removed_regions),
+        ("new service", changes.new_services),
+        ("removed service", changes.removed_services),
+    ):
+        yield Group(_count(len(found), noun), [_label(each.code, each.name) for each in found], len(found))
+    renamed = [f"{_cut(each.code)} from {_cut(each.old)} to {_cut(each.new)}" for each in changes.renamed]
+    yield Group(f"{len(renamed):,} renamed", renamed, len(renamed))
     for change in changes.zone_changes:
-        yield f"New {change.kind} zones of {change.region}", list(change.added)
-        yield f"Removed {change.kind} zones of {change.region}", list(change.removed)
+        region = _label(change.region, names.get(region_item(change.region)))
+        for verb, zones in (("new", change.added), ("removed", change.removed)):
+            text = f"{_count(len(zones), f'{verb} {change.kind} zone')} in {region}"
+            yield Group(text, [_cut(zone) for zone in zones], len(zones))
+    yield from _group_pairs(changes.new_regional_services, "new in", names)
+    yield from _group_pairs(changes.removed_regional_services, "gone from", names)
 
 
-def _by_region(offers: Iterable[contract.RegionalService]) -> Iterable[tuple[str, list[str]]]:
-    services = defaultdict[str, list[str]](list)
-    for offer in offers:
-        services[offer.region].append(offer.service)
-    return services.items()
+def _group_pairs(pairs: Iterable[contract.RegionalService], verb: str, names: Facts) -> Iterator[Group]:
+    """The pairs by service or region, the largest group first, until each pair is in one. Every group is complete."""
+    groups = defaultdict[tuple[bool, str], list[contract.RegionalService]](list)
+    for pair in pairs:
+        groups[False, pair.service].append(pair)
+        groups[True, pair.region].append(pair)
+    told: set[tuple[str, str]] = set()
+    for (is_region, code), group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        news = {(pair.region, pair.service) for pair in group} - told
+        told |= news
+        if news and is_region:  # with one service alone it is told by that service's group, which comes before
+            text = f"{len(group):,} services are {verb} {_label(code, names.get(region_item(code)))}"
+            yield Group(text, [_name(service_item(pair.service), names) for pair in group], len(news))
+        elif news:
+            text = f"{_label(code, names.get(service_item(code)))} is {verb} {_count(len(group), 'region')}"
+            yield Group(text, [_name(region_item(pair.region), names) for pair in group], len(news))
 
 
 def _codes(changes: Iterable[contract.NamedCode | contract.Renamed]) -> list[str]:
     return [change.code for change in changes]
 
 
-def _codes_and_names(changes: Iterable[contract.NamedCode]) -> list[str]:
-    return [change.code if change.name == change.code else f"{change.code} ({change.name})" for change in changes]
+def _label(code: str, name: str | None) -> str:
+    return _cut(code) if name in {None, "", code} else f"{_cut(name)} ({_cut(code)})"
+
+
+def _name(item: Item, names: Facts) -> str:
+    return _cut(names.get(item) or item.code)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _in_brackets(codes: Sequence[str], most: int) -> str:

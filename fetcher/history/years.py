@@ -9,7 +9,7 @@ from datetime import date
 from itertools import accumulate
 
 from fetcher.history.entries import count_additions, to_changes, to_steps
-from fetcher.history.feed import MOST_ITEMS
+from fetcher.history.feed import MOST_ITEMS, size_in_list
 from fetcher.history.steps import State, Steps, facts_of, service_names
 from shared import contract
 
@@ -28,7 +28,7 @@ def years_to_move(history: contract.ChangeHistory, size: int) -> list[contract.C
     if size <= LARGEST:
         return []
     log = history.change_log
-    sizes = {entry.date: _size(entry) for entry in log}
+    sizes = {entry.date: size_in_list(entry) for entry in log}
     kept = sum(bytes_so_far <= KEPT for bytes_so_far in accumulate(sizes[entry.date] for entry in log[:MOST_ITEMS]))
     years = []
     for part in _split(log[max(kept, 1) :], sizes):
@@ -50,12 +50,6 @@ def _split(log: Sequence[contract.ChangeEntry], sizes: Sizes) -> Iterator[list[c
         part.append(entry)
     if part:
         yield part
-
-
-def _size(entry: contract.ChangeEntry) -> int:
-    """The bytes of an entry in its file, two levels deep."""
-    text = entry.model_dump_json(by_alias=True, indent=2)
-    return len(text.encode()) + 4 * (text.count("\n") + 1) + len(",\n")
 
 
 def move_years(

@@ -9,7 +9,7 @@ from distributor.settings import HeaderSettings
 from distributor.store import key_in_metadata
 from ops.checks.check import CLOCK_SKEW, Check, equals, exists
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable, is_published
-from shared.contract import content_type_of
+from shared.contract import content_type
 from shared.settings import ConfigurationError, read_settings
 
 GROUP = "Website bucket"
@@ -75,7 +75,7 @@ def _check_published(
             actual += ", but others"
         yield Check(GROUP, f"{name} has the source's bytes", same, actual, again)
     by_hand = f"feed redistribute {name} sets it; it was put there by hand, or before a setting was changed"
-    yield equals(GROUP, f"{name}: Content-Type", stored.content_type, content_type_of(name), by_hand)
+    yield equals(GROUP, f"{name}: Content-Type", stored.content_type, content_type(name), by_hand)
     yield equals(GROUP, f"{name}: Cache-Control", stored.cache_control, cache_control(name, observed), by_hand)
     wrong = _wrong_provenance(stored, name, observed, now)
     yield Check(GROUP, f"{name}: provenance", not wrong, wrong or _provenance(stored), by_hand)

@@ -1,5 +1,6 @@
 """The embedded cloud after a scheduled run in; what was fetched, published and invalidated out, shown and checked."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -12,6 +13,7 @@ from ops.demo.story import Story
 from shared import contract
 
 CACHE_CONTROL = "public, max-age=300"
+MANIFEST_CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
 METADATA = {"distributed-at", "source-bucket", "source-etag", "source-key"}
 PUBLISHED_FILES = tuple(sorted([*contract.FILES, *contract.schemas()]))
 MOST_SSM_CALLS = 1150
@@ -106,6 +108,10 @@ def show_distribution(story: Story, cloud: EmbeddedCloud) -> None:
     )
 
 
+def _content_type(key: str) -> str:
+    return "application/feed+json" if key.endswith(f"/{contract.CHANGE_FEED_FILE}") else "application/json"
+
+
 def _published(cloud: EmbeddedCloud, outcome: dict[str, Any]) -> dict[str, Any]:
     bucket, _, key = outcome["destination"].removeprefix("s3://").partition("/")
     head = cloud.client("s3").head_object(Bucket=bucket, Key=key)
@@ -119,6 +125,10 @@ def _published(cloud: EmbeddedCloud, outcome: dict[str, Any]) -> dict[str, Any]:
         "metadata": head["Metadata"],
         "seconds": outcome["seconds"],
     }
+
+
+def _cache_control(source_key: str) -> str:
+    return MANIFEST_CACHE_CONTROL if source_key.endswith(f"/{contract.MANIFEST_FILE}") else CACHE_CONTROL
 
 
 def show_invalidations(story: Story, cloud: EmbeddedCloud) -> None:
@@ -157,12 +167,23 @@ def show_website(story: Story, cloud: EmbeddedCloud) -> None:
         ],
     )
     story.check(
-        f"every object has Cache-Control {CACHE_CONTROL}, Content-Type application/json and its provenance",
+        f"every object has its Cache-Control, mostly {CACHE_CONTROL}, the right Content-Type and its provenance",
         holds=all(
-            (file["cache_control"], file["content_type"]) == (CACHE_CONTROL, "application/json")
+            (file["cache_control"], file["content_type"])
+            == (_cache_control(file["source_key"]), _content_type(file["destination_key"]))
             and set(file["metadata"]) == METADATA
             for file in published
         ),
+    )
+    manifest = json.loads(files.website(cloud, contract.MANIFEST_FILE))
+    names = [file["name"] for file in manifest["files"]]
+    whole = all(
+        hashlib.sha256(files.website(cloud, manifest["path"] + file["name"])).hexdigest() == file["sha256"]
+        for file in manifest["files"]
+    )
+    story.check(
+        "the release that the manifest names has all the other files, each with its hash",
+        holds=whole and sorted([*names, contract.MANIFEST_FILE]) == list(PUBLISHED_FILES),
     )
     same = all(files.website(cloud, name) == files.source(cloud, name) for name in PUBLISHED_FILES)
     story.check("every object has the bytes of its source", holds=same)

@@ -52,6 +52,7 @@ __all__ = [
     "COMPLETE_DATA_FILE",
     "FILES",
     "HISTORY_FOLDER",
+    "JSON",
     "MANIFEST_FILE",
     "REGIONS_FILE",
     "RELEASES_FOLDER",
@@ -95,7 +96,7 @@ __all__ = [
     "ZoneChange",
     "ZoneKind",
     "Zones",
-    "content_type_of",
+    "content_type",
     "model_of",
     "name_release",
     "schema_name",
@@ -110,6 +111,9 @@ COMPLETE_DATA_FILE = "complete-data.json"
 CHANGE_HISTORY_FILE = "change-history.json"
 CHANGE_FEED_FILE = "change-feed.json"
 HISTORY_FOLDER = "history"
+
+JSON, JSON_FEED = "application/json", "application/feed+json"  # https://www.jsonfeed.org/version/1.1/ has the second
+FEED_SUFFIX = ".feed.json"
 
 FILES: dict[str, type[Document]] = {
     REGIONS_FILE: Regions,
@@ -128,12 +132,9 @@ def year_file(year: int, part: int) -> str:
     return f"change-history-{year:04}.json" if part == 1 else f"change-history-{year:04}-{part}.json"
 
 
-_CONTENT_TYPES: dict[str, str] = {}
-
-
-def content_type_of(name: str) -> str:
-    """The header `Content-Type` of a file, by its name below the prefix or the release's folder."""
-    return _CONTENT_TYPES.get(name, "application/json")
+def content_type(name: str) -> str:
+    """The content type of the file with this name below the prefix or the folder of its release."""
+    return JSON_FEED if name == CHANGE_FEED_FILE or name.endswith(FEED_SUFFIX) else JSON
 
 
 def model_of(name: str) -> type[Document] | None:

@@ -18,11 +18,12 @@ OptionalUrl = Annotated[
 
 
 class FeedItem(Document):
-    """The changes of one day. Its `id` stays when more changes are found on that day."""
+    """The changes of one day. Its `id` stays when more changes are found on that day. `url` is there since 1.3.0."""
 
     model_config = ConfigDict(alias_generator=None)
 
     id: Code
+    url: OptionalUrl
     title: Text
     content_text: Text
     date_published: Timestamp

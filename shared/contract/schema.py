@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from shared.contract.changes import YEAR_FILE
 from shared.contract.data import SCHEMA_VERSION, TOOL
@@ -18,6 +18,12 @@ class UntitledFields(GenerateJsonSchema):
         """No titles that only repeat a field's name."""
         return False
 
+    def datetime_schema(self, schema: object) -> JsonSchemaValue:  # noqa: ARG002 - pydantic's signature
+        """No `format`: a strict validator refuses those that it was not taught, and the pattern says the same."""
+        return {"type": "string"}
+
+    date_schema = datetime_schema
+
 
 def schema_name(file: str) -> str:
     """The name of a file's schema: complete-data.json has complete-data.schema.json."""
@@ -28,7 +34,8 @@ def schema_name(file: str) -> str:
 def build_schemas(models: Mapping[str, type[Document]]) -> dict[str, bytes]:
     """One JSON Schema (draft 2020-12) for each file, by the schema's name; the same models give the same bytes.
 
-    Keys that a schema doesn't name are allowed, so a file of a later minor version is accepted.
+    The version is a part of `$id`: strict validators refuse keywords of our own. Keys that a schema doesn't name are
+    allowed, so a file of a later minor version is accepted.
     """
     return {schema_name(file): _schema(file, model) for file, model in models.items()}
 
@@ -37,7 +44,6 @@ def _schema(file: str, model: type[Document]) -> bytes:
     schema: dict[str, Any] = {
         "$schema": GenerateJsonSchema.schema_dialect,
         "$id": f"urn:{TOOL}:{SCHEMA_VERSION}:{file}",
-        "version": SCHEMA_VERSION,
         **model.model_json_schema(by_alias=True, mode="serialization", schema_generator=UntitledFields),
         "title": file,
     }

@@ -195,6 +195,21 @@ def test_the_first_rule_that_matches_sets_cache_control_and_otherwise_the_genera
     assert headers_for(name, settings) == Headers("application/json", cache_control)
 
 
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("change-feed.json", "application/feed+json"),
+        ("regions/us-east-1.feed.json", "application/feed+json"),
+        ("regions/us-east-1.json", "application/json"),
+        ("my/change-feed.json", "application/json"),
+        ("newsfeed.json", "application/json"),
+        ("change-feed.schema.json", "application/json"),
+    ],
+)
+def test_feeds_have_a_content_type_of_their_own(name: str, content_type: str) -> None:
+    assert headers_for(name, HeaderSettings()).content_type == content_type
+
+
 def test_a_task_carries_its_headers_to_every_destination() -> None:
     rules = {"CACHE_CONTROL_RULES": "x.json=no-store", "REPLICA_DESTINATIONS": "mirror/data"}
 

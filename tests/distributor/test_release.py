@@ -10,12 +10,14 @@ from botocore.exceptions import ReadTimeoutError
 from distributor.outcomes import Copied, Failed, Gone, Outcome, Publish, Rejected, Skipped
 from distributor.plan import RELEASE_RULES
 from distributor.publish import NOT_TRIED, PUBLISH_MARGIN_MS, carry_out, publish
-from distributor.settings import Location
+from distributor.release import Release
+from distributor.settings import DistributorSettings, Location
 from distributor.store import SourceObject, Store
 from shared.contract import Manifest
+from shared.settings import read_settings
 from tests.distributor.fake_s3 import FakeS3, etag, refusal
 from tests.distributor.test_publish import fail, once, store_on
-from tests.distributor.world import SOURCE, WEBSITE, manifest_of, manifest_task
+from tests.distributor.world import ENVIRONMENT, SOURCE, WEBSITE, manifest_of, manifest_task
 
 KEY = "aws-data/manifest.json"
 FILES = {"a.json": b'{"v": 1}', "b.json": b"[1]", "c.schema.json": b'{"s": 1}'}
@@ -113,6 +115,17 @@ def test_a_rule_of_the_settings_comes_before_those_of_releases() -> None:
     assert s3.headers["my-website", f"data/{FOLDER}/a.json"]["CacheControl"] == "no-store"
     assert s3.headers["my-website", f"data/{FOLDER}/b.json"]["CacheControl"] == RELEASE_RULES[0].header
     assert s3.headers["my-website", "data/manifest.json"]["CacheControl"] == "no-cache"
+
+
+def test_a_file_of_a_release_has_the_content_type_that_its_manifest_names() -> None:
+    files = {"change-feed.json": b"{}", "regions.json": b"{}"}
+    manifest = Manifest.from_bytes(manifest_of(files))
+    parts = Release(manifest_task(), manifest, read_settings(DistributorSettings, ENVIRONMENT))
+
+    assert {file.name: file.content_type for file in manifest.files} == {
+        name: parts.part(name).headers.content_type for name in files
+    }
+    assert manifest.files[0].content_type == "application/feed+json"
 
 
 def test_each_destination_gets_its_own_release() -> None:

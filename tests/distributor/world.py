@@ -8,7 +8,7 @@ from typing import Any
 from distributor.outcomes import Copied, Failed, Gone, Headers, Outcome, Publish, Rejected, Skipped
 from distributor.plan import decide
 from distributor.settings import DistributorSettings, Location
-from shared.contract import Counts, Manifest, ReleaseFile, content_type_of, name_release
+from shared.contract import Counts, Manifest, ReleaseFile, content_type, name_release
 from shared.settings import read_settings
 
 ENVIRONMENT = {"SOURCE_BUCKET": "my-source", "DISTRIBUTION_BUCKET": "my-website"}
@@ -39,7 +39,7 @@ def manifest_of(files: Mapping[str, bytes], run: int = 1) -> bytes:
         path=f"releases/{release}/",
         files=tuple(
             ReleaseFile(
-                name=name, size=len(body), sha256=hashlib.sha256(body).hexdigest(), content_type=content_type_of(name)
+                name=name, size=len(body), sha256=hashlib.sha256(body).hexdigest(), content_type=content_type(name)
             )
             for name, body in sorted(files.items())
         ),

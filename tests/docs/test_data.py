@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 
 from cloud.template import ROOT
+from fetcher.next_state import ALWAYS_WRITTEN
 from shared.contract import FILES, SCHEMA_VERSION, schemas
 from tests.shared.example_files import example_files
 
@@ -93,6 +94,17 @@ def test_every_file_and_its_schema_is_listed_and_the_version_is_named() -> None:
         assert f"| `{schema}` |" in TEXT
     assert f"The version of this contract is `{SCHEMA_VERSION}`" in TEXT
     assert f"\n| {SCHEMA_VERSION} |" in TEXT
+
+
+def test_the_files_that_every_run_writes_tell_which_run_it_was_and_no_others_do() -> None:
+    files = {name: json.loads(body) for name, body in example_files().items()}
+    named = {name: file["metadata"] for name, file in files.items() if "runId" in file.get("metadata", {})}
+    timed = {name: file["timestamp"] for name, file in files.items() if "timestamp" in file}
+
+    assert named.keys() | timed.keys() == ALWAYS_WRITTEN
+    assert named.keys() == {"complete-data.json", "service-regions.json"}
+    assert {metadata["runId"] for metadata in named.values()} == {"run-of-day-23"}
+    assert {metadata["timestamp"] for metadata in named.values()} == set(timed.values())
 
 
 def fields(schema: object) -> Iterator[str]:

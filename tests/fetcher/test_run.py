@@ -293,6 +293,15 @@ def test_whatever_happens_to_the_feed_known_launches_stay(world: World, body: by
     assert bool(result.crawl.launch_error) == (b"item" not in body)
 
 
+def test_the_feed_has_the_sites_address_as_soon_as_it_is_set(world: World) -> None:
+    world.run("before")
+    assert "feed_url" not in world.file("change-feed.json")
+
+    world.run("after", SITE_URL="https://your.site/data")
+
+    assert world.file("change-feed.json")["feed_url"] == "https://your.site/data/change-feed.json"
+
+
 def test_a_lost_complete_data_resets_no_history_and_invents_no_news(world: World) -> None:
     world.run("one")
     world.ssm.replace(MORE)

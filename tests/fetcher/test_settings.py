@@ -37,6 +37,13 @@ def test_each_region_has_its_address(regions: str, urls: str, places: list[tuple
         ("SSM_REGIONS", "US East"),
         ("SSM_REQUESTS_PER_SECOND", "0"),
         ("LAUNCH_FEED_URL", "ftp://example.com"),
+        ("SITE_URL", "http://example.com/data/"),
+        ("SITE_URL", "https://user@example.com/data/"),
+        ("SITE_URL", "https://example.com/data/?page=1"),
+        ("SITE_URL", "https://example.com/my data/"),
+        ("SITE_URL", "https://"),
+        ("SITE_URL", "http://localhost.example.com/"),
+        ("SITE_URL", "example.com/data/"),
         ("MAX_STALE_PERCENT", "101"),
         ("MAX_SHRINK_PERCENT", "-1"),
     ],
@@ -44,6 +51,22 @@ def test_each_region_has_its_address(regions: str, urls: str, places: list[tuple
 def test_an_odd_value_is_refused_by_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("value", "site_url"),
+    [
+        ("", ""),
+        ("https://example.com", "https://example.com/"),
+        ("https://example.com/data", "https://example.com/data/"),
+        ("https://example.com/data/", "https://example.com/data/"),
+        ("http://127.0.0.1:8080/data", "http://127.0.0.1:8080/data/"),
+        ("http://localhost/", "http://localhost/"),
+        ("http://[::1]:80/data/", "http://[::1]:80/data/"),
+    ],
+)
+def test_the_address_of_the_site_ends_with_a_slash(value: str, site_url: str) -> None:
+    assert settings(SITE_URL=value).site_url == site_url
 
 
 @pytest.mark.parametrize(

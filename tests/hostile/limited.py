@@ -31,7 +31,7 @@ from distributor.outcomes import Publish, describe  # noqa: E402
 from distributor.plan import headers_for  # noqa: E402
 from distributor.publish import CONCURRENCY, carry_out  # noqa: E402
 from distributor.queues import FailureQueue, NoInvalidations  # noqa: E402
-from distributor.settings import DistributorSettings, HeaderSettings, InvalidatorSettings  # noqa: E402
+from distributor.settings import DistributorSettings, InvalidatorSettings  # noqa: E402
 from distributor.store import CopyAnswer, SourceObject  # noqa: E402
 from fetcher.source import SourceBucket, read_previous_files  # noqa: E402
 from shared.settings import read_settings  # noqa: E402
@@ -111,7 +111,8 @@ def peak_mib() -> float:
 def document(path: Path, name: str) -> dict[str, Any]:
     """Publish the document beside seven others, with the bytes of all eight in memory at once."""
     names = [*map(str, range(CONCURRENCY - 1)), name]
-    tasks = [Publish(SOURCE, WEBSITE, each, headers_for(each, HeaderSettings())) for each in names]
+    settings = read_settings(DistributorSettings, ENVIRONMENT)
+    tasks = [Publish(SOURCE, WEBSITE, each, headers_for(each, settings), releases=settings) for each in names]
     *others, outcome = map(describe, carry_out(tasks, Files(name, path), lambda: 10**6))
     return {**outcome, "others": [other["outcome"] for other in others]}
 

@@ -53,7 +53,10 @@ def test_the_files_were_published_with_their_headers(report: Any) -> None:
     assert [file["destination_key"] for file in report["published"]] == [f"data/{name}" for name in PUBLISHED_FILES]
     for file in report["published"]:
         assert file["source_key"] == file["metadata"]["source-key"]
-        assert (file["content_type"], file["cache_control"]) == ("application/json", "public, max-age=300")
+        polled = file["source_key"] == "aws-data/manifest.json"
+        cache_control = "public, max-age=60, stale-while-revalidate=600" if polled else "public, max-age=300"
+        feed_or_json = "application/feed+json" if file["source_key"].endswith("-feed.json") else "application/json"
+        assert (file["content_type"], file["cache_control"]) == (feed_or_json, cache_control)
         assert set(file["metadata"]) == {"distributed-at", "source-bucket", "source-etag", "source-key"}
         assert set(file) == {
             *("source_key", "destination_bucket", "destination_key", "bytes", "content_type", "cache_control"),
@@ -81,7 +84,7 @@ def test_cloudfront_accepted_an_invalidation_of_every_publication(report: Any) -
 
 
 def test_the_published_files_hold_the_contract(output: Path) -> None:
-    published = {path.name: path for path in (output / "website" / "data").iterdir()}
+    published = {path.name: path for path in (output / "website" / "data").iterdir() if path.is_file()}
 
     assert sorted(published) == sorted(PUBLISHED_FILES)
     for name, model in FILES.items():

@@ -78,6 +78,11 @@ MAY = {
     "the fetcher writes below its prefix": ("FetcherRole", put("my-source", "aws-data/y.json")),
     "the distributor reads the source": ("DistributorRole", get("my-source", "aws-data/x.json")),
     "the distributor copies to the website": ("DistributorRole", copy("aws-data/x.json", "my-website", "data/x.json")),
+    "the distributor copies into a release": (
+        "DistributorRole",
+        copy("aws-data/x.json", "my-website", "data/releases/1/x.json"),
+    ),
+    "the sweeper lists a release": ("SweeperRole", list_("my-website", "data/releases/1/")),
     "the sweeper lists the source": ("SweeperRole", list_("my-source")),
     "the sweeper lists the website": ("SweeperRole", list_("my-website", "data/")),
     "the sweeper reads metadata on the website": ("SweeperRole", head("my-website", "data/x.json")),

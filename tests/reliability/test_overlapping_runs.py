@@ -16,7 +16,7 @@ from fetcher.history import build_feed, years
 from fetcher.next_state import CrawlResult
 from fetcher.run import run
 from fetcher.settings import FetcherSettings, Job, RunRequest
-from fetcher.source import OvertakenError, SourceBucket
+from fetcher.source import OvertakenError, PreviousState, SourceBucket
 from fetcher.ssm import CallCounts, crawl
 from shared import contract
 from tests.fetcher.history.test_years import entry
@@ -159,7 +159,8 @@ def require_together(races: Races) -> None:
     assert data.regions == regions
     assert services.timestamp == data.metadata.timestamp
     assert tuple(service.code for service in services.services) == data.services.services
-    assert build_feed(races.file(contract.CHANGE_HISTORY_FILE)) == races.file(contract.CHANGE_FEED_FILE)
+    state = PreviousState(data, services)
+    assert build_feed(races.file(contract.CHANGE_HISTORY_FILE), state) == races.file(contract.CHANGE_FEED_FILE)
     assert {file.name: file.sha256 for file in races.file(contract.MANIFEST_FILE).files} == races.hashes()
 
 

@@ -20,7 +20,7 @@ from distributor.content import check
 from distributor.dependencies import Dependencies
 from distributor.event_bus import NoEvents
 from distributor.events import decode
-from distributor.outcomes import Copied, Failed, Outcome
+from distributor.outcomes import Copied, Failed, Outcome, Skipped
 from distributor.plan import plan
 from distributor.publish import carry_out
 from distributor.queues import NoInvalidations
@@ -67,7 +67,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.settings = read_settings(DistributorSettings, ENVIRONMENT)
-        self.store = Store(self.s3, 1000)  # type: ignore[arg-type]
+        self.store = Store(self.s3, 10_000)  # type: ignore[arg-type]
         self.made = Dependencies(self.settings, self.store, Mock(), NoInvalidations(), NoEvents())
 
     def put(self, name: str, body: bytes, *, heard: bool = True) -> None:
@@ -113,6 +113,7 @@ class World:
             outcomes = carry_out(plan(decode(one).notices, self.settings), self.store, lambda: ENOUGH)
             failed = any(isinstance(outcome, Failed) for outcome in outcomes)
             self.counts["published"] += sum(isinstance(outcome, Copied) for outcome in outcomes)
+            self.counts["overtaken"] += sum(isinstance(outcome, Skipped) for outcome in outcomes)
             self.follow_up(outcomes)
         except CrashError:
             failed = True

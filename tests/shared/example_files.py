@@ -62,7 +62,7 @@ def example_files() -> dict[str, bytes]:
         history.model_copy(update={"change_log": (*history.change_log, *year.change_log)}), {YEAR: year}, after
     )
     history = merge(history, after, after, datetime(2026, 11, 23, tzinfo=UTC).date())
-    feed = build_feed(history, home_page_url="https://your.site/", feed_url="https://your.site/data/change-feed.json")
+    feed = build_feed(history, after, "https://your.site/data/")
     documents: dict[str, contract.Document] = {
         contract.REGIONS_FILE: after.regions,
         contract.SERVICES_FILE: after.services,

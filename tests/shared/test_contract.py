@@ -42,7 +42,7 @@ COMPLETE: dict[str, Any] = {
     "metadata": {
         "timestamp": NOW,
         "tool": "aws-services-feed",
-        "version": "1.2.0",
+        "version": "1.3.0",
         "runId": "run-1",
         "counts": {"regions": 2, "services": 2, "regionServices": 3},
         "staleRegions": [],

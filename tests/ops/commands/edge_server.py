@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Self
 
+MANIFEST_CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
 GOOD_HEADERS = {
-    "Content-Type": "application/json",
     "Cache-Control": "public, max-age=300",
     "Age": "12",
     "Access-Control-Allow-Origin": "*",
@@ -15,7 +15,10 @@ GOOD_HEADERS = {
 
 
 class EdgeServer:
-    """Serves files below /data/. A header set to None is left out; `compresses` names the encodings it knows."""
+    """Serves files below /data/. A header set to None is left out; `compresses` names the encodings it knows.
+
+    As CloudFront does, it compresses `application/json` but no feed.
+    """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = dict(files)
@@ -44,15 +47,25 @@ class EdgeServer:
         self._thread.join()
         self._server.server_close()
 
+    def _headers(self, name: str) -> dict[str, str | None]:
+        if name == "manifest.json" and self.headers.get("Cache-Control") == GOOD_HEADERS["Cache-Control"]:
+            return {**self.headers, "Cache-Control": MANIFEST_CACHE_CONTROL}
+        return self.headers
+
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         name = request.path.removeprefix("/data/")
         known = name in self.files
         body, encoding = self.files.get(name, b"<html>"), ""
         accepted = request.headers.get("Accept-Encoding", "")
-        if accepted in self.compresses:
+        media_type = "application/feed+json" if name == "change-feed.json" else "application/json"
+        if accepted in self.compresses and media_type == "application/json":
             body, encoding = gzip.compress(body, mtime=0) if accepted == "gzip" else b"Brotli", accepted
         request.send_response(self.status if known else 404)
-        for header, value in {**self.headers, "Content-Length": str(len(body))}.items():
+        for header, value in {
+            "Content-Type": media_type,
+            **self._headers(name),
+            "Content-Length": str(len(body)),
+        }.items():
             if value is not None:
                 request.send_header(header, value)
         if encoding:

@@ -247,9 +247,10 @@ def test_a_truncated_file_is_red_in_the_source_and_in_the_queue_and_the_website_
 
 
 def at(originals: dict[str, bytes], time: str) -> dict[str, bytes]:
-    """The files as if their run had been at that time."""
+    """The files but the manifest, as if their run had been at that time."""
     run = json.loads(originals["complete-data.json"])["metadata"]["timestamp"]
-    return {name: body.replace(run.encode(), time.encode()) for name, body in originals.items()}
+    files = {name: body for name, body in originals.items() if name != "manifest.json"}
+    return {name: body.replace(run.encode(), time.encode()) for name, body in files.items()}
 
 
 def test_data_of_the_day_before_yesterday_is_red(
@@ -688,6 +689,17 @@ def test_either_compression_will_do_for_what_is_large_enough(
 
     assert (wrong == {}) is holds
     assert all("automatic compression" in advice for advice in wrong.values())
+
+
+@pytest.mark.parametrize(("name", "is_red"), [("change-history.json", True), ("change-feed.json", False)])
+def test_a_feed_need_not_be_compressed_since_cloudfront_compresses_none(
+    observed: Observation, name: str, *, is_red: bool
+) -> None:
+    plain = EdgeResponse(f"https://your.site/data/{name}", 200, {}, b"[%s]" % (b" " * 1000), "")
+
+    checks = failing(check_edge(name, plain, Unavailable("not needed"), None, datetime.now(UTC)))
+
+    assert (f"{name}: compression" in checks) is is_red
 
 
 def test_a_page_instead_of_a_file_is_red_though_it_comes_with_200(edge: EdgeServer, red_at_edge: Red) -> None:

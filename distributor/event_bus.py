@@ -93,7 +93,7 @@ EVENTS: tuple[type[EventDetail], ...] = (FilePublished, ReleasePublished)
 class EventBus:
     """Gets an event for every file that was written, or may have been, on the website. Replicas get none.
 
-    `name`: name or ARN of the bus. `site_url`: public address of the website's prefix; empty if it is not known.
+    `name`: name or ARN of the bus. `site_url`: public address of the prefix, with a slash at the end; empty if unknown.
     """
 
     client: "EventBridgeClient"
@@ -124,7 +124,7 @@ class EventBus:
         place: dict[str, Any] = {
             "bucket": self.website.bucket,
             "key": f"{self.website.prefix}/{name}",
-            "url": self.site_url and f"{self.site_url.rstrip('/')}/{quote(name)}",
+            "url": self.site_url and f"{self.site_url}{quote(name)}",
             "correlation_id": outcome.correlation_id,
         }
         if not isinstance(outcome, Copied):

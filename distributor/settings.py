@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from shared.settings import BucketName, CommaSeparated, KeyPrefix, NonBlank, Settings, comma_separated
+from shared.settings import BucketName, CommaSeparated, KeyPrefix, NonBlank, Settings, SiteUrl, comma_separated
 from shared.strict_json import MAX_BYTES
 
 
@@ -27,7 +27,7 @@ class CacheControlRule(NamedTuple):
 _PRINTABLE_ASCII = r"^[ -~]+$"  # other characters are not allowed in a header
 
 HeaderValue = Annotated[NonBlank, Field(pattern=_PRINTABLE_ASCII)]
-OptionalUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
 BusName = Annotated[str, Field(pattern=r"^(arn:\S+|[\w./-]+)?$")]
 AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
@@ -65,7 +65,7 @@ class DistributorSettings(HeaderSettings):
 
     The owners are account ids: a bucket that belongs to another account is refused. If empty, the owner is not checked.
     `replica_destinations`: further destinations of every file, in the form `bucket/prefix`, separated by commas.
-    `event_bus_name`: name or ARN of the bus that gets events; none if empty. `site_url`: public address of the prefix.
+    `event_bus_name`: name or ARN of the bus that gets events; none if empty.
     """
 
     source_bucket: BucketName
@@ -75,10 +75,10 @@ class DistributorSettings(HeaderSettings):
     publish_patterns: Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)] = ("*.json",)
     max_object_bytes: int = Field(default=MAX_BYTES, gt=0, le=MAX_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
-    invalidation_queue_url: OptionalUrl = ""
-    failure_queue_url: OptionalUrl = ""
+    invalidation_queue_url: QueueUrl = ""
+    failure_queue_url: QueueUrl = ""
     event_bus_name: BusName = ""
-    site_url: OptionalUrl = ""
+    site_url: SiteUrl = ""
     source_bucket_owner: AccountId = ""
     distribution_bucket_owner: AccountId = ""
 

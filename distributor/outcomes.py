@@ -37,7 +37,7 @@ class Publish:
     headers: Headers
     event_time: datetime | None = field(default=None, compare=False)
     request_id: str = field(default="", compare=False)
-    releases: DistributorSettings | None = field(default=None, compare=False)
+    releases: DistributorSettings | None = field(default=None, compare=False, repr=False)
 
     @property
     def source_key(self) -> str:

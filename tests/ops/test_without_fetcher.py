@@ -72,6 +72,16 @@ def test_an_unfit_file_is_red_with_advice_for_its_author(cloud: EmbeddedCloud) -
     assert "feed fetch" not in str(advice)
 
 
+def test_a_manifest_of_another_kind_is_a_file_like_any_other(cloud: EmbeddedCloud) -> None:
+    upload(cloud, "manifest.json", b'{"name": "My app", "icons": []}')
+
+    verified = feed("verify")
+
+    assert verified.exit_code == 0, verified.output
+    assert "manifest.json is fit to be published" in verified.stdout
+    assert "data/manifest.json" in cloud.objects(cloud.website)
+
+
 def test_there_is_nothing_to_fetch_and_that_is_said(cloud: EmbeddedCloud) -> None:
     finished = feed("fetch")
 

@@ -18,7 +18,9 @@ from cloud.embedded import EmbeddedCloud
 from shared.contract import FILES
 from tests.ops.commands.conftest import STACK, Deploy, upload
 
-REWRITTEN = {"regions.json", "services.json", "service-regions.json", "complete-data.json"}  # by every run
+REWRITTEN = {  # by every run
+    *("regions.json", "services.json", "service-regions.json", "complete-data.json", "manifest.json"),
+}
 
 Feed = Callable[..., CompletedProcess[str]]
 

@@ -24,6 +24,7 @@ HANDLED = {
         *("EvaluationPeriods", "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Threshold"),
         "TreatMissingData",
     },
+    "AWS::CloudWatch::CompositeAlarm": {"AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule", "OKActions"},
     "AWS::CloudWatch::Dashboard": {"DashboardBody", "DashboardName"},
     "AWS::Events::ApiDestination": {"ConnectionArn", "Description", "HttpMethod", "InvocationEndpoint"},
     "AWS::Events::Connection": {"AuthParameters", "AuthorizationType", "Description"},
@@ -329,10 +330,20 @@ def _subscribe(subscription: Resource, client: Client) -> None:
 def _put_alarm(alarm: Resource, client: Client) -> None:
     numbers = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
     properties = {name: int(value) if name in numbers else value for name, value in alarm.properties.items()}
-    cloudwatch = client("cloudwatch")
-    cloudwatch.put_metric_alarm(**properties | {"Threshold": float(properties["Threshold"])})
+    client("cloudwatch").put_metric_alarm(**properties | {"Threshold": float(properties["Threshold"])})
+    _begin(alarm, client)
+
+
+def _put_composite_alarm(alarm: Resource, client: Client) -> None:
+    client("cloudwatch").put_composite_alarm(**alarm.properties)
+    _begin(alarm, client)
+
+
+def _begin(alarm: Resource, client: Client) -> None:
     # moto begins with OK, CloudWatch with this.
-    cloudwatch.set_alarm_state(AlarmName=alarm.name, StateValue=INSUFFICIENT_DATA, StateReason="not yet evaluated")
+    client("cloudwatch").set_alarm_state(
+        AlarmName=alarm.name, StateValue=INSUFFICIENT_DATA, StateReason="not yet evaluated"
+    )
 
 
 def _put_dashboard(dashboard: Resource, client: Client) -> None:
@@ -381,6 +392,7 @@ def _may_invoke(bucket: Resource, function_arn: str, created: Iterable[Resource]
 
 CREATE: dict[str, Callable[[Resource, Client], None]] = {
     "AWS::CloudWatch::Alarm": _put_alarm,
+    "AWS::CloudWatch::CompositeAlarm": _put_composite_alarm,
     "AWS::CloudWatch::Dashboard": _put_dashboard,
     "AWS::Events::ApiDestination": _create_destination,
     "AWS::Events::Connection": _connect,

@@ -34,6 +34,7 @@ from cloud.event_bus import ApiDestinations, rules_call_destinations
 from cloud.lambdas import CONCURRENCY, Function, LambdaService
 from cloud.mappings import Mapping as QueueMapping
 from cloud.moto_server import (
+    composite_alarms_are_kept,
     empty_bodies_are_signed,
     functions_run_here,
     is_paused,
@@ -107,6 +108,7 @@ class EmbeddedCloud:
         self.edge = CloudFrontServer(CloudFront(distributions), is_permitted)
         self._work = Work()
         self._mapped: list[Queue] = []
+        self._delivered = 0  # invocations whose log is in its log group
         self._emulator = None if in_process else emulator()
         self._session = boto3.Session(region_name=REGION)
         self._exit = ExitStack()
@@ -153,6 +155,18 @@ class EmbeddedCloud:
         """The state of every alarm at this time (the present by default), by its logical id; changes are published."""
         return self.cloudwatch.evaluate(now or datetime.now(UTC))
 
+    def deliver_logs(self) -> None:
+        """Put what functions have logged since the last time into their log groups, a stream for each invocation."""
+        logs, known = self.client("logs"), self._delivered
+        self._delivered = len(self.lambdas.invocations)
+        for number, invocation in enumerate(self.lambdas.invocations[known : self._delivered], known):
+            stream = {"logGroupName": f"/aws/lambda/{invocation.function}", "logStreamName": f"invocation-{number}"}
+            now = int(datetime.now(UTC).timestamp() * 1000)
+            lines = [{"timestamp": now, "message": line} for line in invocation.answer.log.splitlines() if line]
+            if lines:
+                logs.create_log_stream(**stream)
+                logs.put_log_events(**stream, logEvents=lines)
+
     def source_bucket(self) -> str:
         """The name of the stack's bucket."""
         (bucket,) = self.stack.of_type("AWS::S3::Bucket")
@@ -193,6 +207,7 @@ class EmbeddedCloud:
         stack.callback(self.lambdas.close)
         stack.enter_context(functions_run_here(self.lambdas))
         stack.enter_context(empty_bodies_are_signed())
+        stack.enter_context(composite_alarms_are_kept())
         destinations = ApiDestinations(lambda: self.webhook.url, self._may_call, self._keep_event, self._work)
         stack.enter_context(rules_call_destinations(destinations))
         for deployed in self.stacks:

@@ -269,6 +269,7 @@ def _with_defaults(declared: Mapping[str, Json], given: Mapping[str, str]) -> di
 
 _NAME_PROPERTIES = {
     "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::CompositeAlarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::Events::ApiDestination": "Name",
     "AWS::Events::Connection": "Name",
@@ -295,6 +296,7 @@ _NAME_PROPERTIES = {
 def _arn(type_: str, name: str) -> str:
     forms = {
         "AWS::CloudWatch::Alarm": f"cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
+        "AWS::CloudWatch::CompositeAlarm": f"cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
         "AWS::Events::ApiDestination": f"events:{REGION}:{ACCOUNT}:api-destination/{name}",
         "AWS::Events::Connection": f"events:{REGION}:{ACCOUNT}:connection/{name}",
         "AWS::IAM::Role": f"iam::{ACCOUNT}:role/{name}",

@@ -1,14 +1,34 @@
 """The `feed` command: all commands put together, and those that need no stack."""
 
+import re
 import signal
 import time
 from importlib.metadata import version
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.commands import costs, failures, fetch, invalidate, logs, redistribute, smoke, status, sweep, verify
+from ops.commands import (
+    costs,
+    diff,
+    failures,
+    fetch,
+    history,
+    init,
+    invalidate,
+    logs,
+    ls,
+    redistribute,
+    rollback,
+    smoke,
+    status,
+    sweep,
+    unpublish,
+    verify,
+)
+from ops.commands import open as open_
 from ops.terminal import (
     FAILED,
     LOCAL,
@@ -24,9 +44,11 @@ if TYPE_CHECKING:
     from cloud.embedded import EmbeddedCloud
 
 EVALUATION_SECONDS = 60
+# A profile, a session's token or another endpoint that a shell has would win over the lines that follow.
+FORGET_AWS = "unset $(env | grep -o '^AWS_[A-Z0-9_]*')"
 
 app = typer.Typer(
-    help="Run and operate AWS Services Feed.",
+    help="Run and operate AWS Services Feed. New here? feed demo shows it, feed init prepares a deployment.",
     epilog="Commands on a stack use the AWS CLI's credentials, profiles and endpoints. Exit codes: 0 all is well, "
     "1 something is not, 2 the command could not be carried out.",
     no_args_is_help=True,
@@ -81,7 +103,7 @@ def demo(
 
 @app.command(
     rich_help_panel=LOCAL,
-    epilog=examples("feed cloud", "then in another terminal the lines that it prints, and feed status"),
+    epilog=examples("feed cloud", "(paste the lines that it prints into another terminal; then)", "feed status"),
 )
 def cloud(
     *,
@@ -102,9 +124,12 @@ def cloud(
     with EmbeddedCloud(in_process=in_process) as running:
         running.fire("FetchSchedule")
         running.settle()
+        outputs = running.stack.outputs
         say("# The stack aws-services-feed is deployed here. To use it from another terminal:")
+        say(FORGET_AWS)
         for name, value in running.environment().items():
             say(f"export {name}={value}")
+        say(f"# Its source files: s3://{outputs['SourceBucketName']}/{outputs['SourceKeyPrefix']}/")
         say("# Ctrl-C stops it.")
         try:
             _keep(running, seconds if seconds is not None else float("inf"))
@@ -113,14 +138,35 @@ def cloud(
 
 
 def _keep(running: "EmbeddedCloud", seconds: float) -> None:
-    """Wait, and evaluate the alarms each minute as CloudWatch does, but soon after a function has run."""
+    """Wait; deliver logs and evaluate the alarms each minute as CloudWatch does, but soon after a function has run."""
     due, end = 0.0, time.monotonic() + seconds
     while (now := time.monotonic()) < end:
         if now >= due or running.cloudwatch.has_news:
+            running.deliver_logs()
             running.evaluate_alarms()
             due = now + EVALUATION_SECONDS
         time.sleep(1)
 
 
-for command in (status, verify, fetch, redistribute, sweep, failures, invalidate, logs, costs, smoke):
+for command in (
+    init,
+    status,
+    ls,
+    verify,
+    fetch,
+    redistribute,
+    sweep,
+    failures,
+    history,
+    diff,
+    rollback,
+    invalidate,
+    unpublish,
+    logs,
+    open_,
+    costs,
+    smoke,
+):
     app.add_typer(command.app)
+    for registered in command.app.registered_commands:  # typer would keep the line ends of all but the first paragraph
+        registered.help = re.sub(r"(?<!\n)\n(?!\n)", " ", cleandoc(str(registered.callback.__doc__)))

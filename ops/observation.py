@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from distributor.plan import compile_glob
-from ops.stack import DeployedStack
+from distributor.settings import DistributorSettings
+from ops.stack import DeployedStack, StackError
 from shared.contract import FILES, schemas
+from shared.settings import ConfigurationError, read_settings
 
 T = TypeVar("T")
 
@@ -75,10 +77,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleState:
-    """The state of a schedule, ENABLED or DISABLED, and the time of its last change."""
+    """The state of a schedule, ENABLED or DISABLED, the time of its last change, and when it is due, in UTC."""
 
     state: str
     changed: datetime
+    expression: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +123,7 @@ def observe(stack: DeployedStack) -> Observation:
     """Read everything, one part after the other; StackError if the stack lacks an output that is needed."""
     s3, lambda_, sqs, scheduler = (stack.client(service) for service in ("s3", "lambda", "sqs", "scheduler"))
     schedules = [*[f"{stack.name}-fetch"] * stack.fetches, *[f"{stack.name}-sweep"] * stack.distributes]
-    functions = {
-        name.removesuffix("FunctionName").lower(): or_unavailable(_function, lambda_, value)
-        for name, value in stack.outputs.items()
-        if name.endswith("FunctionName")
-    }
+    functions = {role: or_unavailable(_function, lambda_, name) for role, name in stack.functions.items()}
     listing = or_unavailable(_listing, stack, functions["distributor"]) if stack.distributes else Listing()
     others = listing.published[:MOST_FILES] if isinstance(listing, Listing) else ()
     names = [*(FILES if stack.fetches else ()), *others]
@@ -135,7 +134,7 @@ def observe(stack: DeployedStack) -> Observation:
         website=observe_website(stack, names),
         functions=functions,
         queues={name: or_unavailable(observe_queue, sqs, url) for name, url in queue_urls(stack).items()},
-        schedules={name: or_unavailable(_schedule, scheduler, name) for name in schedules},
+        schedules={name: or_unavailable(observe_schedule, scheduler, name) for name in schedules},
         notifications=or_unavailable(_notifications, s3, stack.output("SourceBucketName")),
         website_policy=or_unavailable(_policy, s3, stack.outputs.get("WebsiteBucketName", "")),
         ownership=or_unavailable(_ownership, s3, stack.output("WebsiteBucketName")) if stack.distributes else "",
@@ -159,6 +158,18 @@ def observe_distributor(stack: DeployedStack) -> FunctionState | Unavailable:
     return or_unavailable(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
 
 
+def publishing_settings(distributor: FunctionState | Unavailable) -> DistributorSettings:
+    """The settings that the distributor works with; StackError if they cannot be read or are not valid."""
+    if isinstance(distributor, Unavailable):
+        msg = f"the distributor's settings cannot be read: {distributor.reason}"
+        raise StackError(msg)
+    try:
+        return read_settings(DistributorSettings, distributor.environment)
+    except ConfigurationError as error:
+        msg = f"the distributor's settings are not valid: {error}"
+        raise StackError(msg) from error
+
+
 def publish_patterns(distributor: FunctionState | Unavailable | None) -> str:
     """The distributor's patterns as they are set; the default ones if they cannot be read."""
     text = distributor.environment.get("PUBLISH_PATTERNS", "") if isinstance(distributor, FunctionState) else ""
@@ -171,12 +182,24 @@ def is_published(name: str, distributor: FunctionState | Unavailable | None) -> 
     return any(compile_glob(pattern.strip()).fullmatch(name) for pattern in patterns)
 
 
+def is_hidden(name: str, stack: DeployedStack) -> bool:
+    """Whether a name of the source is never meant for the website: a folder, one with a dot, a snapshot of a run."""
+    hidden = name.endswith("/") or any(segment.startswith(".") for segment in name.split("/"))
+    return hidden or (stack.fetches and name.startswith(SNAPSHOTS))
+
+
 def observe_queue(sqs: Any, url: str) -> QueueState:  # noqa: ANN401 - one type for each service
     """How many messages a queue has."""
     names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
     counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     visible, taken, delayed = (int(counts[name]) for name in names)
     return QueueState(url, visible, taken + delayed)
+
+
+def observe_schedule(scheduler: Any, name: str) -> ScheduleState:  # noqa: ANN401
+    """The state of a schedule; every schedule of the template is in UTC."""
+    answer = scheduler.get_schedule(Name=name)
+    return ScheduleState(answer["State"], answer["LastModificationDate"], answer["ScheduleExpression"])
 
 
 def queue_urls(stack: DeployedStack) -> dict[str, str]:
@@ -208,8 +231,7 @@ def _listing(stack: DeployedStack, distributor: FunctionState | Unavailable) -> 
     prefix, published, skipped = f"{stack.output('SourceKeyPrefix')}/", [], []
     catalogue = {*FILES, *schemas()} if stack.fetches else set()
     for name in (key.removeprefix(prefix) for key in stack.source_keys()):
-        hidden = name.endswith("/") or any(segment.startswith(".") for segment in name.split("/"))
-        if hidden or (stack.fetches and name.startswith(SNAPSHOTS)):
+        if is_hidden(name, stack):
             continue
         if not is_published(name, distributor):
             skipped.append(name)
@@ -239,11 +261,6 @@ def _function(lambda_: Any, name: str) -> FunctionState:  # noqa: ANN401
         concurrency=lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions"),
         environment=configuration.get("Environment", {}).get("Variables", {}),
     )
-
-
-def _schedule(scheduler: Any, name: str) -> ScheduleState:  # noqa: ANN401
-    answer = scheduler.get_schedule(Name=name)
-    return ScheduleState(answer["State"], answer["LastModificationDate"])
 
 
 def _policy(s3: Any, bucket: str) -> str:  # noqa: ANN401

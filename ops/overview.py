@@ -1,5 +1,6 @@
 """Collects everything that `feed status` shows."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,20 @@ from ops.checks.machinery import check_alarms, check_machinery
 from ops.checks.source import check_source, parsed
 from ops.checks.website import check_website
 from ops.monitoring import AlarmState, observe_alarms, observe_oldest_messages
-from ops.observation import Observation, StoredObject, Unavailable, observe
-from ops.stack import DeployedStack
+from ops.observation import (
+    FunctionState,
+    Observation,
+    StoredObject,
+    Unavailable,
+    observe,
+    or_unavailable,
+    publishing_settings,
+)
+from ops.publication import Found, list_orphans
+from ops.stack import DeployedStack, StackError
 from shared.contract import COMPLETE_DATA_FILE, CompleteData
+
+MOST_ORPHANS = 1000  # are counted, and no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +31,14 @@ class DriftCount:
     """How many files a dry run of the sweeper compared, how many are the same in both buckets, how many are unfit.
 
     `refusal`: why the sweeper could not read the metadata that might tell more of them the same; else empty.
+    `orphans`: the first MOST_ORPHANS files of the website that the source no longer has, which no sweep looks at.
     """
 
     compared: int
     in_step: int
     rejected: int
     refusal: str
+    orphans: Found | Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,7 @@ class Overview:
 def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool) -> Overview:
     """Collect everything; `with_drift` makes a dry run of the sweeper, which compares every file of both buckets."""
     observed, alarms, oldest_seconds = observe(stack), observe_alarms(stack), observe_oldest_messages(stack)
-    drift = _drift(stack) if with_drift else None
+    drift = _drift(stack, observed.functions["distributor"]) if with_drift else None
     now = datetime.now(UTC)
     checks = [
         *check_machinery(observed),
@@ -80,14 +94,23 @@ def take_overview(stack: DeployedStack, max_age: timedelta, *, with_drift: bool)
     )
 
 
-def _drift(stack: DeployedStack) -> DriftCount:
+def _drift(stack: DeployedStack, distributor: FunctionState | Unavailable) -> DriftCount:
     answers = list(stack.sweep(dry_run=True))
     return DriftCount(
         sum(answer["compared"] for answer in answers),
         sum(answer["inStep"] for answer in answers),
         sum(answer["outcomes"]["rejected"] for answer in answers),
         next((answer["refusal"] for answer in answers if answer["refusal"]), ""),
+        _orphans(stack, distributor),
     )
+
+
+def _orphans(stack: DeployedStack, distributor: FunctionState | Unavailable) -> Found | Unavailable:
+    try:
+        settings = publishing_settings(distributor)
+    except StackError as error:
+        return Unavailable(str(error))
+    return or_unavailable(list_orphans, stack, settings, MOST_ORPHANS)
 
 
 def _check_drift(drift: DriftCount | None) -> Iterator[Check]:
@@ -98,6 +121,20 @@ def _check_drift(drift: DriftCount | None) -> Iterator[Check]:
         yield Check("Drift", "source and website are in step", not drifted, actual, "feed sweep --yes")
         advice = "feed sweep names them with the reasons; upload good ones"
         yield Check("Drift", "what differs is fit to be published", not rejected, f"{rejected} are not", advice)
+        yield _check_orphans(drift.orphans)
+
+
+def _check_orphans(orphans: Found | Unavailable) -> Check:
+    """Deletions in the source are not mirrored on purpose, so an orphan is no trouble."""
+    sentence = "what is on the website is in the source"
+    if isinstance(orphans, Unavailable):
+        advice = "ask for the right s3:ListBucket on both buckets"
+        return Check("Drift", sentence, holds=False, actual=orphans.reason, advice=advice, trouble=False)
+    names = [file.pair.name for file in orphans.files]
+    actual = f"{len(names)} file(s)" + " or more" * (not orphans.complete) + f" are not: {', '.join(names[:3])}"
+    first = shlex.quote(names[0]) if names else "NAME"
+    advice = f"deletions are not mirrored: feed unpublish {first} takes it down; feed ls shows all"
+    return Check("Drift", sentence, not names, actual, advice, trouble=False)
 
 
 def _files(observed: Observation) -> Iterator[FileOverview]:

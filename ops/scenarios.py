@@ -26,16 +26,16 @@ class Scenario:
 
 
 def by_design(traffic: Traffic, visitors: list[int]) -> Scenario:
-    """Bills for both ways, with the design's figures."""
+    """Bills for both ways, by the figures that the design of the feed began with."""
     bills: dict[int, tuple[Bill, ...]] = {}
     for number in visitors:
         of_visitors = replace(traffic, visitors_per_day=number)
         bills[number] = (direct(of_visitors, DESIGN), through_cloudfront(of_visitors, DESIGN))
-    return Scenario("The design's figures", (*_assumptions(traffic), f"Prices: {DESIGN.source}."), bills)
+    return Scenario("Readers, by a simple estimate", (*_assumptions(traffic), f"Prices: {DESIGN.source}."), bills)
 
 
 def by_today(traffic: Traffic, visitors: list[int], visit: Visit, *, free: bool) -> Scenario:
-    """Bills for both ways at today's prices, and compressed by CloudFront; `free`: free amounts are still available."""
+    """Bills for both ways at AWS's list prices, and compressed by CloudFront; `free`: the free amounts are left."""
     small = compressed(visit.sizes, visit.percent)
     bills: dict[int, tuple[Bill, ...]] = {}
     for number in visitors:
@@ -47,6 +47,7 @@ def by_today(traffic: Traffic, visitors: list[int], visit: Visit, *, free: bool)
             through_cloudfront(smaller, TODAY, free=free, name="CloudFront, compressed"),
         )
     assumptions = (
+        "S3 direct: readers ask the bucket. CloudFront: they ask its edges, and those the bucket for what they lack.",
         *_assumptions(traffic),
         f"A visit is {traffic.bytes_per_visit:,.0f} bytes, compressed {small:,.0f} ({visit.origin}).",
         f"{traffic.invalidated_paths:,} paths are invalidated.",
@@ -54,7 +55,7 @@ def by_today(traffic: Traffic, visitors: list[int], visit: Visit, *, free: bool)
         "Pay as you go, not one of CloudFront's flat-rate plans. Headers, TLS and storage are not counted.",
         f"Prices: {TODAY.source}.",
     )
-    return Scenario("Today's figures", assumptions, bills)
+    return Scenario("Readers, at AWS's list prices", assumptions, bills)
 
 
 def _assumptions(traffic: Traffic) -> tuple[str, ...]:

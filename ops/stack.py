@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 NEVER_DEPLOYED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 
+FRESHNESS_HOURS = 26  # the template's: a day, and the time of a run with all its retries
 NEW_FOR = timedelta(hours=26)  # a day, the longest time until a daily schedule has run once, and the run itself
 
 # Commands in a text, as a person would copy them.
 FEED_COMMAND = re.compile(
-    r"\bfeed (failures|fetch|invalidate|logs|redistribute|redrive|status|sweep|verify)\b(?: --stack-name \S+)?"
+    r"\bfeed (diff|failures|fetch|history|invalidate|logs|ls|open|redistribute|redrive|rollback|status|sweep|unpublish"
+    r"|verify)\b"
+    r"(?: --stack-name \S+)?"
 )
 AWS_COMMAND = re.compile(r"\baws [a-z0-9-]+ [a-z0-9-]+\b")
 
@@ -72,6 +75,17 @@ class DeployedStack:
         """Whether the stack has a fetcher, which writes the catalogue."""
         return "FetcherFunctionName" in self.outputs
 
+    @property
+    def source_url(self) -> str:
+        """Where source files are written to, as the AWS CLI names it."""
+        return f"s3://{self.output('SourceBucketName')}/{self.output('SourceKeyPrefix')}/"
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """The name of each function, by what it is: fetcher, distributor, sweeper, invalidator."""
+        suffix = "FunctionName"
+        return {key.removesuffix(suffix).lower(): name for key, name in self.outputs.items() if key.endswith(suffix)}
+
     def advice(self, words: str) -> str:
         """The words with this stack's options in each command, so that a command that is copied acts on this stack."""
         if self.options.feed:
@@ -82,7 +96,12 @@ class DeployedStack:
         """A client of the session; it waits as long as the longest function may run. StackError without an endpoint."""
         from botocore.config import Config
 
-        return _client(self.session, service, Config(read_timeout=910, retries={"mode": "standard"}))
+        return make_client(self.session, service, Config(read_timeout=910, retries={"mode": "standard"}))
+
+    @property
+    def max_age(self) -> timedelta:
+        """How old the data may be until an alarm goes off: the parameter FreshnessHours."""
+        return timedelta(hours=float(self.parameters.get("FreshnessHours", FRESHNESS_HOURS)))
 
     def is_new(self, now: datetime) -> bool:
         """Whether the stack is so young that its schedules may not have run yet."""
@@ -173,7 +192,7 @@ def find_stack(name: str, profile: str | None, region: str | None) -> DeployedSt
 
     try:
         session = make_session(profile, region)
-        (stack,) = _client(session, "cloudformation").describe_stacks(StackName=name)["Stacks"]
+        (stack,) = make_client(session, "cloudformation").describe_stacks(StackName=name)["Stacks"]
     except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: an odd name or number of tries
         msg = f"cannot look up the stack {name}: {error}"
         raise StackError(msg) from error
@@ -195,7 +214,8 @@ def _is_paused(lambda_: Any, function: str) -> bool:  # noqa: ANN401 - boto3 mak
     return reserved is not None and int(reserved) == 0
 
 
-def _client(session: "boto3.Session", service: str, config: "Config | None" = None) -> Any:  # noqa: ANN401
+def make_client(session: "boto3.Session", service: str, config: "Config | None" = None) -> Any:  # noqa: ANN401
+    """A client of a session; StackError if its endpoint is none."""
     make: Any = session.client
     try:
         client = make(service, config=config)

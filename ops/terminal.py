@@ -12,7 +12,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,14 +32,16 @@ MOST_ROWS = 40
 PLAIN = {"✓": "+", "✗": "x", "…": "..."}  # what stands for our own signs in an encoding that lacks them
 SAMPLES, LONGEST = 2, 70  # of a group: how many subjects are shown, and how many characters of each
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
-DEFAULT_MAX_AGE_HOURS = 26.0  # a day, and the time of a run with all its retries
 DEFAULT_STACK, STACK_VARIABLE = "aws-services-feed", "FEED_STACK"
 
 StackName = Annotated[str, typer.Option("--stack-name", envvar=STACK_VARIABLE, help="The stack's name or ARN.")]
 Profile = Annotated[str | None, typer.Option(help="A profile of the AWS CLI.")]
 RegionOption = Annotated[str | None, typer.Option(help="The stack's region.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-MaxAgeHours = Annotated[float, typer.Option(min=0, max=1_000_000, help="How old the data may be.")]
+MaxAgeHours = Annotated[
+    float | None,
+    typer.Option(min=0, max=1_000_000, help="How old the data may be. By default the stack's FreshnessHours."),
+]
 Every = Annotated[bool, typer.Option("--all", help="Print a line for each message; by default by reason.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
 
@@ -47,21 +49,29 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is
 @contextmanager
 def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
     """The stack; AWS errors in the block are printed as one line, with the exit code 2. SIGTERM ends it like Ctrl-C."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     # typer takes an empty variable for none: the command would act on the default stack, which nobody named.
     if not name.strip() or (name == DEFAULT_STACK and os.environ.get(STACK_VARIABLE) == ""):
         refuse(f"the stack's name is empty; look at --stack-name and {STACK_VARIABLE}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with errors_in_a_line():
         with spinner("looking up the stack"):
             stack = find_stack(name, profile, region)
-        yield replace(stack, options=_options(name, profile, region))
+        yield replace(stack, options=stack_options(name, profile, region))
+
+
+@contextmanager
+def errors_in_a_line() -> Iterator[None]:
+    """Print an error of AWS, or of ours, in the block as one line, and end the command with the exit code 2."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
     except (StackError, InvocationError, ClientError, BotoCoreError) as error:
         refuse(error)
 
 
-def _options(name: str, profile: str | None, region: str | None) -> StackOptions:
+def stack_options(name: str, profile: str | None, region: str | None) -> StackOptions:
+    """The options with which a command finds the stack."""
     found_with = {"--profile": profile, "--region": region}
     aws = "".join(f" {option} {shlex.quote(value)}" for option, value in found_with.items() if value)
     return StackOptions(f" --stack-name {shlex.quote(name)}" * (name != DEFAULT_STACK) + aws, aws)
@@ -71,6 +81,13 @@ def refuse(error: object, exit_code: int = NOT_CARRIED_OUT) -> NoReturn:
     """Print why the command was not carried out, and end it."""
     typer.echo(_printable(f"feed: {error}"), err=True)
     raise typer.Exit(exit_code) from (error if isinstance(error, BaseException) else None)
+
+
+def choose(stack: DeployedStack, among: Mapping[str, T], name: str) -> T:
+    """The part of the stack that has this name; ends the command if there is none."""
+    if name not in among:
+        refuse(f"the stack {stack.name} has no {name}, but {', '.join(among)}")
+    return among[name]
 
 
 def say(words: str, *, as_json: bool = False) -> None:
@@ -104,9 +121,11 @@ def spinner(words: str) -> Iterator[None]:
         yield
 
 
-def print_json(data: object) -> None:
-    """Print data for a script, in printable ASCII."""
-    typer.echo(json.dumps(data, indent=2).replace("\x7f", r"\u007f"))  # the one control character that json lets pass
+def print_json(data: object, *, indent: int | None = 2) -> None:
+    """Print data for a script, in printable ASCII; without `indent` on one line."""
+    typer.echo(
+        json.dumps(data, indent=indent).replace("\x7f", r"\u007f")
+    )  # the one control character that json lets pass
 
 
 class Table:
@@ -180,6 +199,11 @@ def print_groups(lines: Iterable[Line]) -> None:
 def cut(text: str) -> str:
     """A text with its middle left out if it is long: names often begin alike."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 1]}…{text[-LONGEST // 2 :]}"
+
+
+def is_interactive() -> bool:
+    """Whether a person is there to be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def need_checkout() -> Path:

@@ -1,3 +1,4 @@
+import re
 import tomllib
 from typing import Any
 
@@ -29,21 +30,20 @@ def test_an_environments_parameters_are_what_sam_and_the_template_take(environme
     assert resolve(translate(read_template()), "feed", parameters).resources
 
 
-OWN = {
-    "default": {},
-    "staging": {"DistributionKeyPrefix": "staging/data", "ScheduleState": "DISABLED", "SweepScheduleState": "DISABLED"},
-    "prod": {"HistoryRetentionDays": "90", "LogRetentionDays": "90"},
-}
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_environment_names_every_parameter_since_sam_keeps_the_last_value_of_any_other(environment: str) -> None:
+    entries = CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"]
+
+    assert [entry.partition("=")[0] for entry in entries] == list(read_template()["Parameters"])
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_an_environment_names_every_parameter_since_sam_keeps_the_last_value_of_any_other(environment: str) -> None:
-    defaults = {name: str(body["Default"]) for name, body in read_template()["Parameters"].items()}
+def test_an_environment_s_values_are_allowed_whoever_has_edited_them(environment: str) -> None:
+    values = read_by_sam(CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"])
 
-    entries = CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"]
-
-    assert read_by_sam(entries) == defaults | OWN[environment]
-    assert [entry.partition("=")[0] for entry in entries] == list(defaults)
+    for name, body in read_template()["Parameters"].items():
+        assert re.fullmatch(body.get("AllowedPattern", ".*"), values[name]), name
+        assert values[name] in [str(value) for value in body.get("AllowedValues", [values[name]])], name
 
 
 def test_sam_reads_a_value_with_spaces_whole_only_in_double_quotes() -> None:

@@ -433,6 +433,25 @@ def test_an_output_that_is_a_command_does_in_any_shell_what_it_says() -> None:
     assert int(patience) > fetcher.properties["Timeout"]
 
 
+@pytest.mark.parametrize(
+    ("partition", "region", "console"),
+    [
+        ("aws", "eu-west-1", "console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_dashboards_address_is_one_of_the_partitions_own_console(
+    partition: str, region: str, console: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.template.PARTITION", partition)
+    monkeypatch.setattr("cloud.template.REGION", region)
+
+    assert stack_with().outputs["DashboardUrl"] == (
+        f"https://{region}.{console}/cloudwatch/home?region={region}#dashboards/dashboard/feed"
+    )
+
+
 def test_without_a_replica_there_is_no_right_on_one() -> None:
     assert "CopyToReplica" not in json.dumps([role.properties for role in stack_with().of_type("AWS::IAM::Role")])
 

@@ -7,6 +7,7 @@ whether that is so: where the ETags differ and the sizes do not, the copy's meta
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Entry:
     name: str
     etag: str
     size: int
+    modified: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,9 @@ def compare_buckets(
     destination has are ignored: deletions are not mirrored. botocore's error if a page cannot be read; metadata that
     cannot be read leaves the object drifted.
     """
-    copies = _list(client, destination, after, left_out)
+    copies = list_entries(client, destination, after, left_out)
     copy = next(copies, None)
-    for original in _list(client, source, after):
+    for original in list_entries(client, source, after):
         while copy and copy.name.encode() < original.name.encode():
             copy = next(copies, None)
         if copy is None or copy.name != original.name:
@@ -99,11 +101,15 @@ def _source_etag(client: "S3Client", destination: Location, copy: Entry) -> str:
 
 def holds(client: "S3Client", folder: Location, sizes: Mapping[str, int]) -> bool:
     """Whether a folder holds objects of all these names and sizes; botocore's error if it cannot be listed."""
-    held = {entry.name: entry.size for entry in _list(client, folder)}
+    held = {entry.name: entry.size for entry in list_entries(client, folder)}
     return sizes.items() <= held.items()
 
 
-def _list(client: "S3Client", place: Location, after: str = "", left_out: str = "") -> Iterator[Entry]:
+def list_entries(client: "S3Client", place: Location, after: str = "", left_out: str = "") -> Iterator[Entry]:
+    """Every object of the place after the name `after`, a page at a time; botocore's error if one cannot be read.
+
+    Names that begin with `left_out` are passed over with one request.
+    """
     prefix = f"{place.prefix}/"
     pages = client.get_paginator("list_objects_v2").paginate(
         Bucket=place.bucket, Prefix=prefix, StartAfter=f"{prefix}{after}", **owned("ExpectedBucketOwner", place)
@@ -112,7 +118,7 @@ def _list(client: "S3Client", place: Location, after: str = "", left_out: str = 
         for entry in page.get("Contents", []):
             name = entry["Key"].removeprefix(prefix)
             if left_out and name.startswith(left_out):
-                yield from _list(client, place, f"{left_out}{_LAST}")
+                yield from list_entries(client, place, f"{left_out}{_LAST}")
                 return
             # Some servers list ETags with quotes and some without.
-            yield Entry(name, entry["ETag"].strip('"'), entry["Size"])
+            yield Entry(name, entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])

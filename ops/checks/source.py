@@ -21,7 +21,6 @@ from shared.contract import (
 from shared.strict_json import UnfitError
 
 GROUP = "Source bucket"
-RESTORE = "restore an earlier version (docs/operations.md)"
 
 
 def check_source(observed: Observation, now: datetime, max_age: timedelta) -> Iterator[Check]:
@@ -38,11 +37,11 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
         yield exists(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
         if isinstance(stored, StoredObject):
             releases = observed.stack.fetches  # without the fetcher manifest.json is any producer's
-            wrong = _breach(name, stored.body, releases=releases)
+            wrong = breach(name, stored.body, releases=releases)
             modelled = name in FILES and (releases or name != MANIFEST_FILE)
             sentence = f"{name} keeps the contract" if modelled else f"{name} is fit to be published"
             writes = "feed fetch writes it anew" if fetched else "upload a good one"
-            yield Check(GROUP, sentence, not wrong, wrong or "valid", f"{writes}, or {RESTORE}")
+            yield Check(GROUP, sentence, not wrong, wrong or "valid", f"{writes}, or feed rollback {name}")
     documents = parsed(observed)
     complete = documents.get(COMPLETE_DATA_FILE)
     if isinstance(complete, CompleteData):
@@ -137,7 +136,8 @@ def _restored(observed: Observation, stamps: dict[str, datetime]) -> list[str]:
     return [f"{name} at {written[name]:%Y-%m-%d %H:%M} UTC" for name in earlier]
 
 
-def _breach(name: str, body: bytes, *, releases: bool) -> str:
+def breach(name: str, body: bytes, *, releases: bool = True) -> str:
+    """Why a file is not fit to be published; empty if it is."""
     try:
         check(name, body, releases=releases)
     except UnfitError as error:

@@ -1,4 +1,4 @@
-"""`feed costs`: what a month of readers costs, by the design's own figures and by today's prices."""
+"""`feed costs`: what a month of readers costs, at AWS's list prices and by a simple estimate."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -35,7 +35,8 @@ DESIGN_VISIT_KB = 233
 RECORDED_BYTES = 266_218
 RECORDED_PERCENT = 5.2
 MOST = 10**12  # of anything that is counted: more than any site has, and far from where Decimal's digits end
-ALARM_METRICS = 21  # of a stack that distributes; with CloudFront five more
+ALARM_METRICS = 21  # of a stack that distributes; with CloudFront seven more
+COMPOSITE_ALARMS = 2  # with AlarmMails=outage; none with each
 
 
 class Unit(StrEnum):
@@ -59,11 +60,11 @@ def costs(  # noqa: PLR0913 - one argument an option
     visitors: Annotated[list[int] | None, typer.Option(min=0, max=MOST, help="Visitors a day; repeatable.")] = None,
     days: Annotated[int, typer.Option(min=1, max=31, help="Days of the month.")] = 30,
     requests_per_visit: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="By default 1 in the design, today one for each file.")
+        int | None, typer.Option(min=1, max=MOST, help="By default one for each file; 1 in the simple estimate.")
     ] = None,
     miss_percent: Annotated[float, typer.Option(min=0, max=100, help="Requests that CloudFront asks S3 for.")] = 5,
     visit_kb: Annotated[
-        float, typer.Option(min=0, max=MOST, help="KB (1,000 bytes) a visit, by the design.")
+        float, typer.Option(min=0, max=MOST, help="KB (1,000 bytes) a visit, in the simple estimate.")
     ] = DESIGN_VISIT_KB,
     file_bytes: Annotated[
         list[int] | None,
@@ -74,7 +75,9 @@ def costs(  # noqa: PLR0913 - one argument an option
     compressed_percent: Annotated[
         float, typer.Option(min=0, max=100, help="What CloudFront's compression leaves of a file.")
     ] = RECORDED_PERCENT,
-    gb: Annotated[Unit | None, typer.Option(help="By default decimal in the design, binary today.")] = None,
+    gb: Annotated[
+        Unit | None, typer.Option(help="By default binary, as AWS bills; decimal in the simple estimate.")
+    ] = None,
     invalidations: Annotated[
         int | None,
         typer.Option(min=0, max=MOST, help="Paths invalidated in the month; by default each file once a day."),
@@ -82,6 +85,9 @@ def costs(  # noqa: PLR0913 - one argument an option
     alarm_metrics: Annotated[
         int, typer.Option(min=0, max=MOST, help="Metrics that the stack's alarms watch; CloudWatch bills each.")
     ] = ALARM_METRICS,
+    composite_alarms: Annotated[
+        int, typer.Option(min=0, max=MOST, help="Composite alarms; the stack has none with AlarmMails=each.")
+    ] = COMPOSITE_ALARMS,
     free_tier: Annotated[
         bool, typer.Option("--free-tier/--no-free-tier", help="Whether the account's free amounts are left for this.")
     ] = True,
@@ -126,7 +132,12 @@ def costs(  # noqa: PLR0913 - one argument an option
         by_design(of_design, visitors or VISITORS),
         by_today(of_today, visitors or VISITORS, visit, free=free_tier),
     ]
-    amounts = {"days": days, "alarm_metrics": alarm_metrics, "invalidated_paths": traffic.invalidated_paths}
+    amounts = {
+        "days": days,
+        "alarm_metrics": alarm_metrics,
+        "composite_alarms": composite_alarms,
+        "invalidated_paths": traffic.invalidated_paths,
+    }
     bills = [upkeep(DailyUse(len(FILES)), **amounts, free=free) for free in (True, False)]
     if as_json:
         print_json(
@@ -136,9 +147,10 @@ def costs(  # noqa: PLR0913 - one argument an option
             }
         )
         return
-    for scenario in scenarios:
-        _print(scenario)
+    estimate, listed = scenarios
+    _print(listed)
     _print_upkeep(*bills)
+    _print(estimate)
 
 
 def _assumed(file_bytes: list[int] | None, percent: float) -> "Visit":
@@ -168,8 +180,10 @@ def _print(scenario: "Scenario") -> None:
             if any(line.quantity for line in lines):
                 table.add_row(f"  {lines[0].name}", *(f"{line.cents:,}" for line in lines), style="dim")
         table.add_row(bills[0].name, *(f"{bill.cents:,}" for bill in bills), style="bold", end_section=True)
-    last = next(iter(scenario.bills.values()))[-1].name
-    table.add_row(f"saved by {last}", *(_saved(bills) for bills in scenario.bills.values()))
+    table.add_row(
+        f"saved over {next(iter(scenario.bills.values()))[0].name}",
+        *(_saved(bills) for bills in scenario.bills.values()),
+    )
     table.print()
     for assumption in scenario.assumptions:
         show((f"  {assumption}", "dim"))
@@ -187,18 +201,19 @@ def _print_upkeep(with_free: "Bill", without: "Bill") -> None:
     from ops.prices import UPKEEP
 
     columns = ["", "quantity", "free amounts left", "used up"]
-    table = Table("The feed itself: US dollars a month", columns, justify="right")
+    table = Table("The feed itself, whoever reads: US dollars a month", columns, justify="right")
     for line, paid in zip(with_free.lines, without.lines, strict=True):
         cells = (f"  {line.name}", f"{line.quantity:,.0f} {line.unit}", f"{line.cents:,}", f"{paid.cents:,}")
         table.add_row(*cells, style="dim", end_section=line is with_free.lines[-1])
     table.add_row("in all", "", *(f"{bill.cents:,}" for bill in (with_free, without)), style="bold")
     table.print()
     for words in (
-        "Estimated from the calls that the code makes, whoever reads the files; SSM's public parameters cost nothing.",
+        "Estimated from the calls that the code makes; SSM's public parameters cost nothing.",
         f"Prices: {UPKEEP.source}.",
         "Lines are rounded one by one, totals once.",
     ):
         show((f"  {words}", "dim"))
+    show()
 
 
 def _data(scenario: "Scenario") -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """`feed invalidate`: put messages on the stack's invalidation queue, so that edges fetch published files again."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -28,14 +26,6 @@ from ops.terminal import (
 app = typer.Typer()
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedKey:
-    """A key of the website bucket, and why the queue refused its message; empty if it was queued."""
-
-    key: str
-    refusal: str
-
-
 @app.command(
     rich_help_panel=ACT,
     epilog=examples("feed invalidate regions.json services.json", "feed invalidate --all --yes"),
@@ -53,6 +43,8 @@ def invalidate(  # noqa: PLR0913 - one argument an option
     region: RegionOption = None,
 ) -> None:
     """Ask CloudFront to drop files from its edges, through the stack's queue. Needed only to be faster than max-age."""
+    from ops.invalidations import queue_keys
+
     if bool(paths) is everything:
         refuse("name files, or use --all")
     now = datetime.now(UTC)
@@ -62,7 +54,7 @@ def invalidate(  # noqa: PLR0913 - one argument an option
         url = _queue_url(stack)
         if not yes:
             _refuse_unpublished(stack, keys)
-        queued = _send(stack, url, keys, now, correlation_id)
+        queued = queue_keys(stack, url, keys, now, correlation_id)
     rows = [[key.key, key.refusal or "queued"] for key in queued]
     data = {
         "correlationId": correlation_id,
@@ -104,20 +96,3 @@ def _refuse_unpublished(stack: DeployedStack, keys: Sequence[str]) -> None:
         refuse(
             f"the website does not have {', '.join(missing)}; --yes asks all the same, to take what has gone off edges"
         )
-
-
-def _send(stack: DeployedStack, url: str, keys: Sequence[str], now: datetime, correlation_id: str) -> list[QueuedKey]:
-    """Put a message for each key on the queue, as the distributor writes it."""
-    from distributor.queues import MESSAGES_PER_REQUEST
-    from shared.text import utc_stamp
-
-    sqs = stack.client("sqs")
-    message = {"correlation_id": correlation_id, "time": utc_stamp(now)}
-    queued: list[QueuedKey] = []
-    for start in range(0, len(keys), MESSAGES_PER_REQUEST):
-        batch = dict(enumerate(keys[start : start + MESSAGES_PER_REQUEST]))
-        entries = [{"Id": str(id_), "MessageBody": json.dumps({"key": key, **message})} for id_, key in batch.items()]
-        failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
-        refusals = {entry["Id"]: f"{entry['Code']}: {entry.get('Message', '')}" for entry in failed}
-        queued += [QueuedKey(key, refusals.get(str(id_), "")) for id_, key in batch.items()]
-    return queued

@@ -1,8 +1,10 @@
-"""`feed logs`: where the logs are and what to ask them. Reads the stack's outputs and nothing else."""
+"""`feed logs`: where the logs are and what to ask them, by the stack's outputs alone; with --follow, what they say."""
 
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
@@ -14,6 +16,7 @@ from ops.terminal import (
     Profile,
     RegionOption,
     StackName,
+    choose,
     examples,
     open_stack,
     print_json,
@@ -53,19 +56,31 @@ class Log:
 
 
 @app.command(
-    rich_help_panel=LOOK, epilog=examples("feed logs", "feed logs --stack-name aws-services-feed-prod --profile prod")
+    rich_help_panel=LOOK,
+    epilog=examples(
+        "feed logs", "feed logs --follow", "feed logs distributor --follow --json", "feed logs --stack-name feed-prod"
+    ),
 )
-def logs(
+def logs(  # noqa: PLR0913 - one argument an option
+    function: Annotated[
+        str, typer.Argument(help="fetcher, distributor, sweeper or invalidator. By default all that the stack has.")
+    ] = "",
     *,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Print what was logged in the last ten minutes and from now on, to Ctrl-C.")
+    ] = False,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
     region: RegionOption = None,
 ) -> None:
-    """Print where the logs are, commands that follow them, and queries for CloudWatch Logs Insights."""
+    """Print where the logs are, commands that follow them, and queries; with --follow, the logs themselves."""
     with open_stack(stack_name, profile, region) as stack:
         options = _options(stack, profile)
-        listed = [_log(name, options) for key, name in stack.outputs.items() if key.endswith("FunctionName")]
+        listed = [_log(name, options) for name in _functions(stack, function)]
+        if follow:
+            _follow(stack, listed, as_json=as_json)
+            return
     query = f"aws logs start-query {_groups(listed)} {LAST_DAY} --query-string {{}}{options}"
     queries = {name: query.format(shlex.quote(text)) for name, text in QUERIES.items()}
     if as_json:
@@ -77,6 +92,30 @@ def logs(
         )
         return
     _print(listed, options)
+
+
+def _functions(stack: DeployedStack, role: str) -> list[str]:
+    """The names of the stack's functions, or of the one that is this."""
+    if role:
+        return [choose(stack, stack.functions, role)]
+    return list(stack.functions.values())
+
+
+def _follow(stack: DeployedStack, listed: Sequence[Log], *, as_json: bool) -> None:
+    from ops.log_events import follow
+
+    functions = {log.group: log.function for log in listed}
+    try:
+        for event in follow(stack.client("logs"), functions):
+            function, at = functions[event.group], datetime.fromtimestamp(event.milliseconds / 1000, UTC)
+            if as_json:
+                data = {"time": at.isoformat(timespec="milliseconds"), "function": function, "message": event.message}
+                print_json(data, indent=None)
+            else:
+                name = function.removeprefix(f"{stack.name}-")
+                show((f"{at:%Y-%m-%d %H:%M:%S} {name} ", "dim"), event.message)
+    except KeyboardInterrupt:
+        return
 
 
 def _options(stack: DeployedStack, profile: str | None) -> str:
@@ -95,7 +134,7 @@ def _groups(listed: Sequence[Log]) -> str:
 
 
 def _print(listed: Sequence[Log], options: str) -> None:
-    show(("Follow, with version 2 of the AWS CLI", "bold"))
+    show(("Follow, with feed logs --follow or with version 2 of the AWS CLI", "bold"))
     for log in listed:
         show(f"  {log.follow}")
     show()

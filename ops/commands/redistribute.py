@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,9 +24,6 @@ from ops.terminal import (
     spinner,
     track,
 )
-
-if TYPE_CHECKING:
-    from distributor.settings import DistributorSettings
 
 app = typer.Typer()
 
@@ -87,28 +84,15 @@ def _matching(stack: DeployedStack, prefix: str, globs: Sequence[str]) -> Iterat
     """The keys that match a glob and that the distributor would not skip."""
     from distributor.outcomes import Skipped
     from distributor.plan import compile_glob, decide
+    from ops.observation import observe_distributor, publishing_settings
 
-    patterns, settings = [compile_glob(glob) for glob in globs], _distributor_settings(stack)
+    patterns, settings = [compile_glob(glob) for glob in globs], publishing_settings(observe_distributor(stack))
     for key in stack.source_keys():
         name = key.removeprefix(prefix)
         if any(pattern.fullmatch(name) for pattern in patterns):
             decision = decide(name, settings.destinations[0], settings)
             if not isinstance(decision, Skipped):
                 yield key
-
-
-def _distributor_settings(stack: DeployedStack) -> "DistributorSettings":
-    from distributor.settings import DistributorSettings
-    from ops.observation import Unavailable, observe_distributor
-    from shared.settings import ConfigurationError, read_settings
-
-    distributor = observe_distributor(stack)
-    if isinstance(distributor, Unavailable):
-        refuse(f"the distributor's settings cannot be read: {distributor.reason}")
-    try:
-        return read_settings(DistributorSettings, distributor.environment)
-    except ConfigurationError as error:
-        refuse(f"the distributor's settings are not valid: {error}")
 
 
 def _redistribute(stack: DeployedStack, keys: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.terminal import (
-    DEFAULT_MAX_AGE_HOURS,
     DEFAULT_STACK,
     FAILED,
     LOOK,
@@ -38,7 +37,7 @@ def status(  # noqa: PLR0913 - one argument an option
     drift: Annotated[
         bool, typer.Option("--drift", help="Also compare everything, by a dry run of the sweeper: some seconds.")
     ] = False,
-    max_age_hours: MaxAgeHours = DEFAULT_MAX_AGE_HOURS,
+    max_age_hours: MaxAgeHours = None,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
@@ -48,7 +47,8 @@ def status(  # noqa: PLR0913 - one argument an option
     from ops.overview import take_overview
 
     with open_stack(stack_name, profile, region) as stack, spinner("looking"):
-        overview = take_overview(stack, timedelta(hours=max_age_hours), with_drift=drift)
+        max_age = stack.max_age if max_age_hours is None else timedelta(hours=max_age_hours)
+        overview = take_overview(stack, max_age, with_drift=drift)
     if as_json:
         print_json(_data(overview))
     else:
@@ -60,12 +60,15 @@ def status(  # noqa: PLR0913 - one argument an option
 def _print(overview: "Overview") -> None:
     stack = overview.observed.stack
     show((stack.name, "bold"), "  ", (f"{stack.status}, {stack.session.region_name}", "dim"))
+    show(("Source", "bold"), f"     {stack.source_url}")
     if stack.fetches:
         _show_run(overview)
     _print_table("Files", ["file", "bytes", "source (UTC)", "website (UTC)", ""], _file_rows(overview))
     _show_others(overview.observed)
     _print_table("Queues", ["queue", "waiting", "taken or delayed", "oldest"], _queue_rows(overview))
     _show_alarms(overview.alarms)
+    if url := stack.outputs.get("DashboardUrl"):
+        show(("Dashboard", "bold"), f"  {url}")
     if overview.drift:
         counts = f"{overview.drift.in_step} of {overview.drift.compared} files are in step"
         show(("Drift", "bold"), f"      {counts}, {overview.drift.rejected} not fit to be published")
@@ -149,6 +152,7 @@ def _data(overview: "Overview") -> dict[str, Any]:
     complete, alarms = overview.last_run, overview.alarms
     return {
         "stack": overview.observed.stack.name,
+        "source": overview.observed.stack.source_url,
         "run": complete.metadata.model_dump(mode="json", by_alias=True) if complete else None,
         "ageSeconds": round((overview.now - complete.metadata.timestamp).total_seconds()) if complete else None,
         "files": [
@@ -164,6 +168,7 @@ def _data(overview: "Overview") -> dict[str, Any]:
         **_others_data(overview.observed.listing),
         "queues": [_queue_data(name, overview) for name in overview.observed.queues],
         "alarms": [_alarm_data(alarm) for alarm in alarms] if isinstance(alarms, list) else None,
+        "dashboard": overview.observed.stack.outputs.get("DashboardUrl"),
         "drift": _drift_data(overview.drift) if overview.drift else None,
         "todo": [
             {"name": check.name, "trouble": check.fails, "found": check.actual, "advice": check.advice}
@@ -180,8 +185,14 @@ def _others_data(listing: "Listing | Unavailable") -> dict[str, Any]:
     return {"unread": listing.unread, "skipped": {"count": len(listing.skipped), "first": listing.skipped[:10]}}
 
 
-def _drift_data(drift: "DriftCount") -> dict[str, int]:
-    return {"compared": drift.compared, "inStep": drift.in_step, "rejected": drift.rejected}
+def _drift_data(drift: "DriftCount") -> dict[str, Any]:
+    from ops.observation import Unavailable
+
+    counts = {"compared": drift.compared, "inStep": drift.in_step, "rejected": drift.rejected}
+    if isinstance(drift.orphans, Unavailable):
+        return {**counts, "orphans": None}
+    names = [file.pair.name for file in drift.orphans.files]
+    return {**counts, "orphans": {"count": len(names), "complete": drift.orphans.complete, "first": names[:10]}}
 
 
 def _queue_data(name: str, overview: "Overview") -> dict[str, Any]:

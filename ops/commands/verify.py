@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import typer
 
 from ops.terminal import (
-    DEFAULT_MAX_AGE_HOURS,
     DEFAULT_STACK,
     FAILED,
     LOOK,
@@ -48,7 +47,7 @@ def verify_deployment(  # noqa: PLR0913 - one argument an option
         list[str] | None,
         typer.Option(help="Where readers find the files: https://your.site/data/; repeatable."),
     ] = None,
-    max_age_hours: MaxAgeHours = DEFAULT_MAX_AGE_HOURS,
+    max_age_hours: MaxAgeHours = None,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
@@ -59,7 +58,8 @@ def verify_deployment(  # noqa: PLR0913 - one argument an option
 
     bases = [_base(base) for base in url or []]
     with open_stack(stack_name, profile, region) as stack, spinner("looking"):
-        checks = list(verify(stack, bases, datetime.now(UTC), timedelta(hours=max_age_hours)))
+        max_age = stack.max_age if max_age_hours is None else timedelta(hours=max_age_hours)
+        checks = list(verify(stack, bases, datetime.now(UTC), max_age))
     if as_json:
         print_json([_data(check) for check in checks])
     else:

@@ -109,15 +109,18 @@ def show_alarms(story: Story, cloud: EmbeddedCloud) -> None:
         when = "now" if name not in later else "now and tomorrow" if name in now else "tomorrow"
         story.console.print(f"  [yellow]ALARM[/] {name}, {when}")
     story.report["alarms"] = {"now": sorted(now), "tomorrow": sorted(later)}
-    expected = {"DistributionFailuresKept", "DriftFound", "FileRejected"}
+    expected = {"distribution-failures", "drift-found", "file-rejected"}
     story.check("what went wrong above set off its alarm, and nothing else did", holds=now == expected)
     story.check(
-        "a day without new data or a sweep sets off theirs", holds=later - now == {"DataStale", "SweeperSilent"}
+        "a day without new data or a sweep sets off theirs", holds=later - now == {"data-stale", "sweeper-silent"}
     )
 
 
 def _alarmed(cloud: EmbeddedCloud, time: datetime | None = None) -> set[str]:
-    return {name for name, state in cloud.evaluate_alarms(time).items() if state == "ALARM"}
+    """The alarms that are on, by their names without the stack's."""
+    names = {resource.logical_id: resource.name for resource in cloud.stack.resources}
+    on = (id_ for id_, state in cloud.evaluate_alarms(time).items() if state == "ALARM")
+    return {names[id_].removeprefix(f"{cloud.stack.name}-") for id_ in on}
 
 
 def _upload(story: Story, cloud: EmbeddedCloud, name: str, body: bytes) -> None:

@@ -9,6 +9,7 @@ import io
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -99,6 +100,7 @@ class FakeS3:
                 "Key": key,
                 "ETag": self._etag({"Bucket": request["Bucket"], "Key": key}),
                 "Size": len(self.objects[request["Bucket"], key]),
+                "LastModified": datetime.now(UTC),
             }
             for key in rest[:size]
         ]

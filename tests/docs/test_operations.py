@@ -93,12 +93,21 @@ def first_run(operated: Operated) -> None:
 
     assert "✗" not in said
     assert len(operated.cloud.objects(operated.cloud.website)) == 2 * PUBLISHED  # each is also in the release
+    states = operated.cloud.evaluate_alarms()
+    assert "ALARM" not in {states["DataStale"], states["SweeperSilent"]}
 
 
 def verify(operated: Operated) -> None:
     said = operated.shell(BLOCKS["verify"])
 
     assert f"{PUBLISHED} of {PUBLISHED} files are in step" in said
+
+
+def list_files(operated: Operated) -> None:
+    said = operated.shell(BLOCKS["list files"])
+
+    assert f"{PUBLISHED} file(s), in step: {PUBLISHED}" in said
+    assert f"{len(contract.schemas()) + 1} file(s), in step" in said
 
 
 def publish_again(operated: Operated) -> None:
@@ -131,9 +140,11 @@ def redrive(operated: Operated) -> None:
 
 
 def list_versions(operated: Operated) -> None:
-    versions = json.loads(operated.shell(BLOCKS["list versions"]))["Versions"]
+    said = operated.shell(BLOCKS["list versions"])
 
-    operated.version = next(one["VersionId"] for one in versions if not one["IsLatest"] and one["Size"] > 10)
+    operated.version = re.findall(r"bytes  (\S+)$", said, re.MULTILINE)[-1]
+    assert "current, on the website, by hand" in said
+    assert "the bytes are equal" in said
 
 
 def restore(operated: Operated) -> None:
@@ -142,9 +153,37 @@ def restore(operated: Operated) -> None:
     wanted = operated.cloud.client("s3").get_object(**versioned)["Body"].read()
     operated.upload("regions.json", operated.source("regions.json").replace(b"Virginia", b"Elsewhere"))
 
-    operated.shell(BLOCKS["restore"])
+    said = operated.shell(BLOCKS["restore"])
 
-    assert operated.website("regions.json") == wanted
+    assert said.count("line(s) go") == 2
+    assert operated.source("regions.json") == operated.website("regions.json") == wanted
+
+
+def find(operated: Operated) -> None:
+    operated.upload("old-report.json", b"{}")
+
+    said = operated.shell(BLOCKS["find"])
+
+    assert "1 file(s), in step: 1" in said
+    assert "nothing was deleted; --yes does it" in said
+    assert operated.website("old-report.json") == b"{}"
+
+
+def take_down(operated: Operated) -> None:
+    said = operated.shell(BLOCKS["take down"])
+
+    assert "0 file(s)" in said
+    assert "data/old-report.json" not in operated.cloud.objects(operated.cloud.website)
+    assert "/data/old-report.json" in operated.cloud.edge.cloudfront.accepted[-1].paths
+    markers = operated.cloud.client("s3").list_object_versions(Bucket=operated.cloud.source_bucket())["DeleteMarkers"]
+    operated.version = next(one["VersionId"] for one in markers if one["Key"] == "aws-data/old-report.json")
+    assert operated.version in said
+
+
+def put_back(operated: Operated) -> None:
+    operated.shell(BLOCKS["put back"])
+
+    assert operated.website("old-report.json") == b"{}"
 
 
 def new_history(operated: Operated) -> None:

@@ -1,5 +1,6 @@
 """What `feed` says of itself, what a shell can complete of it, and what it imports for that."""
 
+import itertools
 import os
 import pty
 import subprocess
@@ -11,11 +12,29 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cloud.stand_ins.ssm import ParameterServer
 from ops.cli import _keep, app
 from ops.stack import DeployedStack, make_session
+from tests.fetcher.small_world import PARAMETERS
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-REPORTS = {"costs", "failures", "fetch", "invalidate", "logs", "redistribute", "redrive", "status", "sweep", "verify"}
+REPORTS = {
+    "costs",
+    "diff",
+    "failures",
+    "fetch",
+    "history",
+    "invalidate",
+    "logs",
+    "ls",
+    "redistribute",
+    "redrive",
+    "rollback",
+    "status",
+    "sweep",
+    "unpublish",
+    "verify",
+}
 
 CLOUD = {"cloud", "moto", "samtranslator"}
 AWS = {"boto3", "botocore", "urllib3"}
@@ -44,6 +63,16 @@ def test_every_command_has_examples_and_every_report_has_json(name: str) -> None
     assert finished.exit_code == 0
     assert f"\n feed {name}" in finished.output.split("Examples:")[1]
     assert ("--json" in finished.output) is (name in REPORTS)
+
+
+def test_a_paragraph_of_the_help_fills_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    lines = [line.rstrip() for line in CliRunner().invoke(app, ["redrive", "--help"]).output.splitlines()]
+
+    paragraph = lines[next(number for number, line in enumerate(lines) if "Without --yes" in line) :]
+    paragraph = paragraph[: paragraph.index("")]
+    assert all(len(f"{line} {after.split()[0]}") > 79 for line, after in itertools.pairwise(paragraph))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +198,11 @@ def test_an_idle_cloud_evaluates_its_alarms_once_a_minute_and_soon_after_a_funct
     clock, evaluated = Clock(), []
     busy = property(lambda _: 70 <= clock.now - 1000 < 72)
     cloudwatch = type("CloudWatch", (), {"has_news": busy})()
-    running: Any = SimpleNamespace(cloudwatch=cloudwatch, evaluate_alarms=lambda: evaluated.append(clock.now - 1000))
+    running: Any = SimpleNamespace(
+        cloudwatch=cloudwatch,
+        deliver_logs=lambda: None,
+        evaluate_alarms=lambda: evaluated.append(clock.now - 1000),
+    )
     monkeypatch.setattr("ops.cli.time", clock)
 
     _keep(running, 200)
@@ -193,3 +226,31 @@ def test_a_person_at_a_terminal_sees_that_a_stack_is_looked_up() -> None:
     os.close(terminal)
 
     assert b"looking up the stack" in shown
+
+
+SHELL_OF_ANOTHER = {
+    "AWS_SESSION_TOKEN": "token",
+    "AWS_PROFILE": "work",
+    "AWS_REGION": "eu-west-1",
+    "AWS_ENDPOINT_URL_S3": "https://example.com",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+}
+
+
+@pytest.mark.parametrize("inherited", [SHELL_OF_ANOTHER, {}])
+def test_the_lines_of_a_cloud_leave_a_shell_with_nothing_else_of_aws(
+    inherited: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.isolate", lambda: None)  # no test reaches AWS
+    monkeypatch.setattr("cloud.embedded.ParameterServer", lambda: ParameterServer(PARAMETERS))
+
+    printed = CliRunner().invoke(app, ["cloud", "--in-process", "--seconds", "0"]).stdout
+    command = ["/bin/sh", "-c", f"{printed}\nenv | grep ^AWS_"]
+    environment = subprocess.run(
+        command, env={"PATH": os.environ["PATH"], **inherited}, capture_output=True, text=True, check=True
+    )
+
+    assert environment.stderr == ""
+    names = {line.partition("=")[0] for line in environment.stdout.splitlines()}
+    assert names == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
+    assert "/aws-data/\n" in printed

@@ -1,6 +1,7 @@
 """The arithmetic of bills. Every expected number is worked out by hand beside it."""
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -130,9 +131,10 @@ def test_the_feed_itself_is_estimated_from_its_calls() -> None:
     # 0.5 GB x (32 + 4 + 3 s) = 19.5 GB-s x 30 = 585 x 0.0000133334 = 0.0078.
     # 4 PUT + 3 COPY + 2 LIST = 9 x 30 = 270 x 0.000005 = 0.00135; 13 x 30 = 390 x 0.0000004 = 0.000156.
     # 90 paths x 3 = 270 x 0.0000004 = 0.000108. 60 x 30 / 730 = 2.4658 metrics x 0.30 = 0.7397. A dashboard: 3.
-    # 12 metrics of alarms x 0.10.
-    bill = upkeep(DailyUse(files=3), days=30, alarm_metrics=12, invalidated_paths=90, free=False)
+    # 12 metrics of alarms x 0.10. 2 composite alarms x 0.50.
+    estimate = partial(upkeep, DailyUse(files=3), days=30, alarm_metrics=12, composite_alarms=2)
+    bill = estimate(invalidated_paths=90, free=False)
 
-    assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "585", "270", "390", "270", "2", "1", "12"]
-    assert cents(bill) == ["0.00", "0.01", "0.00", "0.00", "0.00", "0.74", "3.00", "1.20", "4.95"]
-    assert cents(upkeep(DailyUse(files=3), days=30, alarm_metrics=12))[-2:] == ["0.20", "0.20"]
+    assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "585", "270", "390", "270", "2", "1", "12", "2"]
+    assert cents(bill) == ["0.00", "0.01", "0.00", "0.00", "0.00", "0.74", "3.00", "1.20", "1.00", "5.95"]
+    assert cents(estimate())[-3:] == ["0.20", "1.00", "1.20"]

@@ -95,8 +95,8 @@ def test_the_published_files_hold_the_contract(output: Path) -> None:
 
 
 def test_the_alarms_told_of_what_went_wrong(report: Any) -> None:
-    assert report["alarms"]["now"] == ["DistributionFailuresKept", "DriftFound", "FileRejected"]
-    assert {"DataStale", "SweeperSilent"} <= set(report["alarms"]["tomorrow"])
+    assert report["alarms"]["now"] == ["distribution-failures", "drift-found", "file-rejected"]
+    assert {"data-stale", "sweeper-silent"} <= set(report["alarms"]["tomorrow"])
 
 
 def words(svg: str) -> list[str]:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -136,7 +137,8 @@ class QuotelessPages:
         assert request["ExpectedBucketOwner"] == "123456789012"
         quoted = '"d41d8cd98f00b204e9800998ecf8427e"'
         etag = quoted if request["Bucket"] == "a" else quoted.strip('"')
-        return [{}, {"Contents": [{"Key": f"{request['Prefix']}x", "ETag": etag, "Size": 0}]}]
+        entry = {"Key": f"{request['Prefix']}x", "ETag": etag, "Size": 0, "LastModified": datetime.now(UTC)}
+        return [{}, {"Contents": [entry]}]
 
 
 def test_quotes_around_an_etag_make_no_difference() -> None:

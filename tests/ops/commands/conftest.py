@@ -1,7 +1,11 @@
 """One embedded cloud for all commands, after a finished run, and the `feed` command pointed at it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -19,6 +23,7 @@ from tests.fetcher.small_world import PARAMETERS
 STACK = "aws-services-feed"
 FAILURE_QUEUES = ("FetchFailures", "DistributionFailures")
 Feed = Callable[..., Result]
+ProcessFeed = Callable[..., CompletedProcess[str]]
 Deploy = Callable[..., None]
 
 
@@ -104,6 +109,30 @@ def feed(cloud: EmbeddedCloud) -> Feed:
 
 
 @pytest.fixture
+def process_feed(cloud: EmbeddedCloud) -> ProcessFeed:
+    """The command in a process of its own, about a second each, for what has functions run meanwhile.
+
+    Those run in this process, and would exchange its environment and its output.
+    """
+    environment = {**os.environ, **cloud.environment()}
+    command = [sys.executable, "-c", "from ops.cli import app; app()"]
+    return lambda *arguments: subprocess.run(
+        [*command, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.fixture
+def without_notification(cloud: EmbeddedCloud) -> Iterator[None]:
+    """Nothing tells the distributor what was written."""
+    s3, bucket = cloud.client("s3"), cloud.source_bucket()
+    whole = s3.get_bucket_notification_configuration(Bucket=bucket)["LambdaFunctionConfigurations"]
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    yield
+    configuration = {"LambdaFunctionConfigurations": whole}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+
+
+@pytest.fixture
 def deploy(cloud: EmbeddedCloud) -> Iterator[Deploy]:
     """Register another stack beside the usual one: its name, its outputs and perhaps its parameters."""
     cloudformation, names = cloud.client("cloudformation"), []
@@ -146,3 +175,16 @@ def alarm(cloud: EmbeddedCloud, name: str, state: str, **metric: Any) -> None:
         AlarmName=name, AlarmDescription="See what was rejected.", **rule, **{**watched, **metric}
     )
     cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="1 datapoint was greater than 0")
+
+
+def version_ids(cloud: EmbeddedCloud, name: str) -> list[str]:
+    """The ids of a source file's versions, newest first, without its deletions."""
+    key = f"aws-data/{name}"
+    versions = cloud.client("s3").list_object_versions(Bucket=cloud.source_bucket(), Prefix=key)["Versions"]
+    return [version["VersionId"] for version in versions if version["Key"] == key]
+
+
+def source_outputs(cloud: EmbeddedCloud) -> dict[str, str]:
+    """The outputs of a stack that distributes nothing."""
+    wanted = ("SourceBucketName", "SourceKeyPrefix", "FetcherFunctionName")
+    return {name: cloud.stack.outputs[name] for name in wanted}

@@ -36,8 +36,8 @@ def test_three_sizes_stand_side_by_side_with_what_is_assumed() -> None:
 def test_other_numbers_of_visitors_can_be_asked_for() -> None:
     totals = bills("--visitors", "20000")
 
-    # Twice the design's 10,000: 2 x 6.411.
-    assert totals["The design's figures", "S3 direct", 20_000] == "12.82"
+    # Twice those of 10,000: 2 x 6.411.
+    assert totals["Readers, by a simple estimate", "S3 direct", 20_000] == "12.82"
     assert {visitors for _, _, visitors in totals} == {20_000}
 
 
@@ -59,7 +59,7 @@ def test_other_numbers_of_visitors_can_be_asked_for() -> None:
     ],
 )
 def test_every_assumption_is_an_option(arguments: Sequence[str], name: str, dollars: str) -> None:
-    assert bills("--visitors", "1000000", *arguments)["Today's figures", name, 1_000_000] == dollars
+    assert bills("--visitors", "1000000", *arguments)["Readers, at AWS's list prices", name, 1_000_000] == dollars
 
 
 def test_what_is_no_gb_is_refused() -> None:
@@ -91,6 +91,8 @@ def test_a_measurement_without_a_stack_is_said_in_one_line(endpoint: str, monkey
 
 def test_the_feed_itself_has_its_own_bill() -> None:
     answer: Any = json.loads(feed_costs("--json", "--alarm-metrics", "12").stdout)
+    of_each: Any = json.loads(feed_costs("--json", "--alarm-metrics", "12", "--composite-alarms", "0").stdout)
 
-    assert answer["upkeep"]["withFreeAmounts"]["dollars"] == "0.20"
-    assert answer["upkeep"]["withoutFreeAmounts"]["dollars"] == "4.95"
+    assert answer["upkeep"]["withFreeAmounts"]["dollars"] == "1.20"
+    assert answer["upkeep"]["withoutFreeAmounts"]["dollars"] == "5.95"
+    assert of_each["upkeep"]["withFreeAmounts"]["dollars"] == "0.20"

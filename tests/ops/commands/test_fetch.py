@@ -1,48 +1,22 @@
-"""`feed fetch` against the embedded cloud: run, follow, and tell when readers have it.
-
-The command runs in a process of its own, about a second each: functions that run in this one at the same time exchange
-its environment and its output.
-"""
+"""`feed fetch` against the embedded cloud: run, follow, and tell when readers have it."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
 from cloud.embedded import EmbeddedCloud
 from shared.contract import FILES
-from tests.ops.commands.conftest import STACK, Deploy, upload
+from tests.ops.commands.conftest import STACK, Deploy, ProcessFeed, upload
 
 REWRITTEN = {  # by every run
     *("regions.json", "services.json", "service-regions.json", "complete-data.json", "manifest.json"),
 }
 
-Feed = Callable[..., CompletedProcess[str]]
-
 
 @pytest.fixture
-def feed(cloud: EmbeddedCloud) -> Feed:
-    environment = {**os.environ, **cloud.environment()}
-    command = [sys.executable, "-c", "from ops.cli import app; app()"]
-    return lambda *arguments: subprocess.run(
-        [*command, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
-
-
-@pytest.fixture
-def without_notification(cloud: EmbeddedCloud) -> Iterator[None]:
-    """Nothing tells the distributor what was written."""
-    s3, bucket = cloud.client("s3"), cloud.source_bucket()
-    whole = s3.get_bucket_notification_configuration(Bucket=bucket)["LambdaFunctionConfigurations"]
-    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
-    yield
-    configuration = {"LambdaFunctionConfigurations": whole}
-    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+def feed(process_feed: ProcessFeed) -> ProcessFeed:
+    return process_feed
 
 
 def set_patterns(cloud: EmbeddedCloud, patterns: str) -> None:
@@ -52,7 +26,7 @@ def set_patterns(cloud: EmbeddedCloud, patterns: str) -> None:
     lambda_.update_function_configuration(FunctionName=name, Environment=changed)
 
 
-def test_a_fetch_ends_when_the_website_has_every_file(cloud: EmbeddedCloud, feed: Feed) -> None:
+def test_a_fetch_ends_when_the_website_has_every_file(cloud: EmbeddedCloud, feed: ProcessFeed) -> None:
     finished = feed("fetch")
 
     assert finished.returncode == 0, finished.stderr
@@ -65,7 +39,7 @@ def test_a_fetch_ends_when_the_website_has_every_file(cloud: EmbeddedCloud, feed
     assert finished.stdout.count("aws-data/history/") == 1
 
 
-def test_a_script_gets_the_summary_and_the_lag_of_each_file(cloud: EmbeddedCloud, feed: Feed) -> None:
+def test_a_script_gets_the_summary_and_the_lag_of_each_file(cloud: EmbeddedCloud, feed: ProcessFeed) -> None:
     answer: Any = json.loads(feed("fetch", "--json").stdout)
 
     assert (answer["summary"]["regions"], answer["summary"]["regionServices"]) == (2, 4)
@@ -74,7 +48,7 @@ def test_a_script_gets_the_summary_and_the_lag_of_each_file(cloud: EmbeddedCloud
 
 
 @pytest.mark.usefixtures("without_notification")
-def test_a_website_that_does_not_get_the_files_is_no_success(feed: Feed) -> None:
+def test_a_website_that_does_not_get_the_files_is_no_success(feed: ProcessFeed) -> None:
     late, not_waited_for = feed("fetch", "--seconds", "0"), feed("fetch", "--no-wait")
 
     assert late.returncode == 1
@@ -83,7 +57,7 @@ def test_a_website_that_does_not_get_the_files_is_no_success(feed: Feed) -> None
     assert not_waited_for.returncode == 0
 
 
-def test_only_what_is_to_be_published_is_waited_for(cloud: EmbeddedCloud, feed: Feed) -> None:
+def test_only_what_is_to_be_published_is_waited_for(cloud: EmbeddedCloud, feed: ProcessFeed) -> None:
     set_patterns(cloud, "nothing-of-ours.json")
 
     finished = feed("fetch", "--seconds", "0")
@@ -93,7 +67,9 @@ def test_only_what_is_to_be_published_is_waited_for(cloud: EmbeddedCloud, feed: 
     assert "nothing to wait for" in finished.stdout
 
 
-def test_a_stack_without_a_website_has_nothing_to_wait_for(cloud: EmbeddedCloud, deploy: Deploy, feed: Feed) -> None:
+def test_a_stack_without_a_website_has_nothing_to_wait_for(
+    cloud: EmbeddedCloud, deploy: Deploy, feed: ProcessFeed
+) -> None:
     wanted = ("SourceBucketName", "SourceKeyPrefix", "FetcherFunctionName")
     deploy("fetch-only", {name: cloud.stack.outputs[name] for name in wanted})
 
@@ -103,7 +79,7 @@ def test_a_stack_without_a_website_has_nothing_to_wait_for(cloud: EmbeddedCloud,
     assert "nothing to wait for" in finished.stdout
 
 
-def test_a_fetch_that_fails_gives_the_fetcher_s_own_words(cloud: EmbeddedCloud, feed: Feed) -> None:
+def test_a_fetch_that_fails_gives_the_fetcher_s_own_words(cloud: EmbeddedCloud, feed: ProcessFeed) -> None:
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}]}
     role = {"RoleName": f"{STACK}-FetcherRole", "PolicyName": "no-writes"}
     cloud.client("iam").put_role_policy(**role, PolicyDocument=json.dumps(document))
@@ -128,7 +104,7 @@ def test_a_fetch_that_fails_gives_the_fetcher_s_own_words(cloud: EmbeddedCloud, 
     ],
 )
 def test_the_fetcher_is_told_what_was_asked_for(
-    cloud: EmbeddedCloud, feed: Feed, arguments: list[str], event: dict[str, Any]
+    cloud: EmbeddedCloud, feed: ProcessFeed, arguments: list[str], event: dict[str, Any]
 ) -> None:
     earlier = len(cloud.lambdas.invocations)
 
@@ -142,7 +118,7 @@ def test_the_fetcher_is_told_what_was_asked_for(
     assert events == [event]
 
 
-def test_a_region_that_nobody_knows_is_refused_before_a_run_fails(cloud: EmbeddedCloud, feed: Feed) -> None:
+def test_a_region_that_nobody_knows_is_refused_before_a_run_fails(cloud: EmbeddedCloud, feed: ProcessFeed) -> None:
     earlier = len(cloud.lambdas.invocations)
 
     finished = feed("fetch", "--region-code", "us-east-9", "--region-code", "us-east-1")
@@ -155,7 +131,7 @@ def test_a_region_that_nobody_knows_is_refused_before_a_run_fails(cloud: Embedde
 
 @pytest.mark.parametrize("body", [None, b"{}"])
 def test_any_region_may_be_named_where_no_regions_are_known(
-    cloud: EmbeddedCloud, feed: Feed, body: bytes | None
+    cloud: EmbeddedCloud, feed: ProcessFeed, body: bytes | None
 ) -> None:
     regions = {"Bucket": cloud.source_bucket(), "Key": "aws-data/regions.json"}
     if body is None:
@@ -168,7 +144,7 @@ def test_any_region_may_be_named_where_no_regions_are_known(
     assert finished.returncode == 0, finished.stderr
 
 
-def test_a_fetcher_that_is_paused_is_said_so_with_what_ends_it(cloud: EmbeddedCloud, feed: Feed) -> None:
+def test_a_fetcher_that_is_paused_is_said_so_with_what_ends_it(cloud: EmbeddedCloud, feed: ProcessFeed) -> None:
     function = {"FunctionName": f"{STACK}-fetcher"}
     cloud.client("lambda").put_function_concurrency(**function, ReservedConcurrentExecutions=0)
 

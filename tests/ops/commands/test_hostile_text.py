@@ -70,8 +70,9 @@ def hostile(cloud: EmbeddedCloud, deploy: Deploy) -> EmbeddedCloud:
 
 
 @pytest.fixture
-def run(cloud: EmbeddedCloud) -> Run:
+def run(cloud: EmbeddedCloud, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command and look at all that it prints."""
+    monkeypatch.setattr("ops.takedown.SECONDS_BETWEEN", 0)
 
     def command(*arguments: str) -> str:
         finished = CliRunner().invoke(app, arguments, color=True)  # without colours it would drop escape sequences
@@ -107,12 +108,16 @@ FAILED = InvocationError(IN_JSON)
 
 CASES: list[tuple[list[str], object]] = [
     (["costs", "--measure", "--stack-name", IN_A_NAME], None),
+    (["diff", "service-regions.json", "--all"], None),
+    (["diff", f"{IN_A_NAME}.json", ANYWHERE], None),
     (["failures"], None),
     (["failures", "--all"], None),
     (["fetch", "--no-wait"], FETCHED),
     (["fetch"], FAILED),
+    (["history", f"{IN_A_NAME}.json"], None),
     (["invalidate", ANYWHERE, "--yes", "--stack-name", "hostile"], None),
     (["logs", "--stack-name", "hostile"], None),
+    (["ls"], None),
     (["redistribute", "--all"], None),
     (["redistribute", ANYWHERE], None),
     (["redistribute", "--all", "--yes"], {"objects": [OUTCOME]}),
@@ -122,10 +127,15 @@ CASES: list[tuple[list[str], object]] = [
     (["redrive", "--yes"], None),
     (["redrive", "--yes"], {"objects": [OUTCOME]}),
     (["redrive", "--yes"], FAILED),
+    (["rollback", f"{IN_A_NAME}.json"], None),
+    (["rollback", "regions.json", ANYWHERE], None),
     (["status"], None),
     (["status", "--drift"], FAILED),
     (["sweep"], SWEPT),
     (["sweep", "--yes"], FAILED),
+    (["unpublish", ANYWHERE], None),
+    (["unpublish", f"{IN_A_NAME}.json"], None),
+    (["unpublish", f"{IN_A_NAME}.json", "--yes"], None),
     (["verify"], None),
 ]  # fmt: skip
 
@@ -147,7 +157,8 @@ def test_a_command_shows_hostile_text_only_escaped(
 
 @pytest.mark.parametrize("name", sorted(REPORTS))
 def test_an_error_of_aws_is_shown_only_escaped(name: str, run: Run) -> None:
-    needed = {"costs": ["--measure"], "invalidate": ["--all"], "redistribute": ["--all"]}
+    files = {command: ["regions.json"] for command in ("diff", "history", "rollback", "unpublish")}
+    needed = {**files, "costs": ["--measure"], "invalidate": ["--all"], "redistribute": ["--all"]}
 
     assert ESCAPED in run(name, *needed.get(name, []), "--stack-name", IN_A_NAME)
 

@@ -24,10 +24,14 @@ def test_a_feed_that_is_well_says_so_on_one_screen(cloud: EmbeddedCloud, feed: F
 
     assert finished.exit_code == 0, finished.output
     assert "All is well" in finished.stdout
+    assert f"     s3://{cloud.source_bucket()}/aws-data/\n" in finished.stdout
     assert "2 regions, 4 services, 4 pairs" in finished.stdout
     assert "the stack has none" in finished.stdout  # alarms
     assert f"{PUBLISHED} of {PUBLISHED} files are in step" in finished.stdout
-    assert len(finished.stdout.splitlines()) < 23 + len(FILES)
+    address = f"https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/{STACK}"
+    assert f"\nDashboard  {address}\n" in finished.stdout
+    assert shown(feed)["dashboard"] == address
+    assert len(finished.stdout.splitlines()) < 25 + len(FILES)
     for name in (*FILES, "FetchFailures", "DistributionFailures"):
         assert name in finished.stdout
 
@@ -35,11 +39,24 @@ def test_a_feed_that_is_well_says_so_on_one_screen(cloud: EmbeddedCloud, feed: F
 def test_a_script_gets_the_run_the_files_and_the_queues(cloud: EmbeddedCloud, feed: Feed) -> None:
     status = shown(feed)
 
+    assert status["source"] == f"s3://{cloud.source_bucket()}/aws-data/"
     assert status["run"]["counts"] == {"regions": 2, "services": 4, "regionServices": 4}
     assert 0 <= status["ageSeconds"] < 600
     assert {entry["name"]: entry["state"] for entry in status["files"]} == dict.fromkeys(FILES, "in step")
     assert [entry["name"] for entry in status["queues"]] == ["FetchFailures", "DistributionFailures"]
     assert (status["alarms"], status["drift"], status["todo"]) == ([], None, [])
+
+
+def test_an_alarm_that_joins_others_for_one_mail_is_not_counted_beside_them(cloud: EmbeddedCloud, feed: Feed) -> None:
+    alarm(cloud, f"{STACK}-distributor-failed", "ALARM")
+    rule = {"AlarmName": f"{STACK}-outage", "AlarmRule": f'ALARM("{STACK}-distributor-failed")'}
+    cloud.client("cloudwatch").put_composite_alarm(**rule)
+    cloud.client("cloudwatch").set_alarm_state(AlarmName=f"{STACK}-outage", StateValue="ALARM", StateReason="it is on")
+
+    status = shown(feed)
+
+    assert [entry["name"] for entry in status["alarms"]] == [f"{STACK}-distributor-failed"]
+    assert [entry["name"] for entry in status["todo"]] == [f"alarm {STACK}-distributor-failed"]
 
 
 def test_a_file_that_is_not_on_the_website_comes_with_what_to_do(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -59,7 +76,8 @@ def test_drift_of_any_file_is_found_only_when_it_is_asked_for(cloud: EmbeddedClo
     assert feed("status").exit_code == 0
     status = shown(feed, "--drift")
 
-    assert status["drift"] == {"compared": PUBLISHED, "inStep": PUBLISHED - 1, "rejected": 0}
+    none = {"count": 0, "complete": True, "first": []}
+    assert status["drift"] == {"compared": PUBLISHED, "inStep": PUBLISHED - 1, "rejected": 0, "orphans": none}
     assert [entry["advice"] for entry in status["todo"]] == ["feed sweep --yes"]
 
 
@@ -202,8 +220,7 @@ def test_a_source_without_a_valid_main_file_has_no_last_run(cloud: EmbeddedCloud
 
 
 def test_someone_who_may_not_read_alarms_is_told_so(cloud: EmbeddedCloud, feed: Feed) -> None:
-    # moto names actions by the service that signs, where IAM says cloudwatch.
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "monitoring:*", "Resource": "*"}]}
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "cloudwatch:*", "Resource": "*"}]}
     policy = {"UserName": "operator", "PolicyName": "no-alarms"}
     cloud.client("iam").put_user_policy(**policy, PolicyDocument=json.dumps(document))
 
@@ -242,3 +259,36 @@ def test_what_is_trouble_comes_first(cloud: EmbeddedCloud, feed: Feed) -> None:
 
     assert [entry["trouble"] for entry in status["todo"]] == [True, True, False]
     assert status["todo"][2]["name"] == f"alarm {STACK}-sweeper-silent"
+
+
+def test_files_without_a_source_are_told_with_the_drift_and_are_no_trouble(cloud: EmbeddedCloud, feed: Feed) -> None:
+    for name in ("a file.json", "b.json", "c.json"):
+        upload(cloud, name)
+    for name in ("a file.json", "b.json"):
+        cloud.client("s3").delete_object(Bucket=cloud.source_bucket(), Key=f"aws-data/{name}")
+
+    finished, status = feed("status", "--drift", "--region", "us-east-1"), shown(feed, "--drift")
+
+    assert finished.exit_code == 0, finished.output
+    assert "feed unpublish --region us-east-1 'a file.json' takes it down" in finished.stdout
+    assert status["drift"]["orphans"] == {"count": 2, "complete": True, "first": ["a file.json", "b.json"]}
+    (check,) = status["todo"]
+    assert (check["trouble"], check["found"]) == (False, "2 file(s) are not: a file.json, b.json")
+
+
+def test_someone_who_may_not_list_the_website_is_told_that_orphans_are_not_known(
+    cloud: EmbeddedCloud, feed: Feed
+) -> None:
+    website = f"arn:aws:s3:::{cloud.website}"
+    statement = {"Effect": "Deny", "Action": "s3:ListBucket", "Resource": website}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    policy = {"UserName": "operator", "PolicyName": "no-listing"}
+    cloud.client("iam").put_user_policy(**policy, PolicyDocument=json.dumps(document))
+
+    status = shown(feed, "--drift")
+    cloud.client("iam").delete_user_policy(**policy)
+
+    assert status["drift"]["orphans"] is None
+    assert [(check["name"], check["trouble"]) for check in status["todo"]] == [
+        ("what is on the website is in the source", False)
+    ]

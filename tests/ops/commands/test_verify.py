@@ -267,6 +267,22 @@ def test_data_of_the_day_before_yesterday_is_red(
     assert feed("verify", "--max-age-hours", "28").exit_code == 0
 
 
+@pytest.mark.parametrize("command", ["status", "verify"])
+def test_how_old_data_may_be_is_what_the_stack_s_alarm_allows(
+    command: str, cloud: EmbeddedCloud, feed: Feed, deploy: Deploy, originals: dict[str, bytes]
+) -> None:
+    then = (datetime.now(UTC) - timedelta(hours=27)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for name, body in at(originals, then).items():
+        upload(cloud, name, body)
+    for hours in ("25", "28"):
+        deploy(f"within-{hours}", cloud.stack.outputs, {"FreshnessHours": hours})
+
+    too_old, young = (feed(command, "--stack-name", f"within-{hours}") for hours in ("25", "28"))
+
+    assert "✗ the data is at most 25 h old" in too_old.stdout
+    assert "✗ the data is at most" not in young.stdout
+
+
 @pytest.mark.parametrize(("seconds_later", "red"), [(-1, True), (0, True), (60, False)])
 def test_a_file_of_an_earlier_run_is_red_but_yellow_if_it_was_put_there_since(
     observed: Observation, originals: dict[str, bytes], *, seconds_later: int, red: bool

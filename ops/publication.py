@@ -1,0 +1,145 @@
+"""Lists what is published: the files of source and website side by side, with the headers that readers get."""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain, groupby, islice
+from typing import Any
+
+from distributor.outcomes import Publish
+from distributor.plan import compile_glob, decide
+from distributor.settings import DistributorSettings, Location
+from distributor.store import owned
+from distributor.sweeper.comparison import Entry, list_entries
+from ops.observation import Unavailable, is_hidden, or_unavailable
+from ops.stack import DeployedStack
+
+MOST_COMPARED = 100_000  # names; a hundred pages of each bucket
+REQUESTS_AT_ONCE = 10  # as many connections as a client of botocore keeps
+RELEASES = "releases/"  # copies that never change, made on the website: they have no source
+
+
+class FileState(StrEnum):
+    """What a name is in the two buckets."""
+
+    IN_STEP = "in step"
+    DRIFTED = "drifted"
+    MISSING = "not published"
+    UNPUBLISHED = "not for the website"
+    ORPHAN = "orphan"
+    FOREIGN = "not of the source"  # on the website alone, with a name that is never published
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A name below the prefixes, with its object in each bucket; None if a bucket has none."""
+
+    name: str
+    source: Entry | None
+    website: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """A pair with its state, and what the object on the website says of itself.
+
+    `distributed_at` is empty if the distributor did not put it there. `refusal`: why the headers could not be read.
+    """
+
+    pair: Pair
+    state: FileState
+    cache_control: str = ""
+    distributed_at: str = ""
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files that were found, in the order of their keys; not `complete`: there may be more."""
+
+    files: tuple[PublishedFile, ...]
+    complete: bool
+
+
+def list_files(stack: DeployedStack, settings: DistributorSettings, globs: Sequence[str], limit: int) -> Found:
+    """The first files whose names match one of the globs, or of all; one HEAD for each that is on the website."""
+    patterns = [compile_glob(glob) for glob in globs or ["**"]]
+    pairs, complete = _first(
+        stack, settings, limit, lambda pair: any(pattern.fullmatch(pair.name) for pattern in patterns)
+    )
+    s3 = stack.client("s3")
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        return Found(tuple(pool.map(lambda pair: _look(s3, pair, settings), pairs)), complete)
+
+
+def list_orphans(stack: DeployedStack, settings: DistributorSettings, limit: int) -> Found:
+    """The first files that are on the website and no longer in the source. Reads the listings alone."""
+    pairs, complete = _first(stack, settings, limit, lambda pair: _state(pair, settings) is FileState.ORPHAN)
+    return Found(tuple(PublishedFile(pair, FileState.ORPHAN) for pair in pairs), complete)
+
+
+def _first(
+    stack: DeployedStack, settings: DistributorSettings, limit: int, wanted: Callable[[Pair], bool]
+) -> tuple[list[Pair], bool]:
+    """The first pairs that are wanted, and whether these are all."""
+    pairs = _pairs(stack, settings)
+    matching = (pair for pair in islice(pairs, MOST_COMPARED) if wanted(pair))
+    first = list(islice(matching, limit))
+    more = next(chain(matching, pairs), None)
+    return first, more is None
+
+
+def _pairs(stack: DeployedStack, settings: DistributorSettings) -> Iterator[Pair]:
+    """Both buckets, merged by name. Holds a page of each in memory.
+
+    S3 lists by the UTF-8 bytes of the keys, which is the order of texts in Python.
+    """
+    s3 = stack.client("s3")
+    sides = (_objects(s3, place) for place in (settings.source, settings.website))
+    merged = heapq.merge(*sides, key=lambda stored: stored[1].name)
+    for name, group in groupby(merged, key=lambda stored: stored[1].name):
+        entries = dict(group)
+        pair = Pair(name, entries.get(settings.source), entries.get(settings.website))
+        if not _is_left_out(pair, stack):
+            yield pair
+
+
+def _objects(s3: Any, place: Location) -> Iterator[tuple[Location, Entry]]:  # noqa: ANN401 - one type for each service
+    return ((place, entry) for entry in list_entries(s3, place))
+
+
+def _is_left_out(pair: Pair, stack: DeployedStack) -> bool:
+    if pair.website is None:
+        return is_hidden(pair.name, stack)
+    return pair.source is None and (pair.name.startswith(RELEASES) or pair.name.endswith("/"))
+
+
+def _look(s3: Any, pair: Pair, settings: DistributorSettings) -> PublishedFile:  # noqa: ANN401
+    head = or_unavailable(_head, s3, settings.website, pair.name) if pair.website else {}
+    if isinstance(head, Unavailable):
+        return PublishedFile(pair, _state(pair, settings), refusal=head.reason)
+    metadata = head.get("Metadata", {})
+    state = _state(pair, settings, metadata.get("source-etag", ""))
+    return PublishedFile(pair, state, head.get("CacheControl", ""), metadata.get("distributed-at", ""))
+
+
+def _head(s3: Any, place: Location, name: str) -> dict[str, Any]:  # noqa: ANN401
+    answer: dict[str, Any] = s3.head_object(
+        Bucket=place.bucket, Key=f"{place.prefix}/{name}", **owned("ExpectedBucketOwner", place)
+    )
+    return answer
+
+
+def _state(pair: Pair, settings: DistributorSettings, source_etag: str = "") -> FileState:
+    """As the sweep decides it: the ETags are equal, or the copy's metadata names that of the source."""
+    published = isinstance(decide(pair.name, settings.website, settings), Publish)
+    if pair.source is None:
+        return FileState.ORPHAN if published else FileState.FOREIGN
+    if not published:
+        return FileState.UNPUBLISHED
+    if pair.website is None:
+        return FileState.MISSING
+    same = pair.source.size == pair.website.size and pair.source.etag in {pair.website.etag, source_etag}
+    return FileState.IN_STEP if same else FileState.DRIFTED

@@ -58,7 +58,7 @@ def compare_buckets(
 ) -> Iterator[Difference]:
     """Every object of the source after the name `after`, each with its drift. Holds a page of each side in memory.
 
-    The folder `left_out` of the destination is passed over with one request; it has a slash at the end.
+    The folder `left_out` of the destination is passed over.
 
     S3 lists in the order of the keys' UTF-8 bytes, so both sides are read once, in parallel. Objects that only the
     destination has are ignored: deletions are not mirrored. botocore's error if a page cannot be read; metadata that
@@ -108,7 +108,7 @@ def holds(client: "S3Client", folder: Location, sizes: Mapping[str, int]) -> boo
 def list_entries(client: "S3Client", place: Location, after: str = "", left_out: str = "") -> Iterator[Entry]:
     """Every object of the place after the name `after`, a page at a time; botocore's error if one cannot be read.
 
-    Names that begin with `left_out` are passed over with one request.
+    The folder `left_out`, with a slash at the end, is passed over with one request.
     """
     prefix = f"{place.prefix}/"
     pages = client.get_paginator("list_objects_v2").paginate(

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from distributor.dependencies import Dependencies
-from distributor.outcomes import Cause, Copied, Failed, NotSent, Omission, Outcome, Rejected, Skipped, describe
+from distributor.outcomes import Cause, Copied, Failed, NotSent, Omission, Outcome, Rejected, describe
 from distributor.settings import Location
 from shared.text import printable
 
@@ -42,8 +42,6 @@ def measure_outcomes(outcomes: Iterable[Outcome], website: Location, metrics: Me
         metrics.add_metric(name=type(outcome).__name__, unit=MetricUnit.Count, value=1)
         if isinstance(outcome, Copied):
             _measure_copy(outcome, website, metrics)
-        if isinstance(outcome, Skipped) and outcome.overtaken:
-            metrics.add_metric(name="ReleasesOvertaken", unit=MetricUnit.Count, value=1)
         if isinstance(outcome, Rejected) and outcome.cause is Cause.FOREIGN_BUCKET:
             metrics.add_metric(name="ForeignBucket", unit=MetricUnit.Count, value=1)
 

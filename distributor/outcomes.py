@@ -99,13 +99,12 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Not to be published, for this reason. `overtaken`: the release of a manifest can no longer be published."""
+    """Not to be published, for this reason; a manifest also if its release no longer can be."""
 
     key: str
     reason: str
     correlation_id: str = ""
     landed: Publish | None = None
-    overtaken: bool = False
 
 
 class Cause(Enum):

@@ -83,7 +83,7 @@ UNSEEN |= {
 }
 UNSEEN |= {
     own(metric, service)
-    for metric in ("InvalidationsNotQueued", "EventsNotPut", "ReleasesOvertaken")
+    for metric in ("InvalidationsNotQueued", "EventsNotPut")
     for service in ("distributor", "sweeper")
 }
 UNSEEN |= {

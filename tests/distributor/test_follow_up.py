@@ -8,7 +8,7 @@ from aws_lambda_powertools import Metrics
 
 from distributor.dependencies import Dependencies
 from distributor.follow_up import follow_up, log_outcomes, measure_outcomes, report_not_sent
-from distributor.outcomes import Cause, Copied, NotSent, Omission, Outcome, Publish, Rejected, Skipped
+from distributor.outcomes import Cause, Copied, NotSent, Omission, Outcome, Publish, Rejected
 from distributor.settings import DistributorSettings, Location
 from shared.observability import logger_for, metrics_for
 from tests.distributor.world import EVERY_KIND, HEADERS, SOURCE, WEBSITE, task
@@ -118,13 +118,6 @@ def test_the_age_of_complete_data_is_measured_where_readers_find_it_and_nowhere_
     measure_outcomes([*EVERY_KIND, published, from_a_fast_clock, mirrored], WEBSITE, metrics)
 
     assert measured(metrics)["PublishedDataAge"] == [pytest.approx(7200, abs=60), 0.0]
-
-
-def test_a_release_that_was_overtaken_is_measured_by_itself_too(metrics: Metrics) -> None:
-    measure_outcomes([Skipped("k", "why"), Skipped("k", "why", overtaken=True)], WEBSITE, metrics)
-
-    values = measured(metrics)
-    assert (values["Skipped"], values["ReleasesOvertaken"]) == ([1.0, 1.0], [1.0])
 
 
 def test_a_record_of_another_bucket_is_measured_by_itself_too(metrics: Metrics) -> None:

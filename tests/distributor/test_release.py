@@ -254,7 +254,7 @@ def test_a_run_that_was_overtaken_is_skipped_and_the_last_release_stays_named(na
     outcome = release(s3)
 
     reason = f"20261124T020002Z-00000002 was overtaken: {name} is no longer the file that it names"
-    assert outcome == Skipped(KEY, reason, overtaken=True)
+    assert outcome == Skipped(KEY, reason)
     assert published(s3)["manifest.json"] == MANIFEST
 
 

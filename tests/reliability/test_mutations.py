@@ -72,7 +72,6 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (CONTENT, "== MANIFEST_FILE and releases", "== MANIFEST_FILE", "test_release"),
     (PLAN, "if settings.releases and name.startswith", "if name.startswith", "test_plan"),
     (PLAN, "*(RELEASE_RULES if settings.releases else ())", "*RELEASE_RULES", "test_release"),
-    (FOLLOW_UP, " and outcome.overtaken", "", "test_follow_up"),
     (COMPARISON, "if left_out and name.startswith(left_out)", "if False", "sweeper/test_sweep"),
     (COMPARISON, "sizes.items() <= held.items()", "sizes.keys() <= held.keys()", "sweeper/test_sweep"),
     (SWEEP, "difference.drift or _release_drift(task, dependencies.store)", "difference.drift", "sweeper/test_sweep"),

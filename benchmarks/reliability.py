@@ -2,15 +2,21 @@
 
 import time
 from collections import Counter
+from datetime import datetime
+from statistics import median
 
 from rich.table import Table
 
 from benchmarks.load import Load, load
+from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.ssm import ParameterServer
+from cloud.stand_ins.webhook import Call
 from tests.hostile.documents import CASES
 from tests.hostile.events import DISTRIBUTOR
 from tests.hostile.judge import limited_process
 from tests.reliability.search import search
 from tests.reliability.storm import Damage, storm
+from tests.reliability.test_event_storm import storm as event_storm
 from tests.reliability.test_search import ALL
 
 DELIVERIES = 100_000
@@ -37,6 +43,33 @@ def hostile_table() -> Table:
             held = sum(hostile.outcome(judge) == hostile.promised for hostile in inputs)
             table.add_row(title, str(len(inputs)), str(held), f"{judge.peak:.0f}", f"{judge.seconds:.1f}")
     return table
+
+
+def events_table() -> Table:
+    """How long a subscriber waits on the embedded cloud, and what a storm of the bus leaves unannounced."""
+    unannounced, counts = event_storm(SEED, OBJECTS)
+    waits = _waits_of_a_webhook(100)
+    table = Table("figure", "value", title=f"Events: {OBJECTS:,} publications under faults, {len(waits)} to a webhook")
+    table.add_row("files unannounced", str(len(unannounced)))
+    for name, value in _counts(counts):
+        table.add_row(name, f"{value:,}")
+    table.add_row("from the copy to the webhook, seconds: median, longest", f"{median(waits):.2f}, {max(waits):.2f}")
+    return table
+
+
+def _waits_of_a_webhook(files: int) -> list[float]:
+    parameters = {"EventBusName": "default", "WebhookUrl": "https://hooks.example", "WebhookSecret": "hook"}
+    with EmbeddedCloud(parameters | {"WebhookEvents": "File Published"}, ssm=ParameterServer({})) as cloud:
+        cloud.client("secretsmanager").create_secret(Name="hook", SecretString="Bearer x")
+        for number in range(files):
+            cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key=f"aws-data/{number}.json", Body=b"[]")
+        cloud.settle()
+        return [_wait(cloud, call) for call in cloud.webhook.calls]
+
+
+def _wait(cloud: EmbeddedCloud, call: Call) -> float:
+    copy = cloud.client("s3").head_object(Bucket=cloud.website, Key=call.content["detail"]["key"])
+    return call.time - datetime.fromisoformat(copy["Metadata"]["distributed-at"]).timestamp()
 
 
 def _damage(damage: Damage) -> list[tuple[str, int]]:

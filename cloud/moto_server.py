@@ -201,6 +201,9 @@ def _as_in_iam(request: Any, resource: str) -> tuple[str, str]:  # noqa: ANN401
     match service:
         case "cloudformation":
             resource = f"stack/{''.join(data.get('StackName', []))}/"
+        case "events" if action == "PutEvents":
+            bus = json.loads(request._body)["Entries"][0]["EventBusName"]  # noqa: SLF001
+            resource = f"event-bus/{bus.rpartition('/')[2]}"
         case "lambda":
             action = "InvokeFunction" if action == "Invoke" else action
             resource = f"function:{path[3].rpartition(':')[2]}"

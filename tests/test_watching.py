@@ -42,14 +42,20 @@ OF_AWS = {
     ),
     "AWS/SQS": ("QueueName", {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
 }
-EVERYTHING = {"DistributionBucketName": "my-website", "CloudFrontDistributionId": DISTRIBUTION}
+EVERYTHING = {
+    "DistributionBucketName": "my-website",
+    "CloudFrontDistributionId": DISTRIBUTION,
+    "EventBusName": "default",
+    "WebhookUrl": "https://hooks.example/build",
+    "WebhookSecret": "feed/hook",
+}
 UNTIL_SEEN = 300  # seconds after the end of an invocation until CloudWatch surely has its metrics
 LONGEST_SUBJECT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 LONGEST_STACK_NAME = 27  # as docs/operations.md says
 MOST_DASHBOARD_METRICS = (
     50  # of each of the account's first three dashboards: https://aws.amazon.com/cloudwatch/pricing/
 )
-MOST_ALARM_METRICS = 28  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
+MOST_ALARM_METRICS = 31  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 LONGEST_DESCRIPTION = 1024
 
@@ -75,7 +81,11 @@ UNSEEN |= {
     MetricName(OWN, "ColdStart", frozenset({("service", name), ("function_name", f"{STACK}-{name}")}))
     for name in ("fetcher", "distributor", "sweeper", "invalidator")
 }
-UNSEEN |= {own("InvalidationsNotQueued", service) for service in ("distributor", "sweeper")}
+UNSEEN |= {
+    own(metric, service)
+    for metric in ("InvalidationsNotQueued", "EventsNotPut")
+    for service in ("distributor", "sweeper")
+}
 UNSEEN |= {
     own(name, "invalidator")
     for name in (

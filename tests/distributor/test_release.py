@@ -85,7 +85,8 @@ def test_a_release_takes_two_calls_for_each_file_one_for_its_manifest_and_the_or
 
     outcome = release(s3)
 
-    assert outcome == Copied(manifest_task(), etag(MANIFEST), len(MANIFEST), passes=1, seconds=0)
+    manifest = Manifest.from_bytes(MANIFEST)
+    assert outcome == Copied(manifest_task(), etag(MANIFEST), len(MANIFEST), passes=1, seconds=0, manifest=manifest)
     assert s3.calls == CALLS
     assert published(s3) == {
         **{f"{FOLDER}/{name}": body for name, body in FILES.items()},

@@ -22,6 +22,13 @@ FETCHER, DISTRIBUTOR, SWEEPER, INVALIDATOR = (
     f"aws-services-feed-{name}" for name in ("fetcher", "distributor", "sweeper", "invalidator")
 )
 
+ANNOUNCING = {
+    "EventBusName": "default",
+    "WebhookUrl": "https://hooks.example/build",
+    "WebhookSecret": "feed/hook",
+    "WebhookEvents": "File Published",
+}
+
 
 @dataclass
 class Watched:
@@ -117,12 +124,13 @@ class Watched:
 def shared() -> Iterator[Watched]:
     """A cloud with a queue that listens to the topic."""
     # One region of two is more than the template lets last good readings stand in for.
-    parameters = {"MaxStalePercent": "50"}
+    parameters = {"MaxStalePercent": "50", **ANNOUNCING}
     with (
         patch("fetcher.ssm.endpoint.LONGEST_PAUSE", 0),
         EmbeddedCloud(parameters, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud,
     ):
         cloud.lambdas._retry_delay = 0
+        cloud.client("secretsmanager").create_secret(Name=ANNOUNCING["WebhookSecret"], SecretString="Bearer x")
         listener = cloud.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
         (topic,) = cloud.stack.of_type("AWS::SNS::Topic")
         endpoint = f"arn:aws:sqs:us-east-1:{ACCOUNT}:listener"
@@ -221,13 +229,18 @@ def let_cloudfront_answer(here: Watched) -> None:
 
 
 def forbid_to_ask_for_invalidations(here: Watched) -> None:
+    take_right_away(here, "AskForInvalidations")
+
+
+def take_right_away(here: Watched, sid: str) -> None:
+    """Upload a file while the distributor lacks a right."""
     iam, role = here.cloud.client("iam"), "aws-services-feed-DistributorRole"
     policies = {
         name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
     }
     for name, document in policies.items():
-        rest = [statement for statement in document["Statement"] if statement["Sid"] != "AskForInvalidations"]
+        rest = [statement for statement in document["Statement"] if statement["Sid"] != sid]
         if rest != document["Statement"]:
             less = json.dumps({**document, "Statement": rest or [{**document["Statement"][0], "Effect": "Deny"}]})
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=less)
@@ -243,6 +256,16 @@ def allow_ssm(here: Watched) -> None:
 def find_the_region(here: Watched) -> None:
     here.cloud.parameters.quirks = Quirks()
     here.run("FetchSchedule")
+
+
+def forbid_to_announce(here: Watched) -> None:
+    take_right_away(here, "Announce")
+
+
+def refuse_the_webhook(here: Watched) -> None:
+    answer, here.cloud.webhook.answer = here.cloud.webhook.answer, lambda _request: (401, "who are you?")
+    here.upload("x.json", b"{}")
+    here.cloud.webhook.answer = answer
 
 
 def empty(queue: str) -> Callable[[Watched], None]:
@@ -300,6 +323,8 @@ CASES: dict[str, Case] = {
     "InvalidationFailuresKept": Case(lose_the_distribution, empty("InvalidationFailures")),
     "InvalidationsLost": Case(forbid_to_ask_for_invalidations, do_nothing, KEPT),
     "InvalidatorFailed": Case(break_the_invalidator, publish_something),
+    "EventsNotPut": Case(forbid_to_announce, do_nothing, KEPT),
+    "WebhookFailuresKept": Case(refuse_the_webhook, empty("WebhookFailures")),
 }
 STAYS = {
     "RegionsStale",
@@ -310,7 +335,7 @@ STAYS = {
     "DistributionFailuresKept",
 }
 STAYS |= {"SweeperFailed", "DriftFound", "SweepRejected", "SweeperSilent"}
-STAYS |= {"InvalidationFailuresKept", "InvalidatorFailed"}
+STAYS |= {"InvalidationFailuresKept", "InvalidatorFailed", "WebhookFailuresKept"}
 
 
 URGENT = {"DataStale", "DistributorFailed", "EventsLate", "FetcherSilent"}

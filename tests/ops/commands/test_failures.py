@@ -247,6 +247,7 @@ def test_an_event_about_another_bucket_or_about_no_write_is_refused(cloud: Embed
         (failed_event(SWEEPER.removesuffix(":$LATEST"), {}), "sweeper", {}),
         ({}, "sweeper", {}),
         ({"outcome": "not invalidated", "reason": "x", **PUBLISHED, "function": "x"}, "distributor", PUBLISHED),
+        ({"outcome": "not announced", "reason": "x", **PUBLISHED}, "distributor", PUBLISHED),
     ],
 )
 def test_what_is_invoked_is_shown_before_and_is_all_that_is_invoked(

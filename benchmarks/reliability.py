@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from statistics import median
 
 from rich.table import Table
@@ -14,10 +15,9 @@ from cloud.stand_ins.webhook import Call
 from tests.hostile.documents import CASES
 from tests.hostile.events import DISTRIBUTOR
 from tests.hostile.judge import limited_process
-from tests.reliability.search import search
+from tests.reliability import release_search, search, test_release_search, test_search
 from tests.reliability.storm import Damage, storm
 from tests.reliability.test_event_storm import storm as event_storm
-from tests.reliability.test_search import ALL
 
 DELIVERIES = 100_000
 OBJECTS = 10_000
@@ -86,11 +86,13 @@ def _counts(counts: Counter[str]) -> list[tuple[str, int]]:
 
 
 def search_table() -> Table:
-    """Every interleaving of small histories of one key."""
-    table = Table("history of one key", "states", "ways to end", "violations", "seconds", title="Exhaustive search")
-    for name, history in ALL.items():
+    """Every interleaving of small histories, of one key and of releases."""
+    keys = {name: partial(search.search, history) for name, history in test_search.ALL.items()}
+    releases = {name: partial(release_search.search, world) for name, world in test_release_search.ALL.items()}
+    table = Table("history", "states", "ways to end", "violations", "seconds", title="Exhaustive search")
+    for name, run in (*keys.items(), *((f"releases: {name}", run) for name, run in releases.items())):
         started = time.monotonic()
-        result = search(history)
+        result = run()
         seconds = f"{time.monotonic() - started:.1f}"
         table.add_row(name, f"{result.states:,}", f"{result.rests:,}", str(int(bool(result.violation))), seconds)
     return table

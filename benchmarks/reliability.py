@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from statistics import median
@@ -85,16 +86,20 @@ def _counts(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items())
 
 
+def _add_search(table: Table, name: str, run: Callable[[], search.Result | release_search.Result]) -> None:
+    started = time.monotonic()
+    result = run()
+    seconds = f"{time.monotonic() - started:.1f}"
+    table.add_row(name, f"{result.states:,}", f"{result.rests:,}", str(int(bool(result.violation))), seconds)
+
+
 def search_table() -> Table:
     """Every interleaving of small histories, of one key and of releases."""
-    keys = {name: partial(search.search, history) for name, history in test_search.ALL.items()}
-    releases = {name: partial(release_search.search, world) for name, world in test_release_search.ALL.items()}
     table = Table("history", "states", "ways to end", "violations", "seconds", title="Exhaustive search")
-    for name, run in (*keys.items(), *((f"releases: {name}", run) for name, run in releases.items())):
-        started = time.monotonic()
-        result = run()
-        seconds = f"{time.monotonic() - started:.1f}"
-        table.add_row(name, f"{result.states:,}", f"{result.rests:,}", str(int(bool(result.violation))), seconds)
+    for name, history in test_search.ALL.items():
+        _add_search(table, name, partial(search.search, history))
+    for name, world in test_release_search.ALL.items():
+        _add_search(table, f"releases: {name}", partial(release_search.search, world))
     return table
 
 

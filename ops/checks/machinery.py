@@ -177,7 +177,7 @@ def check_alarms(stack: DeployedStack, alarms: list[AlarmState] | Unavailable, n
     for alarm in on:
         meaning, first, advice = alarm.description.partition(" First: ")  # as every mail has it
         if not first:
-            meaning, advice = alarm.reason, alarm.description or "feed logs has the queries that show why"
+            meaning, advice = alarm.reason, alarm.description or "feed logs shows where to look"
         actual = f"on since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {meaning}"
         waits = stack.is_new(now) and alarm.name.removeprefix(f"{stack.name}-") in UNTIL_FIRST_RUN
         if waits:

@@ -158,6 +158,11 @@ def observe_distributor(stack: DeployedStack) -> FunctionState | Unavailable:
     return or_unavailable(_function, stack.client("lambda"), stack.output("DistributorFunctionName"))
 
 
+def is_paused(function: FunctionState | Unavailable) -> bool:
+    """Whether the function does not run, since its reserved concurrency is 0."""
+    return isinstance(function, FunctionState) and function.concurrency == 0
+
+
 def publishing_settings(distributor: FunctionState | Unavailable) -> DistributorSettings:
     """The settings that the distributor works with; StackError if they cannot be read or are not valid."""
     if isinstance(distributor, Unavailable):

@@ -9,8 +9,8 @@ from ops.arrivals import Arrival, await_arrivals
 from ops.checks.source import breach
 from ops.difference import count_lines, text_lines
 from ops.observation import (
-    FunctionState,
     ScheduleState,
+    is_paused,
     is_published,
     observe_distributor,
     observe_schedule,
@@ -85,8 +85,7 @@ def await_website(stack: DeployedStack, name: str, seconds: float) -> Arrival | 
     Once the time is over, or at once if the distributor is paused, it is invoked: it publishes, or says what is wrong.
     """
     distributor, short = observe_distributor(stack), short_name(stack, name)
-    paused = isinstance(distributor, FunctionState) and distributor.concurrency == 0
-    arrival = next(await_arrivals(stack, [short], 0 if paused else seconds), None)
+    arrival = next(await_arrivals(stack, [short], 0 if is_paused(distributor) else seconds), None)
     if arrival:
         return arrival
     key = f"{stack.output('SourceKeyPrefix')}/{short}"

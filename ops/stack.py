@@ -25,7 +25,7 @@ NEW_FOR = timedelta(hours=26)  # a day, the longest time until a daily schedule 
 FEED_COMMAND = re.compile(
     r"\bfeed (diff|failures|fetch|history|invalidate|logs|ls|open|redistribute|redrive|rollback|status|sweep|unpublish"
     r"|verify)\b"
-    r"(?: --stack-name \S+)?"
+    r"(?: --stack-name [^\s`]+)?"
 )
 AWS_COMMAND = re.compile(r"\baws [a-z0-9-]+ [a-z0-9-]+\b")
 

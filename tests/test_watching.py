@@ -496,12 +496,14 @@ SOURCES = [
     for name in ("fetcher", "distributor", "shared")
     for path in (ROOT / name).rglob("*.py")
 ]
-DOCUMENT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+DOCUMENT, REFERENCE = (
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("operations.md", "monitoring.md")
+)
 
 
 def table(heading: str) -> list[list[str]]:
     """The rows of the first table below a heading, without the table's own head; names without their backquotes."""
-    below = re.split(r"\n##+ ", DOCUMENT.split(f"\n### {heading}\n", 1)[1])[0]
+    below = re.split(r"\n##+ ", REFERENCE.split(f"\n## {heading}\n", 1)[1])[0]
     rows = [line.strip("|").split("|") for line in below.splitlines() if line.startswith("|")]
     return [[cell.strip().strip("`") for cell in row] for row in rows[2:]]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ops.checks.check import Check
 from ops.monitoring import AlarmState, Listeners
-from ops.observation import Observation, QueueState, ScheduleState, Unavailable
+from ops.observation import Observation, QueueState, ScheduleState, Unavailable, is_paused
 from ops.stack import DeployedStack
 from shared.contract import FILES
 
@@ -81,7 +81,7 @@ def _check_functions(observed: Observation) -> Iterator[Check]:
             f"{function.state}, last update {function.last_update}",
             f"aws lambda get-function --function-name {function.name} gives the reason; then run sam deploy again",
         )
-        paused = function.concurrency == 0
+        paused = is_paused(function)
         yield Check(
             "Functions",
             f"the {role} is not paused",
@@ -175,8 +175,10 @@ def check_alarms(stack: DeployedStack, alarms: list[AlarmState] | Unavailable, n
         return
     on = [alarm for alarm in alarms if alarm.state == "ALARM"]
     for alarm in on:
-        advice = alarm.description or "feed logs has the queries that show why"
-        actual = f"on since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {alarm.reason}"
+        meaning, first, advice = alarm.description.partition(" First: ")  # as every mail has it
+        if not first:
+            meaning, advice = alarm.reason, alarm.description or "feed logs shows where to look"
+        actual = f"on since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {meaning}"
         waits = stack.is_new(now) and alarm.name.removeprefix(f"{stack.name}-") in UNTIL_FIRST_RUN
         if waits:
             actual = f"the stack is new; {actual}"

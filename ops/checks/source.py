@@ -41,7 +41,9 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
             modelled = name in FILES and (releases or name != MANIFEST_FILE)
             sentence = f"{name} keeps the contract" if modelled else f"{name} is fit to be published"
             writes = "feed fetch writes it anew" if fetched else "upload a good one"
-            yield Check(GROUP, sentence, not wrong, wrong or "valid", f"{writes}, or feed rollback {name}")
+            was_published = fetched or isinstance(observed.website.get(name), StoredObject)
+            back = f"feed rollback {name}" if was_published else f"feed unpublish {name}"
+            yield Check(GROUP, sentence, not wrong, wrong or "valid", f"{writes}, or {back}")
     documents = parsed(observed)
     complete = documents.get(COMPLETE_DATA_FILE)
     if isinstance(complete, CompleteData):

@@ -8,6 +8,7 @@ from distributor.plan import headers_for
 from distributor.settings import HeaderSettings
 from distributor.store import key_in_metadata
 from ops.checks.check import CLOCK_SKEW, Check, equals, exists
+from ops.checks.source import breach
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable, is_published
 from shared.contract import content_type
 from shared.settings import ConfigurationError, read_settings
@@ -28,10 +29,17 @@ def check_website(observed: Observation, now: datetime) -> Iterator[Check]:
         if not is_published(name, observed.functions.get("distributor")):
             yield Check(GROUP, f"{name} is left out", holds=True, actual="PublishPatterns does not name it")
             continue
+        if _is_unfit(name, observed):
+            continue  # no command publishes it, and the check of the source says what to do
         again = f"feed redistribute {name}; if that does not help, feed failures shows why"
         yield exists(GROUP, name, stored, again)
         if isinstance(stored, StoredObject):
             yield from _check_published(name, stored, observed, now, again)
+
+
+def _is_unfit(name: str, observed: Observation) -> bool:
+    source = observed.source[name]
+    return isinstance(source, StoredObject) and bool(breach(name, source.body, releases=observed.stack.fetches))
 
 
 def _check_policy(observed: Observation) -> Iterator[Check]:
@@ -74,6 +82,8 @@ def _check_published(
         if not same and len(source.body) == len(stored.body):
             actual += ", but others"
         yield Check(GROUP, f"{name} has the source's bytes", same, actual, again)
+        if not same:
+            return  # the same command sets the headers
     by_hand = f"feed redistribute {name} sets it; it was put there by hand, or before a setting was changed"
     yield equals(GROUP, f"{name}: Content-Type", stored.content_type, content_type(name), by_hand)
     yield equals(GROUP, f"{name}: Cache-Control", stored.cache_control, cache_control(name, observed), by_hand)

@@ -59,12 +59,15 @@ def fetch(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Fetch the catalogue now. Exit code 1, with the fetcher's own message, if it fails or the website lags behind."""
     from ops.arrivals import await_arrivals, expected_files
+    from ops.observation import is_paused, observe_distributor
 
     with open_stack(stack_name, profile, region) as stack:
         if region_code and not any_region:
             _refuse_unknown(stack, region_code)
         summary = _run_fetcher(stack, region_code or [], accept_shrink=accept_shrink)
         expected = expected_files(stack, summary) if wait else []
+        paused = bool(expected) and is_paused(observe_distributor(stack))
+        seconds = 0 if paused else seconds
         with spinner("waiting for the website"):
             arrived = {arrival.name: arrival for arrival in await_arrivals(stack, expected, seconds)}
     late = [name for name in expected if name not in arrived]
@@ -74,8 +77,8 @@ def fetch(  # noqa: PLR0913 - one argument an option
     else:
         _print(summary, arrived)
     if late:
-        advice = stack.advice("feed failures shows why")
-        say(f"not on the website after {seconds:g} s: {', '.join(late)}; {advice}", as_json=as_json)
+        why = "the distributor is paused; feed status says what ends that" if paused else "feed failures shows why"
+        say(f"not on the website after {seconds:g} s: {', '.join(late)}; {stack.advice(why)}", as_json=as_json)
         raise typer.Exit(FAILED)
     if wait and not expected:
         say("nothing to wait for: the stack distributes none of these files", as_json=as_json)

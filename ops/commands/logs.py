@@ -1,4 +1,4 @@
-"""`feed logs`: where the logs are and what to ask them, by the stack's outputs alone; with --follow, what they say."""
+"""`feed logs`: where the logs are and how to ask them, by the stack's outputs alone; with --follow, what they say."""
 
 import shlex
 from collections.abc import Sequence
@@ -26,24 +26,7 @@ from ops.terminal import (
 app = typer.Typer()
 
 LAST_DAY = '--start-time "$(($(date +%s) - 86400))" --end-time "$(date +%s)"'
-RUN_ID = "RUN_ID"
-QUERIES = {
-    "errors and warnings of all functions": "fields @timestamp, service, message, source, reason, exception_name\n"
-    '| filter level in ["ERROR", "WARNING", "CRITICAL"] or @message like /errorType|timed out|"status":"timeout"/\n'
-    "| sort @timestamp desc\n"
-    "| limit 50",
-    f"one run through all functions (put its id in place of {RUN_ID})": "fields @timestamp, service, message, source, "
-    "outcome\n"
-    f'| filter @message like "{RUN_ID}"\n'
-    "| sort @timestamp",
-    "rejected files, and why": "fields @timestamp, source, reason\n"
-    '| filter message = "object_rejected"\n'
-    "| stats count() as times, latest(@timestamp) as last by source, reason",
-    "slow copies": "fields @timestamp, source, seconds, passes, bytes\n"
-    '| filter message = "object_copied"\n'
-    "| sort seconds desc\n"
-    "| limit 20",
-}
+METRICS = '{"_aws"'  # how a line begins that has metrics alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +57,17 @@ def logs(  # noqa: PLR0913 - one argument an option
     profile: Profile = None,
     region: RegionOption = None,
 ) -> None:
-    """Print where the logs are, commands that follow them, and queries; with --follow, the logs themselves."""
+    """Print commands that follow the logs and ask them; with --follow, the logs themselves."""
     with open_stack(stack_name, profile, region) as stack:
         options = _options(stack, profile)
         listed = [_log(name, options) for name in _functions(stack, function)]
         if follow:
             _follow(stack, listed, as_json=as_json)
             return
-    query = f"aws logs start-query {_groups(listed)} {LAST_DAY} --query-string {{}}{options}"
-    queries = {name: query.format(shlex.quote(text)) for name, text in QUERIES.items()}
     if as_json:
-        print_json(
-            {
-                "logs": [{"function": log.function, "group": log.group, "follow": log.follow} for log in listed],
-                "queries": [{"name": name, "query": text, "start": queries[name]} for name, text in QUERIES.items()],
-            }
-        )
+        print_json({"logs": [{"function": log.function, "group": log.group, "follow": log.follow} for log in listed]})
         return
-    _print(listed, options)
+    _print(stack, listed, options)
 
 
 def _functions(stack: DeployedStack, role: str) -> list[str]:
@@ -111,7 +87,7 @@ def _follow(stack: DeployedStack, listed: Sequence[Log], *, as_json: bool) -> No
             if as_json:
                 data = {"time": at.isoformat(timespec="milliseconds"), "function": function, "message": event.message}
                 print_json(data, indent=None)
-            else:
+            elif not event.message.startswith(METRICS):
                 name = function.removeprefix(f"{stack.name}-")
                 show((f"{at:%Y-%m-%d %H:%M:%S} {name} ", "dim"), event.message)
     except KeyboardInterrupt:
@@ -129,25 +105,17 @@ def _log(function: str, options: str) -> Log:
     return Log(function, group, f"aws logs tail {shlex.quote(group)} --follow --format short{options}")
 
 
-def _groups(listed: Sequence[Log]) -> str:
-    return "--log-group-names " + " ".join(log.group for log in listed)
-
-
-def _print(listed: Sequence[Log], options: str) -> None:
+def _print(stack: DeployedStack, listed: Sequence[Log], options: str) -> None:
     show(("Follow, with feed logs --follow or with version 2 of the AWS CLI", "bold"))
     for log in listed:
         show(f"  {log.follow}", whole=True)
     show()
-    show(("Ask, in CloudWatch Logs Insights over these log groups", "bold"))
-    for log in listed:
-        show((f"  {log.group}", "dim"))
-    for name, text in QUERIES.items():
-        show()
-        show((f"  # {name}", "dim"))
-        for line in text.splitlines():
-            show(f"  {line}", whole=True)
+    show((f"Ask, in CloudWatch Logs Insights: Saved queries, folder {stack.name}", "bold"))
     show()
-    show(("Or at the terminal, over the last day", "bold"))
-    show(f"  aws logs start-query {_groups(listed)} \\", whole=True)
+    show(("Or at the terminal, over the last day, with one of these queries", "bold"))
+    prefix = shlex.quote(f"{stack.name}/")
+    show(f"  aws logs describe-query-definitions --query-definition-name-prefix {prefix}{options}", whole=True)
+    groups = " ".join(log.group for log in listed)
+    show(f"  aws logs start-query --log-group-names {groups} \\", whole=True)
     show(f"    {LAST_DAY} --query-string 'QUERY'{options}", whole=True)
     show(f"  aws logs get-query-results --query-id ID{options}", whole=True)

@@ -15,6 +15,7 @@ from ops.terminal import (
     Profile,
     RegionOption,
     StackName,
+    cut,
     examples,
     open_stack,
     print_rows,
@@ -52,14 +53,14 @@ def ls(  # noqa: PLR0913 - one argument an option
         found = list_files(stack, publishing_settings(observe_distributor(stack)), patterns or [], limit)
     now = datetime.now(UTC)
     data = {"files": [_data(file) for file in found.files], "complete": found.complete}
-    columns = ["file", "bytes", "source", "published", "Cache-Control", "state"]
+    columns = ["file", "bytes", "source", "published", "state"]
     rows = [_cells(file, now) for file in found.files]
     print_rows("Published", columns, rows, data=data, as_json=as_json, most=len(rows))
     for line in _summary(found.files, stack):
         say(line, as_json=as_json)
     if not found.complete:
-        cut = f"these are not all: give a pattern or a larger --limit; at most {MOST_COMPARED:,} names are compared"
-        say(cut, as_json=as_json)
+        rest = f"these are not all: give a pattern or a larger --limit; at most {MOST_COMPARED:,} names are compared"
+        say(rest, as_json=as_json)
 
 
 def _summary(files: "tuple[PublishedFile, ...]", stack: "DeployedStack") -> Iterator[str]:
@@ -68,9 +69,17 @@ def _summary(files: "tuple[PublishedFile, ...]", stack: "DeployedStack") -> Iter
     counts = Counter(file.state for file in files)
     yield f"{len(files)} file(s)" + "".join(f", {state}: {counts[state]}" for state in FileState if counts[state])
     if counts[FileState.MISSING] + counts[FileState.DRIFTED]:
-        yield stack.advice("feed sweep --yes publishes what is not in step")
+        yield stack.advice("feed sweep shows what of it can be published, feed sweep --yes publishes that")
     if counts[FileState.ORPHAN]:
         yield stack.advice("an orphan has no source any more; feed unpublish NAME takes it down")
+    headers: dict[str, list[str]] = {}
+    for file in files:
+        if file.pair.website:
+            header = file.refusal or f"Cache-Control: {file.cache_control or 'none'}"
+            headers.setdefault(header, []).append(file.pair.name)
+    for header, names in headers.items():
+        which = f" ({cut(names[0])})" if len(names) == 1 < len(files) else ""
+        yield f"{len(names)} with {header}{which}"
 
 
 def _cells(file: "PublishedFile", now: datetime) -> list[str]:
@@ -81,7 +90,6 @@ def _cells(file: "PublishedFile", now: datetime) -> list[str]:
         f"{stored.size:,}" if stored else "",
         _age(source.modified, now) if source else "-",
         _age(_time(file.distributed_at), now) if website else "-",
-        file.refusal or file.cache_control or "-",
         file.state,
     ]
 

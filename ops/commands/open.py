@@ -25,13 +25,6 @@ from ops.terminal import (
 
 app = typer.Typer()
 
-# https://docs.aws.amazon.com/awsconsolehelpdocs/latest/gsg/regional-endpoints.html, and the user guides of the others
-CONSOLES = {
-    "aws": "console.aws.amazon.com",
-    "aws-us-gov": "console.amazonaws-us-gov.com",
-    "aws-cn": "console.amazonaws.cn",
-}
-
 
 class Place(StrEnum):
     """What can be opened."""
@@ -87,10 +80,8 @@ def _site(stack: DeployedStack) -> str:
 
 
 def _console(stack: DeployedStack) -> str:
-    _, partition, _, region, *_ = stack.id.split(":")
-    if partition not in CONSOLES:
-        refuse(f"the address of the console of {partition} is not known here")
-    return f"https://{region}.{CONSOLES[partition]}/"
+    """Where the console of the stack's region and partition is."""
+    return stack.output("DashboardUrl").partition("cloudwatch/")[0]
 
 
 def _path(stack: DeployedStack, place: Place, name: str) -> str:
@@ -110,7 +101,7 @@ def _path(stack: DeployedStack, place: Place, name: str) -> str:
         case Place.STACK:
             return f"cloudformation/home?region={region}#/stacks/stackinfo?stackId={quote(stack.id, safe='')}"
         case _:
-            return f"{cloudwatch}dashboards/dashboard/{quote(stack.name)}"
+            return stack.output("DashboardUrl").removeprefix(_console(stack))
 
 
 def _log_groups(stack: DeployedStack, role: str) -> str:

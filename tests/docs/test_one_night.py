@@ -120,7 +120,7 @@ def mails(watched: Watched, kind: str) -> str:
     """The mails since the last ones: the subject, and the description, which AWS puts among the alarm's details."""
     watched.look()
     heard = watched.heard()
-    wrap = partial(textwrap.fill, width=COLUMNS - 2, break_on_hyphens=False)
+    wrap = partial(textwrap.fill, width=COLUMNS - 2, break_on_hyphens=False, break_long_words=False)
     subjects = [wrap(f"Subject: {message['Subject']}", subsequent_indent=" ") for message in heard]
     if kind == "subjects":
         return "".join(f"{subject}\n" for subject in subjects)
@@ -177,4 +177,5 @@ def test_the_night_reads_well_at_a_terminal_of_80_columns() -> None:
     blocks = re.findall(r"^```(?:text|console).*?^```", TEXT, re.DOTALL | re.MULTILINE)
     wide = [line for block in blocks for line in block.splitlines() if len(line) > COLUMNS]
 
-    assert [line for line in wide if not line.lstrip().startswith("aws ")] == []  # a command stays whole, to be copied
+    # Commands and addresses stay whole, to be copied.
+    assert [line for line in wide if not line.lstrip().startswith(("aws ", "https://"))] == []

@@ -172,7 +172,7 @@ def alarm(cloud: EmbeddedCloud, name: str, state: str, **metric: Any) -> None:
     watched = {"Namespace": f"AwsServicesFeed/{STACK}", "MetricName": "Rejected", "Period": 300, "Statistic": "Sum"}
     rule = {"EvaluationPeriods": 1, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"}
     cloudwatch.put_metric_alarm(
-        AlarmName=name, AlarmDescription="See what was rejected.", **rule, **{**watched, **metric}
+        AlarmName=name, **rule, **{"AlarmDescription": "See what was rejected.", **watched, **metric}
     )
     cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="1 datapoint was greater than 0")
 

@@ -155,3 +155,15 @@ def test_a_fetcher_that_is_paused_is_said_so_with_what_ends_it(cloud: EmbeddedCl
     assert finished.stderr.startswith(f"feed: {STACK}-fetcher is paused")
     command = f"aws lambda delete-function-concurrency --region us-east-1 --function-name {STACK}-fetcher"
     assert command in finished.stderr
+
+
+def test_a_paused_distributor_is_not_waited_for(cloud: EmbeddedCloud, feed: ProcessFeed) -> None:
+    function = {"FunctionName": f"{STACK}-distributor"}
+    cloud.client("lambda").put_function_concurrency(**function, ReservedConcurrentExecutions=0)
+
+    finished = feed("fetch", "--seconds", "86400")
+    cloud.client("lambda").delete_function_concurrency(**function)
+
+    assert finished.returncode == 1
+    assert "not on the website after 0 s: " in finished.stdout
+    assert "the distributor is paused; feed status says what ends that" in finished.stdout

@@ -18,7 +18,6 @@ from typer.testing import Result
 
 from cloud.embedded import EmbeddedCloud
 from cloud.template import ACCOUNT, REGION
-from ops.commands.logs import QUERIES
 from ops.log_events import OVERLAP_SECONDS, Tail
 from tests.ops.commands.conftest import Feed, upload
 
@@ -34,20 +33,17 @@ def test_each_function_s_log_can_be_followed(cloud: EmbeddedCloud, feed: Feed) -
     assert all(words[-2:] == ["--region", "us-east-1"] for words in followed)
 
 
-def test_every_query_stands_as_it_is_to_be_pasted(feed: Feed) -> None:
-    finished = feed("logs")
+def test_the_saved_queries_of_the_stack_can_be_asked_from_a_terminal(cloud: EmbeddedCloud, feed: Feed) -> None:
+    lines = feed("logs").stdout.replace("\\\n", " ").splitlines()
 
-    for query in QUERIES.values():
-        assert "\n".join(f"  {line}" for line in query.splitlines()) in finished.stdout
-
-
-def test_a_script_gets_commands_that_a_shell_reads_right(cloud: EmbeddedCloud, feed: Feed) -> None:
-    answer = json.loads(feed("logs", "--json").stdout)
-
-    for entry in answer["queries"]:
-        words = shlex.split(entry["start"])
-        assert words[words.index("--query-string") + 1] == entry["query"] == QUERIES[entry["name"]]
-        assert all(log["group"] in words for log in answer["logs"])
+    (listed,) = (shlex.split(line) for line in lines if "describe-query-definitions" in line)
+    (started,) = (shlex.split(line) for line in lines if "start-query" in line)
+    prefix = listed[listed.index("--query-definition-name-prefix") + 1]
+    saved = [query.name for query in cloud.stack.of_type("AWS::Logs::QueryDefinition")]
+    assert saved
+    assert all(name.startswith(prefix) for name in saved)
+    groups = {group.name for group in cloud.stack.of_type("AWS::Logs::LogGroup")}
+    assert groups <= set(started)
 
 
 GROUP = "/aws/lambda/aws-services-feed-{}"
@@ -111,6 +107,19 @@ def test_what_was_logged_lately_is_followed_by_what_comes(
     assert finished.exit_code == 0
     lines = [line.split(" ")[2:] for line in finished.stdout.splitlines()]
     assert lines == [["sweeper", "first"], ["fetcher", "second"], ["distributor", "third"]]
+
+
+def test_a_person_is_spared_the_metrics_and_a_script_gets_them(
+    feed: Feed, written: Logs, between: Callable[..., None]
+) -> None:
+    written.put("fetcher", '{"_aws": {}, "Regions": [2]}', '{"message": "run_finished"}', seconds_ago=1)
+    between()
+
+    person, script = feed("logs", "--follow").stdout, messages(feed("logs", "--follow", "--json"))
+
+    assert "Regions" not in person
+    assert "run_finished" in person
+    assert len(script) == 2
 
 
 def test_an_event_that_is_found_late_is_neither_lost_nor_is_any_printed_twice(

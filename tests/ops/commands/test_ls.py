@@ -9,6 +9,7 @@ from cloud.embedded import EmbeddedCloud
 from ops.stack import DeployedStack
 from shared.contract import FILES, schemas
 from tests.ops.commands.conftest import Feed, distributed_at, take_from_website, upload
+from tests.terminal import STYLE
 
 
 def listed(feed: Feed, *arguments: str) -> dict[str, Any]:
@@ -67,7 +68,22 @@ def test_a_person_gets_ages_counts_and_what_to_do(cloud: EmbeddedCloud, feed: Fe
     assert "2 file(s), not published: 1, orphan: 1" in printed
     assert "feed sweep --yes publishes" in printed
     assert "feed unpublish NAME takes it down" in printed
-    assert "public, max-age=300" in printed
+    assert "1 with Cache-Control: public, max-age=300 (orphan.json)\n" in printed
+
+
+def test_a_file_takes_one_line_of_a_narrow_terminal(
+    cloud: EmbeddedCloud, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_on_website(cloud, "services.json", b"[1]")
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+
+    lines = STYLE.sub("", feed("ls").stdout).splitlines()
+
+    for name in listed(feed):
+        assert [line for line in lines if line.startswith(f"{name} ")], name
+    assert len([line for line in lines if line.startswith("1 with Cache-Control: none (services.json)")]) == 1
 
 
 def test_advice_of_the_list_acts_on_the_stack_that_was_looked_at(cloud: EmbeddedCloud, feed: Feed) -> None:

@@ -6,7 +6,6 @@ from urllib.parse import unquote
 import pytest
 
 from cloud.embedded import EmbeddedCloud
-from ops.stack import DeployedStack, make_session
 from tests.ops.commands.conftest import STACK, Deploy, Feed
 
 CLOUDWATCH = "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#"
@@ -42,28 +41,15 @@ def test_a_queue_and_the_stack_are_named_as_aws_names_them(cloud: EmbeddedCloud,
     assert unquote(opened.strip().partition("?stackId=")[2]) == stack["StackId"]
 
 
-@pytest.mark.parametrize(
-    ("partition", "region", "console"),
-    [
-        ("aws-us-gov", "us-gov-west-1", "https://us-gov-west-1.console.amazonaws-us-gov.com/"),
-        ("aws-cn", "cn-north-1", "https://cn-north-1.console.amazonaws.cn/"),
-    ],
-)
-def test_another_partition_has_a_console_of_its_own(
-    partition: str, region: str, console: str, feed: Feed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    arn = f"arn:{partition}:cloudformation:{region}:123456789012:stack/{STACK}/1"
-    found = DeployedStack(make_session(), arn, STACK, "CREATE_COMPLETE", {})
-    monkeypatch.setattr("ops.terminal.find_stack", lambda *_: found)
+def test_another_partition_has_a_console_of_its_own(feed: Feed, deploy: Deploy) -> None:
+    console = "https://cn-north-1.console.amazonaws.cn/"
+    dashboard = f"{console}cloudwatch/home?region=cn-north-1#dashboards/dashboard/in-china"
+    deploy("in-china", {"SourceBucketName": "x", "DashboardUrl": dashboard})
 
-    assert feed("open").stdout.startswith(f"{console}cloudwatch/home?region={region}#")
+    addresses = [feed("open", *place, "--stack-name", "in-china").stdout for place in ([], ["alarm"], ["stack"])]
 
-
-def test_a_partition_whose_console_is_not_known_is_refused(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = DeployedStack(make_session(), "arn:aws-iso:cloudformation:us-iso-east-1:1:stack/x/1", "x", "", {})
-    monkeypatch.setattr("ops.terminal.find_stack", lambda *_: found)
-
-    assert feed("open").exit_code == 2
+    assert addresses[0] == f"{dashboard}\n"
+    assert all(address.startswith(console) for address in addresses)
 
 
 def test_the_site_is_opened_if_the_stack_knows_it_and_else_it_is_said_how(feed: Feed, deploy: Deploy) -> None:

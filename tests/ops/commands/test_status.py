@@ -169,6 +169,27 @@ def test_an_alarm_that_has_gone_off_is_no_good_news(cloud: EmbeddedCloud, feed: 
     assert re.match(r"on since \d{4}-\d\d-\d\d \d\d:\d\d UTC: 1 datapoint was greater than 0$", entry["found"])
 
 
+def test_of_an_alarm_s_mail_each_part_is_told_once(cloud: EmbeddedCloud, feed: Feed) -> None:
+    mail = "A file is not fit. First: `feed failures --stack-name aws-services-feed` has the reason. Ends soon."
+    alarm(cloud, f"{STACK}-file-rejected", "ALARM", AlarmDescription=mail)
+
+    (entry,) = shown(feed)["todo"]
+
+    assert entry["found"].endswith(" UTC: A file is not fit.")
+    assert entry["advice"] == "`feed failures --stack-name aws-services-feed` has the reason. Ends soon."
+
+
+def test_a_quoted_command_of_a_mail_stays_quoted_with_the_options_of_the_status(
+    cloud: EmbeddedCloud, feed: Feed
+) -> None:
+    mail = "It is on. First: `feed failures --stack-name aws-services-feed` has the reason."
+    alarm(cloud, f"{STACK}-file-rejected", "ALARM", AlarmDescription=mail)
+
+    (entry,) = shown(feed, "--region", "us-east-1")["todo"]
+
+    assert entry["advice"] == "`feed failures --region us-east-1` has the reason."
+
+
 def test_only_the_stack_s_own_alarms_count(cloud: EmbeddedCloud, feed: Feed) -> None:
     own_queue = [{"Name": "QueueName", "Value": f"{STACK}-FetchFailures"}]
     other_queue = [{"Name": "QueueName", "Value": f"{STACK}-staging-FetchFailures"}]

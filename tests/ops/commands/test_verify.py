@@ -192,6 +192,12 @@ def test_bytes_of_the_same_length_are_still_compared(
     assert wrong["regions.json has the source's bytes"].endswith("but others")
 
 
+def test_a_file_that_was_written_by_hand_is_one_line(cloud: EmbeddedCloud, red: Red) -> None:
+    cloud.client("s3").put_object(Bucket=cloud.website, Key="data/regions.json", Body=b"[]")
+
+    assert red().keys() == {"regions.json has the source's bytes"}
+
+
 CONDITIONAL_WRITES = {
     "Version": "2012-10-17",
     "Statement": {
@@ -240,10 +246,18 @@ def test_a_truncated_file_is_red_in_the_source_and_in_the_queue_and_the_website_
 
     assert finished.keys() == {
         "complete-data.json keeps the contract",
-        "complete-data.json has the source's bytes",
         "DistributionFailures is empty",
     }
     assert "feed failures" in finished["DistributionFailures is empty"]
+
+
+def test_a_new_file_that_is_unfit_is_one_line_with_what_helps(cloud: EmbeddedCloud, red: Red) -> None:
+    upload(cloud, "new.json", b'{"a": 1, "a": 2}')
+
+    wrong = red()
+
+    assert wrong.keys() == {"new.json is fit to be published", "DistributionFailures is empty"}
+    assert wrong["new.json is fit to be published"] == "upload a good one, or feed unpublish new.json"
 
 
 def at(originals: dict[str, bytes], time: str) -> dict[str, bytes]:

@@ -19,11 +19,15 @@ import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Protocol
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import base as metrics_base
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch as metrics_emf
 
 from cloud.template import ROOT
 
@@ -162,7 +166,7 @@ class InProcessRuntime:
 
     _lock = threading.RLock()
     _users: ClassVar[dict[object, "InProcessRuntime"]] = {}  # by what caches: the environment that it caches for
-    _output = io.StringIO()  # loggers keep the stream that they were made with, so there is one for all
+    _output = io.StringIO()  # of loggers and metrics: what else this process prints meanwhile is not the function's
 
     def __init__(self, configuration: FunctionConfiguration) -> None:
         """Import the handler's module."""
@@ -176,7 +180,7 @@ class InProcessRuntime:
 
     def invoke(self, payload: str) -> Answer:
         """Call the handler with a context like Lambda's."""
-        with self._environment():
+        with self._environment(), _printing_to(self._output, self._module):
             os.environ["TMPDIR"] = self._folder.name
             self._forget_others()
             try:
@@ -194,7 +198,7 @@ class InProcessRuntime:
 
     @contextlib.contextmanager
     def _environment(self) -> Iterator[None]:
-        with self._lock, contextlib.redirect_stdout(self._output):
+        with self._lock, _printing_to(self._output, metrics_base), _printing_to(self._output, metrics_emf):
             variables, session = dict(os.environ), boto3.DEFAULT_SESSION
             os.environ.update(_base_environment(self._configuration) | dict(self._configuration.environment))
             boto3.DEFAULT_SESSION = self._session = self._session or boto3.Session()
@@ -221,6 +225,17 @@ class InProcessRuntime:
                 for handler in logging.getLogger(value.service).handlers:
                     if isinstance(handler, logging.StreamHandler):
                         handler.setStream(self._output)
+
+
+@contextlib.contextmanager
+def _printing_to(output: io.StringIO, module: ModuleType) -> Iterator[None]:
+    """What this module alone prints: another thread of this process may be printing for a person."""
+    names, before = vars(module), vars(module).get("print", print)
+    names["print"] = partial(print, file=output)
+    try:
+        yield
+    finally:
+        names["print"] = before
 
 
 class _Context:

@@ -11,6 +11,7 @@ from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRunt
 needs_emulator = pytest.mark.skipif(emulator() is None, reason="AWS's Runtime Interface Emulator runs on Linux only")
 
 HANDLERS = """
+import builtins
 import os, time
 
 def greet(event, context):
@@ -19,6 +20,10 @@ def greet(event, context):
 
 def fail(event, context):
     raise ValueError("on purpose")
+
+def meanwhile(event, context):
+    builtins.print("for a person")
+    print("for the log")
 
 def sleep(event, context):
     time.sleep(60)
@@ -111,6 +116,18 @@ def test_in_process_a_handler_sees_its_environment_and_leaves_no_trace(
     assert "hello from greet" in answer.log
     assert dict(os.environ) == before
     assert "handlers" in sys.modules
+
+
+def test_in_process_what_others_print_meanwhile_is_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+
+    runtime = InProcessRuntime(configuration(tmp_path, "meanwhile"))
+    answer = runtime.invoke("{}")
+    runtime.close()
+
+    assert (answer.log, capsys.readouterr().out) == ("for the log\n", "for a person\n")
 
 
 def test_in_process_an_error_is_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

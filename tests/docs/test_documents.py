@@ -11,8 +11,8 @@ from cloud.template import ROOT, read_template
 from fetcher.settings import CATALOGUE_REGIONS
 from ops.cli import app
 from shared import contract
+from tests.reliability import test_release_search, test_search
 from tests.reliability.test_mutations import MUTATIONS
-from tests.reliability.test_search import HISTORIES, LARGER_HISTORIES
 
 DOCUMENTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
@@ -145,5 +145,6 @@ def test_the_numbers_of_the_reliability_document_are_those_of_the_tests() -> Non
 
     assert f"{len(MUTATIONS)} of {len(MUTATIONS)}" in text
     assert f"each of {len(MUTATIONS)} small breakages" in text
-    assert f"| {len(HISTORIES | LARGER_HISTORIES)}, " in text
-    assert f"{len(HISTORIES)} of them in" in text
+    for search in (test_search, test_release_search):
+        assert f"| {len(search.ALL)}, " in text
+        assert f"{len(search.HISTORIES)} of them in" in text

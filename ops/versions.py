@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from ops.observation import Unavailable, or_unavailable
 from ops.stack import DeployedStack, StackError
+from shared.contract import JSON
 from shared.strict_json import MAX_BYTES
 from shared.text import correlation_id
 
@@ -33,7 +34,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The bytes of an object; `version` is empty in a bucket without versions. `etag` is without quotes."""
+    """The bytes of an object; `version` is empty if no version has them. `etag` is without quotes."""
 
     version: str
     modified: datetime
@@ -80,31 +81,40 @@ class SourceFile:
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             return list(pool.map(lambda version: or_unavailable(self._writer, version), versions))
 
-    def put_back(self, wanted: Content, present: Version) -> None:
+    def put_back(self, wanted: Content, present: Version | None) -> None:
         """Copy a version over the present one, with its metadata; StackError if that has been replaced meanwhile.
+
+        Bytes that are of no version are written, without metadata. `present`: None if the file has no version.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
-        condition = {"IfNoneMatch": "*"} if present.deletion else {"IfMatch": f'"{present.etag}"'}
+        is_there = present and not present.deletion
+        condition = {"IfMatch": f'"{present.etag}"'} if present and is_there else {"IfNoneMatch": "*"}
         try:
-            answer = self.client.copy_object(
-                Bucket=self.bucket,
-                Key=self.key,
-                CopySource={"Bucket": self.bucket, "Key": self.key, "VersionId": wanted.version},
-                TaggingDirective="REPLACE",  # otherwise a version with tags would need tag permissions
-                **condition,
-            )
+            etag = self._write(wanted, condition)
         except ClientError as error:
             if error.response["Error"]["Code"] not in OVERTAKEN:
                 raise
-            newest = self.newest()
-            if newest.etag != wanted.etag:  # else an earlier try of the SDK did it, and its answer was lost
-                msg = f"{self.key} was written by others meanwhile, version {newest.id}; nothing was put back"
+            newest = next(self.versions(), None)
+            if newest is None or newest.etag != wanted.etag:  # else an earlier try of the SDK did it: a lost answer
+                others = f"version {newest.id}" if newest else "and deleted"
+                msg = f"{self.key} was written by others meanwhile, {others}; nothing was put back"
                 raise StackError(msg) from error
             return
-        if not answer.get("CopyObjectResult", {}).get("ETag"):  # botocore takes an empty 200 for success
+        if not etag:  # botocore takes an empty 200 for success
             msg = f"S3 did not confirm that it put back {self.key}; look whether it did, and try again"
             raise StackError(msg)
+
+    def _write(self, wanted: Content, condition: dict[str, str]) -> str:
+        """Write the bytes if the condition holds; the new ETag, empty if S3 did not confirm it."""
+        target: dict[str, Any] = {"Bucket": self.bucket, "Key": self.key, **condition}
+        if not wanted.version:
+            written = self.client.put_object(**target, Body=wanted.body, ContentType=JSON)
+            return str(written.get("ETag", ""))
+        source = {"Bucket": self.bucket, "Key": self.key, "VersionId": wanted.version}
+        # Without REPLACE a version with tags would need tag permissions.
+        answer = self.client.copy_object(**target, CopySource=source, TaggingDirective="REPLACE")
+        return str(answer.get("CopyObjectResult", {}).get("ETag", ""))
 
     def _writer(self, version: Version) -> str:
         if version.deletion:

@@ -4,16 +4,14 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from moto.s3.models import s3_backends
 
 from cloud.embedded import EmbeddedCloud
-from cloud.template import ACCOUNT, PARTITION
 from tests.fetcher.small_world import PARAMETERS
 from tests.ops.commands.conftest import STACK, Deploy, Feed, ProcessFeed, source_outputs, version_ids
 
@@ -327,13 +325,6 @@ def test_with_pause_the_schedule_is_disabled_and_otherwise_as_it_was(
     assert {field: after[field] for field in fields[:4]} == {field: before[field] for field in fields[:4]}
     assert f"{SCHEDULE} is disabled" in finished.stdout
     assert "feed fetch would write it anew; the schedule of the fetcher is paused" in single.stdout
-
-
-def age(cloud: EmbeddedCloud, by: timedelta) -> None:
-    """Let what the source has now be written later than its run by this time: its files tell of the run's time."""
-    for _, versions in s3_backends[ACCOUNT][PARTITION].buckets[cloud.source_bucket()].keys.iterlists():
-        for stored in versions:
-            stored.last_modified += by
 
 
 @pytest.mark.parametrize(

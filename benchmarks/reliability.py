@@ -2,16 +2,23 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from statistics import median
 
 from rich.table import Table
 
 from benchmarks.load import Load, load
+from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.ssm import ParameterServer
+from cloud.stand_ins.webhook import Call
 from tests.hostile.documents import CASES
 from tests.hostile.events import DISTRIBUTOR
 from tests.hostile.judge import limited_process
-from tests.reliability.search import search
+from tests.reliability import release_search, search, test_release_search, test_search
 from tests.reliability.storm import Damage, storm
-from tests.reliability.test_search import ALL
+from tests.reliability.test_event_storm import storm as event_storm
 
 DELIVERIES = 100_000
 OBJECTS = 10_000
@@ -39,6 +46,33 @@ def hostile_table() -> Table:
     return table
 
 
+def events_table() -> Table:
+    """How long a subscriber waits on the embedded cloud, and what a storm of the bus leaves unannounced."""
+    unannounced, counts = event_storm(SEED, OBJECTS)
+    waits = _waits_of_a_webhook(100)
+    table = Table("figure", "value", title=f"Events: {OBJECTS:,} publications under faults, {len(waits)} to a webhook")
+    table.add_row("files unannounced", str(len(unannounced)))
+    for name, value in _counts(counts):
+        table.add_row(name, f"{value:,}")
+    table.add_row("from the copy to the webhook, seconds: median, longest", f"{median(waits):.2f}, {max(waits):.2f}")
+    return table
+
+
+def _waits_of_a_webhook(files: int) -> list[float]:
+    parameters = {"EventBusName": "default", "WebhookUrl": "https://hooks.example", "WebhookSecret": "hook"}
+    with EmbeddedCloud(parameters | {"WebhookEvents": "File Published"}, ssm=ParameterServer({})) as cloud:
+        cloud.client("secretsmanager").create_secret(Name="hook", SecretString="Bearer x")
+        for number in range(files):
+            cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key=f"aws-data/{number}.json", Body=b"[]")
+        cloud.settle()
+        return [_wait(cloud, call) for call in cloud.webhook.calls]
+
+
+def _wait(cloud: EmbeddedCloud, call: Call) -> float:
+    copy = cloud.client("s3").head_object(Bucket=cloud.website, Key=call.content["detail"]["key"])
+    return call.time - datetime.fromisoformat(copy["Metadata"]["distributed-at"]).timestamp()
+
+
 def _damage(damage: Damage) -> list[tuple[str, int]]:
     return [
         ("files lost", damage.lost),
@@ -52,14 +86,20 @@ def _counts(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items())
 
 
+def _add_search(table: Table, name: str, run: Callable[[], search.Result | release_search.Result]) -> None:
+    started = time.monotonic()
+    result = run()
+    seconds = f"{time.monotonic() - started:.1f}"
+    table.add_row(name, f"{result.states:,}", f"{result.rests:,}", str(int(bool(result.violation))), seconds)
+
+
 def search_table() -> Table:
-    """Every interleaving of small histories of one key."""
-    table = Table("history of one key", "states", "ways to end", "violations", "seconds", title="Exhaustive search")
-    for name, history in ALL.items():
-        started = time.monotonic()
-        result = search(history)
-        seconds = f"{time.monotonic() - started:.1f}"
-        table.add_row(name, f"{result.states:,}", f"{result.rests:,}", str(int(bool(result.violation))), seconds)
+    """Every interleaving of small histories, of one key and of releases."""
+    table = Table("history", "states", "ways to end", "violations", "seconds", title="Exhaustive search")
+    for name, history in test_search.ALL.items():
+        _add_search(table, name, partial(search.search, history))
+    for name, world in test_release_search.ALL.items():
+        _add_search(table, f"releases: {name}", partial(release_search.search, world))
     return table
 
 

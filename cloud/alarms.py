@@ -32,6 +32,9 @@ COMPARISONS = {
 }
 MISSING = {"breaching", "ignore", "notBreaching"}
 
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
+LONGEST_RULE, MOST_CHILDREN = 10_240, 100
+
 Series = list[float | None]
 
 
@@ -105,6 +108,16 @@ def _read_metrics(properties: Mapping[str, Any]) -> tuple[dict[str, Statistic], 
 def _read_statistic(metric: Mapping[str, Any], statistic: str, period: object) -> Statistic:
     dimensions = frozenset((dimension["Name"], dimension["Value"]) for dimension in metric.get("Dimensions", []))
     return Statistic(MetricName(metric["Namespace"], metric["MetricName"], dimensions), statistic, int(str(period)))
+
+
+def read_rule(rule: str) -> tuple[str, ...]:
+    """The names of which any in ALARM raises a composite alarm; UnknownAlarmError if the rule says anything else."""
+    parts = [re.fullmatch(r'FALSE|ALARM\("([^"]+)"\)', part) for part in rule.split(" OR ")]
+    names = tuple(part[1] for part in parts if part and part[1])
+    if not all(parts) or len(rule) > LONGEST_RULE or len(names) > MOST_CHILDREN:
+        msg = f"the rule {rule} is not known here, or too long"
+        raise UnknownAlarmError(msg)
+    return names
 
 
 def evaluate(alarm: Alarm, datapoints: Iterable[Datapoint], now: datetime, state: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from moto.cloudwatch.models import MetricDatum, cloudwatch_backends
 from moto.sqs.models import sqs_backends
 
-from cloud.alarms import Alarm, evaluate, read_alarm
+from cloud.alarms import ALARM, OK, Alarm, UnknownAlarmError, evaluate, read_alarm, read_rule
 from cloud.metrics import Datapoint, MetricName, from_lambda, from_log, from_queue
 from cloud.template import ACCOUNT, REGION, Resource, Stack
 
@@ -38,6 +38,10 @@ class CloudWatch:
             resource.logical_id: (resource, read_alarm(resource.properties))
             for resource in stack.of_type("AWS::CloudWatch::Alarm")
         }
+        arns = {resource.name: resource.arn for resource, _ in self._alarms.values()}
+        self._composites = [
+            (resource, _children(resource, arns)) for resource in stack.of_type("AWS::CloudWatch::CompositeAlarm")
+        ]
         self._pending: list[Datapoint] = []
         self._lock = threading.Lock()
 
@@ -67,7 +71,10 @@ class CloudWatch:
         ]
 
     def evaluate(self, now: datetime) -> dict[str, str]:
-        """Every alarm's state at this time, by its logical id; a change is published to its topic."""
+        """Every metric alarm's state at this time, by its logical id; a change is published to its topic.
+
+        A composite alarm then follows from the states of its children. It has one of its own, which is published too.
+        """
         self._measure_queues(now)
         points, states = self.datapoints(), self._states()
         after = {
@@ -77,6 +84,12 @@ class CloudWatch:
             resource, _ = self._alarms[id_]
             if state != states[resource.name]:
                 self._change(resource, states[resource.name], state, now)
+        on = {self._alarms[id_][0].name for id_, state in after.items() if state == ALARM}
+        for resource, children in self._composites:
+            raising = [arn for name, arn in children.items() if name in on]
+            state = ALARM if raising else OK
+            if state != states[resource.name]:
+                self._change(resource, states[resource.name], state, now, raising)
         return after
 
     def _flush(self) -> None:
@@ -110,9 +123,11 @@ class CloudWatch:
 
     def _states(self) -> dict[str, str]:
         pages = self._client("cloudwatch").get_paginator("describe_alarms").paginate()
-        return {alarm["AlarmName"]: alarm["StateValue"] for page in pages for alarm in page["MetricAlarms"]}
+        kinds = ("MetricAlarms", "CompositeAlarms")
+        alarms = (alarm for page in pages for kind in kinds for alarm in page[kind])
+        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
-    def _change(self, alarm: Resource, before: str, after: str, now: datetime) -> None:
+    def _change(self, alarm: Resource, before: str, after: str, now: datetime, raising: Iterable[str] = ()) -> None:
         reason = f"evaluated by the embedded cloud at {now.isoformat()}"
         self._client("cloudwatch").set_alarm_state(AlarmName=alarm.name, StateValue=after, StateReason=reason)
         message = {
@@ -126,6 +141,8 @@ class CloudWatch:
             "AlarmArn": alarm.arn,
             "OldStateValue": before,
         }
+        if alarm.type == "AWS::CloudWatch::CompositeAlarm":
+            message["TriggeringChildren"] = [{"Arn": arn, "State": {"Value": ALARM}} for arn in raising]
         for topic in alarm.properties.get(ACTIONS[after], []):
             self._publish(topic, f'{after}: "{alarm.name}" in {REGION_NAME}', message)
 
@@ -135,6 +152,15 @@ class CloudWatch:
         attributes = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
         if may_publish(topic, attributes):
             sns.publish(TopicArn=topic, Subject=subject, Message=json.dumps(message))
+
+
+def _children(composite: Resource, arns: Mapping[str, str]) -> dict[str, str]:
+    """The ARNs of the alarms that its rule names, by their names; UnknownAlarmError if the stack lacks one."""
+    names = read_rule(composite.properties["AlarmRule"])
+    if missing := set(names) - arns.keys():
+        msg = f"{composite.logical_id} watches alarms that the stack does not have: {sorted(missing)}"
+        raise UnknownAlarmError(msg)
+    return {name: arns[name] for name in names}
 
 
 def may_publish(topic: str, attributes: Mapping[str, str]) -> bool:

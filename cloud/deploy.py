@@ -24,7 +24,11 @@ HANDLED = {
         *("EvaluationPeriods", "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Threshold"),
         "TreatMissingData",
     },
+    "AWS::CloudWatch::CompositeAlarm": {"AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule", "OKActions"},
     "AWS::CloudWatch::Dashboard": {"DashboardBody", "DashboardName"},
+    "AWS::Events::ApiDestination": {"ConnectionArn", "Description", "HttpMethod", "InvocationEndpoint"},
+    "AWS::Events::Connection": {"AuthParameters", "AuthorizationType", "Description"},
+    "AWS::Events::Rule": {"Description", "EventBusName", "EventPattern", "Targets"},
     "AWS::IAM::Role": {"AssumeRolePolicyDocument", "Path", "PermissionsBoundary", "Policies", "RoleName", "Tags"},
     "AWS::Lambda::EventInvokeConfig": {
         *("DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier")
@@ -51,6 +55,7 @@ HANDLED = {
     "AWS::SQS::Queue": {
         *("MessageRetentionPeriod", "QueueName", "RedrivePolicy", "SqsManagedSseEnabled", "Tags", "VisibilityTimeout")
     },
+    "AWS::SQS::QueuePolicy": {"PolicyDocument", "Queues"},
     "AWS::Scheduler::Schedule": {
         *("Description", "FlexibleTimeWindow", "Name", "ScheduleExpression", "ScheduleExpressionTimezone"),
         *("State", "Target"),
@@ -70,6 +75,8 @@ def deploy(stack: Stack, client: Client) -> None:
         _require_trust(roles[function.properties["Role"]], "lambda.amazonaws.com")
     for schedule in stack.of_type("AWS::Scheduler::Schedule"):
         _require_trust(roles[schedule.properties["Target"]["RoleArn"]], "scheduler.amazonaws.com")
+    for rule in stack.of_type("AWS::Events::Rule"):
+        _require_targets(rule, stack, roles)
     created: list[Resource] = []
     for resource in in_order(stack):
         if resource.type in CREATE:
@@ -162,6 +169,23 @@ def _require_trust(role: Resource, service: str) -> None:
     if service not in trusted:
         msg = f"{role.logical_id} may not be assumed by {service}, only by {trusted}"
         raise DeployError(msg)
+
+
+def _require_targets(rule: Resource, stack: Stack, roles: Mapping[str, Resource]) -> None:
+    """DeployError if EventBridge may not do what a rule says: assume its roles, send to its queues."""
+    open_queues = {
+        statement["Resource"]
+        for policy in stack.of_type("AWS::SQS::QueuePolicy")
+        for statement in policy.properties["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow" and statement["Principal"] == {"Service": "events.amazonaws.com"}
+    }
+    for target in rule.properties["Targets"]:
+        if "RoleArn" in target:
+            _require_trust(roles[target["RoleArn"]], "events.amazonaws.com")
+        for arn in (target["Arn"], target.get("DeadLetterConfig", {}).get("Arn", "")):
+            if ":sqs:" in arn and arn not in open_queues:
+                msg = f"{rule.logical_id}: EventBridge may not send to {arn}"
+                raise DeployError(msg)
 
 
 def _require_known(stack: Stack) -> None:
@@ -285,6 +309,20 @@ def _put_topic_policy(policy: Resource, client: Client) -> None:
         client("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=document)
 
 
+def _connect(connection: Resource, client: Client) -> None:
+    client("events").create_connection(Name=connection.name, **connection.properties)
+
+
+def _create_destination(destination: Resource, client: Client) -> None:
+    client("events").create_api_destination(Name=destination.name, **destination.properties)
+
+
+def _put_rule(rule: Resource, client: Client) -> None:
+    events, bus, pattern = client("events"), rule.properties["EventBusName"], rule.properties["EventPattern"]
+    events.put_rule(Name=rule.name, EventBusName=bus, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=rule.name, EventBusName=bus, Targets=rule.properties["Targets"])
+
+
 def _subscribe(subscription: Resource, client: Client) -> None:
     client("sns").subscribe(**subscription.properties)
 
@@ -292,10 +330,20 @@ def _subscribe(subscription: Resource, client: Client) -> None:
 def _put_alarm(alarm: Resource, client: Client) -> None:
     numbers = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
     properties = {name: int(value) if name in numbers else value for name, value in alarm.properties.items()}
-    cloudwatch = client("cloudwatch")
-    cloudwatch.put_metric_alarm(**properties | {"Threshold": float(properties["Threshold"])})
+    client("cloudwatch").put_metric_alarm(**properties | {"Threshold": float(properties["Threshold"])})
+    _begin(alarm, client)
+
+
+def _put_composite_alarm(alarm: Resource, client: Client) -> None:
+    client("cloudwatch").put_composite_alarm(**alarm.properties)
+    _begin(alarm, client)
+
+
+def _begin(alarm: Resource, client: Client) -> None:
     # moto begins with OK, CloudWatch with this.
-    cloudwatch.set_alarm_state(AlarmName=alarm.name, StateValue=INSUFFICIENT_DATA, StateReason="not yet evaluated")
+    client("cloudwatch").set_alarm_state(
+        AlarmName=alarm.name, StateValue=INSUFFICIENT_DATA, StateReason="not yet evaluated"
+    )
 
 
 def _put_dashboard(dashboard: Resource, client: Client) -> None:
@@ -344,7 +392,11 @@ def _may_invoke(bucket: Resource, function_arn: str, created: Iterable[Resource]
 
 CREATE: dict[str, Callable[[Resource, Client], None]] = {
     "AWS::CloudWatch::Alarm": _put_alarm,
+    "AWS::CloudWatch::CompositeAlarm": _put_composite_alarm,
     "AWS::CloudWatch::Dashboard": _put_dashboard,
+    "AWS::Events::ApiDestination": _create_destination,
+    "AWS::Events::Connection": _connect,
+    "AWS::Events::Rule": _put_rule,
     "AWS::IAM::Role": _create_role,
     "AWS::Lambda::Function": _create_function,
     "AWS::Logs::LogGroup": _create_log_group,

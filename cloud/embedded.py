@@ -30,9 +30,11 @@ from cloud.deploy import (
     function_configuration,
     mapping_configuration,
 )
+from cloud.event_bus import ApiDestinations, rules_call_destinations
 from cloud.lambdas import CONCURRENCY, Function, LambdaService
 from cloud.mappings import Mapping as QueueMapping
 from cloud.moto_server import (
+    composite_alarms_are_kept,
     empty_bodies_are_signed,
     functions_run_here,
     is_paused,
@@ -44,6 +46,7 @@ from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRunt
 from cloud.stand_ins.cloudfront import CloudFront, CloudFrontServer
 from cloud.stand_ins.launch_feed import LaunchFeed
 from cloud.stand_ins.ssm import ParameterServer
+from cloud.stand_ins.webhook import Webhook
 from cloud.template import ACCOUNT, REGION, Resource, Stack, read_template, resolve, translate
 from cloud.work import Work
 
@@ -90,15 +93,17 @@ class EmbeddedCloud:
         """Deploy `template` (the project's own by default) with these parameters, a website bucket among them.
 
         `ssm` is a stand-in not yet started, by default one over the catalogue that moto ships. `in_process` runs the
-        functions in this process instead of under AWS's emulator.
+        functions in this process instead of under AWS's emulator. Stacks without functions may be added to `stacks`.
         """
         defaults = {"DistributionBucketName": WEBSITE, "SsmRequestsPerSecond": "10000"}
         values = {**defaults, "CloudFrontDistributionId": DISTRIBUTION, **(parameters or {})}
         self.stack: Stack = resolve(translate(template or read_template()), stack_name, values)
+        self.stacks = [self.stack]
         self.website = values["DistributionBucketName"]
         self.parameters = ssm or ParameterServer()
         self.parameters.authorize = is_permitted
         self.launches = LaunchFeed()
+        self.webhook = Webhook()
         distributions = {values["CloudFrontDistributionId"], values.get("SecondCloudFrontDistributionId", "")} - {""}
         self.edge = CloudFrontServer(CloudFront(distributions), is_permitted)
         self._work = Work()
@@ -183,8 +188,9 @@ class EmbeddedCloud:
         return [json.loads(message["Body"]) for message in held]
 
     def queue_url(self, logical_id: str) -> str:
-        """The URL of a queue of the stack."""
-        (queue,) = (queue for queue in self.stack.of_type("AWS::SQS::Queue") if queue.logical_id == logical_id)
+        """The URL of a queue of any of the stacks."""
+        queues = [queue for deployed in self.stacks for queue in deployed.of_type("AWS::SQS::Queue")]
+        (queue,) = (queue for queue in queues if queue.logical_id == logical_id)
         return f"{self.url}/{ACCOUNT}/{queue.name}"
 
     def _start(self, stack: ExitStack) -> None:
@@ -194,16 +200,23 @@ class EmbeddedCloud:
         stack.enter_context(self.parameters)
         stack.enter_context(self.launches)
         stack.enter_context(self.edge)
+        stack.enter_context(self.webhook)
         stack.enter_context(queues_keep_messages())
         self.cloudwatch = CloudWatch(self.stack, self.client)
         self.lambdas = LambdaService(record=self.cloudwatch.record, is_paused=is_paused, work=self._work)
         stack.callback(self.lambdas.close)
         stack.enter_context(functions_run_here(self.lambdas))
         stack.enter_context(empty_bodies_are_signed())
-        deploy(self.stack, cache(lambda service: self._connect(service, ROOT_CREDENTIALS)))
+        stack.enter_context(composite_alarms_are_kept())
+        destinations = ApiDestinations(lambda: self.webhook.url, self._may_call, self._keep_event, self._work)
+        stack.enter_context(rules_call_destinations(destinations))
+        for deployed in self.stacks:
+            deploy(deployed, cache(lambda service: self._connect(service, ROOT_CREDENTIALS)))
         if self.website:
             self._connect("s3", ROOT_CREDENTIALS).create_bucket(Bucket=self.website)
-        self._roles = {role.arn: self._assume(role) for role in self.stack.of_type("AWS::IAM::Role")}
+        self._roles = {
+            role.arn: self._assume(role) for deployed in self.stacks for role in deployed.of_type("AWS::IAM::Role")
+        }
         self._operator = self._create_operator()
         for function in self.stack.of_type("AWS::Lambda::Function"):
             self.lambdas.functions[function.name] = self._function(function)
@@ -298,6 +311,16 @@ class EmbeddedCloud:
     def _send(self, sender: Credentials, queue_arn: str, body: str) -> None:
         name = queue_arn.rpartition(":")[2]
         self._connect("sqs", sender).send_message(QueueUrl=f"{self.url}/{ACCOUNT}/{name}", MessageBody=body)
+
+    def _may_call(self, role_arn: str, destination_arn: str) -> bool:
+        role = self._roles[role_arn]
+        headers = {"X-Amz-Security-Token": role.token}
+        return is_permitted(role.access_key_id, headers, "events:InvokeApiDestination", destination_arn)
+
+    def _keep_event(self, queue_arn: str, body: str, error: str) -> None:
+        url = f"{self.url}/{ACCOUNT}/{queue_arn.rpartition(':')[2]}"
+        reason = {"ERROR_MESSAGE": {"DataType": "String", "StringValue": error}}
+        self.client("sqs").send_message(QueueUrl=url, MessageBody=body, MessageAttributes=reason)
 
     def _enforce_iam(self, stack: ExitStack) -> None:
         requests.post(f"{self.url}/moto-api/reset-auth", data=b"0", timeout=10)

@@ -13,6 +13,7 @@ import moto.awslambda.models
 import moto.s3.notifications
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import lambda_backends
+from moto.cloudwatch.responses import CloudWatchResponse
 from moto.iam.access_control import (
     CreateAccessKeyFailure,
     IAMPolicy,
@@ -22,6 +23,7 @@ from moto.iam.access_control import (
 )
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
+from moto.s3.responses import ACTION_MAP
 from moto.sqs.models import SQSBackend
 from werkzeug.serving import make_server
 
@@ -132,6 +134,14 @@ def queues_keep_messages() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def composite_alarms_are_kept() -> Iterator[None]:
+    """Let moto keep a composite alarm: it knows what one is, but not the request that makes one."""
+    put = CloudWatchResponse.put_metric_alarm
+    with patch.object(CloudWatchResponse, "put_composite_alarm", put, create=True):
+        yield
+
+
 def is_paused(function: str) -> bool:
     """Whether the function's reserved concurrency is 0."""
     configured = lambda_backends[ACCOUNT][REGION].get_function(function).reserved_concurrency
@@ -168,21 +178,50 @@ def functions_run_here(lambdas: LambdaService) -> Iterator[None]:
         lambdas.invoke_async(function_arn, json.dumps(event))
 
     def check(request: Any, resource: str) -> None:  # noqa: ANN401
-        if request._action == "lambda:Invoke":  # noqa: SLF001 - moto's name for it, which IAM does not know
-            request._action = "lambda:InvokeFunction"  # noqa: SLF001
-            name = unquote(request._path.split("/")[3]).rpartition(":")[2]  # noqa: SLF001
-            resource = f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
-        if request._action.startswith("sqs:"):  # noqa: SLF001 - the right to a batch is that to its single action
-            request._action = request._action.removesuffix("Batch")  # noqa: SLF001
+        request._action, resource = _as_in_iam(request, resource)  # noqa: SLF001
         checked(request, resource)
 
     checked = IAMRequestBase.check_action_permitted
     with (
         patch.object(IAMRequestBase, "check_action_permitted", check),
+        patch.dict(ACTION_MAP["BUCKET"]["GET"], ownershipControls="GetBucketOwnershipControls"),
         patch.object(moto.awslambda.models.LambdaFunction, "invoke", invoke),
         patch.object(moto.s3.notifications, "_invoke_awslambda", notify),
     ):
         yield
+
+
+def _as_in_iam(request: Any, resource: str) -> tuple[str, str]:  # noqa: ANN401
+    """The action and the resource of a request as policies name them. moto asks for `*` where it knows no resource.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+    """
+    service, action = request._action.split(":")  # noqa: SLF001
+    path, data = unquote(request._path).split("/"), request._data  # noqa: SLF001
+    match service:
+        case "cloudformation":
+            resource = f"stack/{''.join(data.get('StackName', []))}/"
+        case "events" if action == "PutEvents":
+            bus = json.loads(request._body)["Entries"][0]["EventBusName"]  # noqa: SLF001
+            resource = f"event-bus/{bus.rpartition('/')[2]}"
+        case "lambda":
+            action = "InvokeFunction" if action == "Invoke" else action
+            resource = f"function:{path[3].rpartition(':')[2]}"
+        case "logs":
+            body = json.loads(request._body)  # noqa: SLF001
+            stream = f"log-stream:{body['logStreamName']}" if action == "PutLogEvents" else "*"  # the only such right
+            resource = f"log-group:{body.get('logGroupName', '')}:{stream}"
+        case "monitoring":
+            return f"cloudwatch:{action}", "*"
+        case "scheduler":
+            resource = f"schedule/default/{path[-1]}"
+        case "sns":
+            return f"sns:{action}", "".join(data.get("TopicArn", ["*"]))
+        case "sqs":
+            return f"sqs:{action.removesuffix('Batch')}", resource  # the right to a batch is that to a single action
+        case _:
+            return f"{service}:{action}", resource
+    return f"{service}:{action}", f"arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
 @contextmanager

@@ -132,10 +132,13 @@ def without_gaps(template: Json) -> Json:
     return adapted
 
 
-def _leave_out_queries(template: Json) -> None:
-    resources = template["Resources"]
-    for name in [name for name, body in resources.items() if body["Type"] == "AWS::Logs::QueryDefinition"]:
-        del resources[name]
+def _leave_out(type_: str) -> Callable[[Json], None]:
+    def adapt(template: Json) -> None:
+        resources = template["Resources"]
+        for name in [name for name, body in resources.items() if body["Type"] == type_]:
+            del resources[name]
+
+    return adapt
 
 
 def _watch_one_metric(template: Json) -> None:
@@ -175,7 +178,8 @@ def _statements(node: Json) -> Iterator[Json]:
 
 NO_OWNERS = "copies whatever the owner"
 GAPS: dict[str, Callable[[Json], None]] = {
-    "has no AWS::Logs::QueryDefinition": _leave_out_queries,
+    "has no AWS::Logs::QueryDefinition": _leave_out("AWS::Logs::QueryDefinition"),
+    "has no AWS::CloudWatch::CompositeAlarm": _leave_out("AWS::CloudWatch::CompositeAlarm"),
     "has no alarms on metric math": _watch_one_metric,
     f"has no condition key {COPY_SOURCE}": _copy_whatever_the_source,
     "wants a right of its own for a batch of messages": _allow_batches,

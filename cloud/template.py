@@ -269,7 +269,11 @@ def _with_defaults(declared: Mapping[str, Json], given: Mapping[str, str]) -> di
 
 _NAME_PROPERTIES = {
     "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::CompositeAlarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::Events::ApiDestination": "Name",
+    "AWS::Events::Connection": "Name",
+    "AWS::Events::Rule": "Name",
     "AWS::IAM::Role": "RoleName",
     "AWS::Lambda::EventInvokeConfig": "-",
     "AWS::Lambda::EventSourceMapping": "-",
@@ -283,6 +287,7 @@ _NAME_PROPERTIES = {
     "AWS::SNS::Topic": "TopicName",
     "AWS::SNS::TopicPolicy": "-",
     "AWS::SQS::Queue": "QueueName",
+    "AWS::SQS::QueuePolicy": "-",
     "AWS::Scheduler::Schedule": "Name",
 }
 """The property that names a resource of each type; "-" where it has no name. No other type may be in the template."""
@@ -291,6 +296,9 @@ _NAME_PROPERTIES = {
 def _arn(type_: str, name: str) -> str:
     forms = {
         "AWS::CloudWatch::Alarm": f"cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
+        "AWS::CloudWatch::CompositeAlarm": f"cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
+        "AWS::Events::ApiDestination": f"events:{REGION}:{ACCOUNT}:api-destination/{name}",
+        "AWS::Events::Connection": f"events:{REGION}:{ACCOUNT}:connection/{name}",
         "AWS::IAM::Role": f"iam::{ACCOUNT}:role/{name}",
         "AWS::Lambda::Function": f"lambda:{REGION}:{ACCOUNT}:function:{name}",
         "AWS::Logs::LogGroup": f"logs:{REGION}:{ACCOUNT}:log-group:{name}:*",

@@ -4,10 +4,11 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
+from distributor.event_bus import EventBus, Events, NoEvents
 from distributor.queues import FailureQueue, InvalidationQueue, Invalidations, NoInvalidations
 from distributor.settings import DistributorSettings
 from distributor.store import Store
-from shared.clients import KEEPING_FAILURES, PUBLISHING, QUEUEING_INVALIDATIONS, connect
+from shared.clients import KEEPING_FAILURES, PUBLISHING, PUTTING_EVENTS, QUEUEING_INVALIDATIONS, connect
 from shared.settings import read_settings
 
 
@@ -19,6 +20,7 @@ class Dependencies:
     store: Store
     failures: FailureQueue
     invalidations: Invalidations
+    event_bus: Events
 
 
 @cache
@@ -30,6 +32,7 @@ def build_dependencies() -> Dependencies:
         Store(connect("s3", PUBLISHING), settings.max_object_bytes),
         FailureQueue(connect("sqs", KEEPING_FAILURES), settings.failure_queue_url),
         _invalidations(settings),
+        _event_bus(settings),
     )
 
 
@@ -38,3 +41,10 @@ def _invalidations(settings: DistributorSettings) -> Invalidations:
         return NoInvalidations()
     client = connect("sqs", QUEUEING_INVALIDATIONS)
     return InvalidationQueue(client, settings.invalidation_queue_url, settings.distribution_bucket)
+
+
+def _event_bus(settings: DistributorSettings) -> Events:
+    if not settings.event_bus_name:
+        return NoEvents()
+    client = connect("events", PUTTING_EVENTS)
+    return EventBus(client, settings.event_bus_name, settings.website, settings.site_url)

@@ -1,4 +1,4 @@
-"""Outcomes in; log lines, metrics, invalidations and kept failures out. For the distributor and the sweeper."""
+"""Outcomes in; log lines, metrics, invalidations, events and kept failures out. For distributor and sweeper."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from distributor.dependencies import Dependencies
-from distributor.outcomes import Cause, Copied, Failed, NotQueued, Outcome, Rejected, Skipped, describe
+from distributor.outcomes import Cause, Copied, Failed, NotSent, Omission, Outcome, Rejected, describe
 from distributor.settings import Location
 from shared.text import printable
 
@@ -15,17 +15,16 @@ from shared.text import printable
 def follow_up(
     outcomes: Sequence[Outcome], dependencies: Dependencies, logger: Logger, metrics: Metrics, *, keep_rejections: bool
 ) -> None:
-    """Report the outcomes, request invalidations of the published objects, and keep what an operator must handle.
+    """Report the outcomes, have the published objects invalidated and announced, and keep what an operator must handle.
 
-    Messages go to the invalidation queue first, since the failure queue may raise: a retry may find nothing to copy,
-    and then nobody would send them. InvalidationsNotQueuedError or botocore's error if the failure queue does not take
-    a message; the event must then be delivered again.
+    The failure queue comes last, since it may raise: a retry may find nothing to copy, and then nobody would send what
+    must follow. NotSentError or botocore's error if it does not take a message; the event must then be delivered again.
     """
     log_outcomes(outcomes, logger)
     measure_outcomes(outcomes, dependencies.settings.website, metrics)
-    not_queued = dependencies.invalidations.send(outcomes)
-    report_not_queued(not_queued, logger, metrics)
-    dependencies.failures.keep_not_queued(not_queued)
+    not_sent = [*dependencies.invalidations.send(outcomes), *dependencies.event_bus.put(outcomes)]
+    report_not_sent(not_sent, logger, metrics)
+    dependencies.failures.keep_not_sent(not_sent)
     if keep_rejections:
         dependencies.failures.keep_rejections(outcomes)
 
@@ -43,8 +42,6 @@ def measure_outcomes(outcomes: Iterable[Outcome], website: Location, metrics: Me
         metrics.add_metric(name=type(outcome).__name__, unit=MetricUnit.Count, value=1)
         if isinstance(outcome, Copied):
             _measure_copy(outcome, website, metrics)
-        if isinstance(outcome, Skipped) and outcome.overtaken:
-            metrics.add_metric(name="ReleasesOvertaken", unit=MetricUnit.Count, value=1)
         if isinstance(outcome, Rejected) and outcome.cause is Cause.FOREIGN_BUCKET:
             metrics.add_metric(name="ForeignBucket", unit=MetricUnit.Count, value=1)
 
@@ -63,9 +60,13 @@ def _seconds_since(time: datetime) -> float:
     return max((datetime.now(UTC) - time).total_seconds(), 0)
 
 
-def report_not_queued(not_queued: Iterable[NotQueued], logger: Logger, metrics: Metrics) -> None:
-    """Log and count each published key for which the invalidation queue took no message."""
-    for entry in not_queued:
+def report_not_sent(not_sent: Iterable[NotSent], logger: Logger, metrics: Metrics) -> None:
+    """Log and count each published key whose invalidation or event was not sent."""
+    for entry in not_sent:
         described = {"source": printable(entry.key), "reason": printable(entry.reason)}
-        logger.error("invalidation_not_queued", extra=described)
-        metrics.add_metric(name="InvalidationsNotQueued", unit=MetricUnit.Count, value=1)
+        if entry.omission is Omission.NOT_INVALIDATED:
+            logger.error("invalidation_not_queued", extra=described)
+            metrics.add_metric(name="InvalidationsNotQueued", unit=MetricUnit.Count, value=1)
+        else:
+            logger.error("event_not_put", extra=described)
+            metrics.add_metric(name="EventsNotPut", unit=MetricUnit.Count, value=1)

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import Any
 
 from distributor.settings import DistributorSettings, Location
+from shared.contract import Manifest
 from shared.text import printable
 
 
@@ -54,7 +55,8 @@ class Copied:
     """The destination held the source's bytes at the last check. `seconds`: the duration of all passes together.
 
     `correlation_id`, here and below: the run that wrote the source, else the request that did; empty if neither is
-    known. `data_time`: the time that the complete data states; None for every other file.
+    known. `data_time`: the time that the complete data states; None for every other file. `release`: that of the run
+    which wrote the source; empty if no run did. `manifest`: what was copied, if this published a release.
     """
 
     task: Publish
@@ -64,6 +66,8 @@ class Copied:
     seconds: float
     correlation_id: str = ""
     data_time: datetime | None = None
+    release: str = ""
+    manifest: Manifest | None = None
 
     @property
     def key(self) -> str:
@@ -95,13 +99,12 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Not to be published, for this reason. `overtaken`: the release of a manifest can no longer be published."""
+    """Not to be published, for this reason; a manifest also if its release no longer can be."""
 
     key: str
     reason: str
     correlation_id: str = ""
     landed: Publish | None = None
-    overtaken: bool = False
 
 
 class Cause(Enum):
@@ -133,14 +136,22 @@ class Failed:
     landed: Publish | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotQueued:
-    """Published, but the invalidation queue took no message for `key`, a key of the source bucket.
+class Omission(StrEnum):
+    """What did not follow a publication, in the words of its message on the failure queue."""
 
-    If the key is published again, the message is sent again.
+    NOT_INVALIDATED = "not invalidated"
+    NOT_ANNOUNCED = "not announced"
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Published, but the invalidation queue or the event bus took nothing for `key`, a key of the source bucket.
+
+    If the key is published again, it is sent again.
     """
 
     key: str
+    omission: Omission
     reason: str
 
 

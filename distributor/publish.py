@@ -102,7 +102,7 @@ def publish(
                 copied |= answer.copied
                 unanswered += not answer.certain
                 if answer.copied:
-                    settled = Copied(task, source.etag, len(source.body), passes, 0, data_time=_data_time(facts))
+                    settled = _copied(task, source, passes, facts)
             if settled and store.head(task) in {source.etag, None}:
                 outcome = settled
                 break
@@ -128,8 +128,17 @@ def _publish_release(
     return publish_release(Release(task, facts, task.releases), source.etag, store, check)
 
 
-def _data_time(facts: Facts) -> datetime | None:
-    return facts if isinstance(facts, datetime) else None
+def _copied(task: Publish, source: SourceObject, passes: int, facts: Facts) -> Copied:
+    return Copied(
+        task,
+        source.etag,
+        len(source.body),
+        passes,
+        seconds=0,
+        data_time=facts if isinstance(facts, datetime) else None,
+        release=source.release,
+        manifest=facts if isinstance(facts, Manifest) else None,
+    )
 
 
 def _as_failed(outcome: Outcome) -> Failed:

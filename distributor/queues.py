@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from distributor.outcomes import Cause, NotQueued, Outcome, Rejected, describe
+from distributor.outcomes import Cause, NotSent, Omission, Outcome, Rejected, describe
 from shared.text import utc_stamp
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ MESSAGES_PER_REQUEST = 10  # the most that SQS takes
 KEYS_PER_MESSAGE = 25  # a key has up to 1,024 bytes, in JSON six times that; a message of 256 KB is safe
 
 
-class InvalidationsNotQueuedError(Exception):
-    """Keys were published, but their invalidation is recorded nowhere. The only remedy is to publish them again."""
+class NotSentError(Exception):
+    """What should follow published keys was not sent, and is recorded nowhere. Publishing them again is the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class InvalidationQueue:
     url: str
     bucket: str
 
-    def send(self, outcomes: Iterable[Outcome]) -> list[NotQueued]:
+    def send(self, outcomes: Iterable[Outcome]) -> list[NotSent]:
         """Send a message for each key of the bucket that a copy has written, also if the outcome is another.
 
         An earlier pass, or a request without an answer, may have written it. Never raises; returns what was not queued.
@@ -51,7 +51,9 @@ class InvalidationQueue:
         ]
         reasons = send_messages(self.client, self.url, messages)
         return [
-            NotQueued(outcome.key, reason) for outcome, reason in zip(written.values(), reasons, strict=True) if reason
+            NotSent(outcome.key, Omission.NOT_INVALIDATED, reason)
+            for outcome, reason in zip(written.values(), reasons, strict=True)
+            if reason
         ]
 
 
@@ -59,7 +61,7 @@ class InvalidationQueue:
 class NoInvalidations:
     """Replaces the queue if invalidations are switched off."""
 
-    def send(self, _outcomes: Iterable[Outcome]) -> list[NotQueued]:
+    def send(self, _outcomes: Iterable[Outcome]) -> list[NotSent]:
         """Send nothing."""
         return []
 
@@ -85,20 +87,22 @@ class FailureQueue:
             message = {**describe(outcome), "keys": [outcome.key] if outcome.cause is Cause.OBJECT else []}
             self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(message))
 
-    def keep_not_queued(self, not_queued: Sequence[NotQueued]) -> None:
-        """Keep the keys for which the invalidation queue took no message; publishing them again sends it again.
+    def keep_not_sent(self, not_sent: Sequence[NotSent]) -> None:
+        """Keep the keys whose invalidation or event was not sent; publishing them again sends it again.
 
         This is cheaper than Lambda's retry, which would repeat all copies of the event, and fail again if a permission
-        is missing. Only if this queue can't keep them either, an error causes the retry: InvalidationsNotQueuedError
-        without a queue, botocore's error if the queue does not take the message.
+        is missing. Only if this queue can't keep them either, an error causes the retry: NotSentError without a queue,
+        botocore's error if the queue does not take the message.
         """
-        if not_queued and not self.url:
-            msg = f"{len(not_queued)} published object(s) not invalidated, and there is no failure queue to keep them"
-            raise InvalidationsNotQueuedError(msg)
-        for start in range(0, len(not_queued), KEYS_PER_MESSAGE):
-            part = not_queued[start : start + KEYS_PER_MESSAGE]
-            message = {"outcome": "not invalidated", "reason": part[0].reason, "keys": [entry.key for entry in part]}
-            self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(message))
+        if not_sent and not self.url:
+            msg = f"{not_sent[0].omission}: {len(not_sent)} key(s), and there is no failure queue to keep them"
+            raise NotSentError(msg)
+        for omission in Omission:
+            entries = [entry for entry in not_sent if entry.omission is omission]
+            for start in range(0, len(entries), KEYS_PER_MESSAGE):
+                part = entries[start : start + KEYS_PER_MESSAGE]
+                message = {"outcome": omission, "reason": part[0].reason, "keys": [entry.key for entry in part]}
+                self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(message))
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def _publish_file(
             source = store.get(part)
             if source is None or hashlib.sha256(source.body).hexdigest() != file.sha256:
                 reason = f"{release.manifest.release} was overtaken: {file.name} is no longer the file that it names"
-                return Skipped(release.task.source_key, reason, overtaken=True)
+                return Skipped(release.task.source_key, reason)
             check(part, source)
         except (TooLargeError, UnfitError) as error:
             msg = f"{file.name}: {error}"

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from shared.settings import BucketName, CommaSeparated, KeyPrefix, NonBlank, Settings, comma_separated
+from shared.settings import BucketName, CommaSeparated, KeyPrefix, NonBlank, Settings, SiteUrl, comma_separated
 from shared.strict_json import MAX_BYTES
 
 
@@ -28,6 +28,7 @@ _PRINTABLE_ASCII = r"^[ -~]+$"  # other characters are not allowed in a header
 
 HeaderValue = Annotated[NonBlank, Field(pattern=_PRINTABLE_ASCII)]
 QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+BusName = Annotated[str, Field(pattern=r"^(arn:\S+|[\w./-]+)?$")]
 AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
 
@@ -64,6 +65,7 @@ class DistributorSettings(HeaderSettings):
 
     The owners are account ids: a bucket that belongs to another account is refused. If empty, the owner is not checked.
     `replica_destinations`: further destinations of every file, in the form `bucket/prefix`, separated by commas.
+    `event_bus_name`: name or ARN of the bus that gets events; none if empty.
     """
 
     source_bucket: BucketName
@@ -75,6 +77,8 @@ class DistributorSettings(HeaderSettings):
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
     invalidation_queue_url: QueueUrl = ""
     failure_queue_url: QueueUrl = ""
+    event_bus_name: BusName = ""
+    site_url: SiteUrl = ""
     source_bucket_owner: AccountId = ""
     distribution_bucket_owner: AccountId = ""
 

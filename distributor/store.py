@@ -35,14 +35,15 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """An object's bytes, their ETag (with quotes) and the id of the run that wrote them.
+    """An object's bytes, their ETag (with quotes), the id of the run that wrote them and the release of this run.
 
-    `run_id` is empty if the metadata has none.
+    `run_id` and `release` are empty if the metadata has none.
     """
 
     etag: str
     body: bytes
     run_id: str = ""
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,9 @@ class Store:
                 if answer["ContentLength"] > self.limit:
                     msg = f"{answer['ContentLength']} bytes, over the limit of {self.limit} (MAX_OBJECT_BYTES)"
                     raise TooLargeError(msg)
-                run_id = correlation_id(answer.get("Metadata", {}).get("run-id"))
-                return SourceObject(answer["ETag"], body.read(), run_id)
+                metadata = answer.get("Metadata", {})
+                run_id, release = (correlation_id(metadata.get(name)) for name in ("run-id", "release"))
+                return SourceObject(answer["ETag"], body.read(), run_id, release)
         except ClientError as error:
             if _code(error) == "NoSuchKey":
                 return None

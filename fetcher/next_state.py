@@ -233,6 +233,7 @@ def _metadata(documents: Documents, result: CrawlResult) -> dict[str, str]:
         "generated-at": utc_stamp(metadata.timestamp, "seconds"),
         "schema-version": metadata.version,
         "run-id": metadata.run_id,
+        "release": contract.name_release(f"{metadata.timestamp:%Y%m%dT%H%M%SZ}", metadata.run_id),
         "ssm-calls": str(result.counts.calls),
         "ssm-throttles": str(result.counts.throttles),
         "ssm-seconds": f"{result.seconds:.1f}",

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.settings import BucketName, CommaSeparated, KeyPrefix, Settings
+from shared.settings import BucketName, CommaSeparated, KeyPrefix, Settings, SiteUrl
 from shared.text import first_error
 
 # No other Region's SSM answers below /aws/service/global-infrastructure, and none of GovCloud or China:
@@ -20,18 +20,6 @@ OTHER_PARTITIONS: Final = ("cn-", "eusc-", "us-gov-", "us-iso", "eu-isoe-")  # t
 RegionCode = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
-
-
-def _with_slash(url: str) -> str:
-    return url if url.endswith("/") or not url else f"{url}/"
-
-
-# The template has the same pattern.
-SiteUrl = Annotated[
-    str,
-    Field(pattern=r"^((https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/[^\s?#]*)?)?$"),
-    AfterValidator(_with_slash),
-]
 
 
 class FetcherSettings(Settings):

@@ -175,7 +175,15 @@ LISTINGS = 4  # of the sweep, as long as each has one page
 HOURS_A_MONTH = 730
 
 
-def upkeep(day: DailyUse, *, days: int, alarm_metrics: int, invalidated_paths: int = 0, free: bool = True) -> Bill:
+def upkeep(  # noqa: PLR0913 - one argument an amount
+    day: DailyUse,
+    *,
+    days: int,
+    alarm_metrics: int,
+    composite_alarms: int,
+    invalidated_paths: int = 0,
+    free: bool = True,
+) -> Bill:
     """What the feed itself costs, independent of readers; logs, and 1 MB at most for a release, cost almost nothing."""
     month, prices = Decimal(days), UPKEEP
     return Bill(
@@ -190,6 +198,7 @@ def upkeep(day: DailyUse, *, days: int, alarm_metrics: int, invalidated_paths: i
             _line("CloudWatch metrics", month * day.metric_hours / HOURS_A_MONTH, "months", prices.metric, free=free),
             _line("CloudWatch dashboard", Decimal(1), "month", prices.dashboard, free=free),
             _line("CloudWatch alarms", Decimal(alarm_metrics), "months", prices.alarm, free=free),
+            _line("composite alarms", Decimal(composite_alarms), "months", prices.composite_alarm, free=free),
         ),
     )
 

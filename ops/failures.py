@@ -165,7 +165,11 @@ def _failure(stack: DeployedStack, message: dict[str, Any]) -> Failure:
             keys = _keys(stack, event)
             attempt = _attempt(stack, arn, event, keys)
             return Failure(receipt, sent, text, "failed event", keys, _reason(body), attempt)
-        case {"outcome": "rejected" | "not invalidated" as kind, "keys": list(), "reason": str(reason)}:
+        case {
+            "outcome": "rejected" | "not invalidated" | "not announced" as kind,
+            "keys": list(),
+            "reason": str(reason),
+        }:
             keys = _keys(stack, {"keys": body["keys"]})
             return Failure(receipt, sent, text, kind, keys, reason, _publication(stack, keys))
         case dict() if not body:

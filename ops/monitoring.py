@@ -34,7 +34,7 @@ class Listeners:
 
 
 def observe_alarms(stack: DeployedStack) -> list[AlarmState] | Unavailable:
-    """Every alarm of the stack."""
+    """Every alarm of the stack that watches a metric. Those that only join others for one mail are left out."""
     return or_unavailable(_alarms, stack.client("cloudwatch"), stack)
 
 
@@ -58,7 +58,6 @@ def _listeners(sns: Any, topic: str) -> Listeners:  # noqa: ANN401 - one type fo
 
 def _alarms(cloudwatch: Any, stack: DeployedStack) -> list[AlarmState]:  # noqa: ANN401
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack.name}-")
-    alarms = [alarm for page in pages for kind in ("MetricAlarms", "CompositeAlarms") for alarm in page.get(kind, [])]
     return [
         AlarmState(
             name=alarm["AlarmName"],
@@ -67,7 +66,8 @@ def _alarms(cloudwatch: Any, stack: DeployedStack) -> list[AlarmState]:  # noqa:
             reason=alarm.get("StateReason", ""),
             description=alarm.get("AlarmDescription", ""),
         )
-        for alarm in alarms
+        for page in pages
+        for alarm in page["MetricAlarms"]
         if not _of_another_stack(alarm, stack)
     ]
 
@@ -75,8 +75,7 @@ def _alarms(cloudwatch: Any, stack: DeployedStack) -> list[AlarmState]:  # noqa:
 def _of_another_stack(alarm: dict[str, Any], stack: DeployedStack) -> bool:
     """Whether only its name begins like ours: aws-services-feed-staging-… is no alarm of aws-services-feed.
 
-    Our alarms watch this stack's namespace, or have one of its functions, queues or buckets as a dimension. A composite
-    alarm has no metric, so its name has to do.
+    Our alarms watch this stack's namespace, or have one of its functions, queues or buckets as a dimension.
     """
     metrics = [alarm, *(query.get("MetricStat", {}).get("Metric", {}) for query in alarm.get("Metrics", []))]
     namespaces = {metric["Namespace"] for metric in metrics if "Namespace" in metric}

@@ -40,7 +40,7 @@ class PriceList:
 
 @dataclass(frozen=True, slots=True)
 class UpkeepPrices:
-    """The prices of what the feed itself uses: a request, a GB-second, a metric or alarm metric for a month."""
+    """The prices of what the feed itself uses: a request, a GB-second; for a month a metric, alarm metric or alarm."""
 
     source: str
     lambda_request: Price
@@ -49,6 +49,7 @@ class UpkeepPrices:
     s3_put: Price
     sqs_request: Price
     alarm: Price
+    composite_alarm: Price
     metric: Price
     dashboard: Price
 
@@ -109,6 +110,7 @@ UPKEEP = UpkeepPrices(
     s3_put=flat("0.005", per=1_000),
     sqs_request=flat("0.40", per=1_000_000, free=1_000_000),
     alarm=flat("0.10", free=10),
+    composite_alarm=flat("0.50"),
     metric=flat("0.30", free=10),
     dashboard=flat("3", free=3),
 )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
+from distributor.settings import Location
 from distributor.sweeper.comparison import list_entries
 from ops.releases import READ_AT_ONCE, RELEASE_ID, read_manifest, release_folder
 from ops.rollback import unfit
@@ -37,13 +38,17 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FilePlan:
-    """A file of the release, what the source has now, and the bytes to put back. `present`: None without a version."""
+    """A file of the release, what the source has now, and the bytes to put back. `present`: None without a version.
+
+    `folder`: that of the release, if the bytes come from there.
+    """
 
     name: str
     file: SourceFile
     present: Version | None
     wanted: Content
     origin: Origin
+    folder: Location | None = None
 
     @property
     def needed(self) -> bool:
@@ -85,7 +90,7 @@ def put_back_release(plan: ReleasePlan) -> Iterator[FilePlan]:
     """Put back what is needed, and yield each file that was. StackError if others have written one meanwhile."""
     for file in (file for file in plan.files if file.needed):
         try:
-            file.file.put_back(file.wanted, file.present)
+            file.file.put_back(file.wanted, file.present, elsewhere=file.folder)
         except StackError as error:
             msg = f"{error}. What was put back before it stays; the same command again does the rest"
             raise StackError(msg) from error
@@ -130,7 +135,8 @@ class _Finder:
         if reason := unfit(self.stack, entry.name, wanted.body):
             msg = f"{entry.name} of {self.manifest.release} is not fit to be published; nothing was put back: {reason}"
             raise StackError(msg)
-        return FilePlan(entry.name, file, present, wanted, origin)
+        folder = release_folder(self.stack, self.manifest.release) if origin is Origin.RELEASE else None
+        return FilePlan(entry.name, file, present, wanted, origin, folder)
 
     def _version(self, file: SourceFile, versions: list[Version], entry: ReleaseFile) -> Content | None:
         def nearest(version: Version) -> tuple[bool, bool, float]:
@@ -158,8 +164,7 @@ class _Finder:
         if hashlib.sha256(content.body).hexdigest() != entry.sha256:
             msg = f"{lost}: the release itself has other bytes"
             raise StackError(msg)
-        etag = hashlib.md5(content.body, usedforsecurity=False).hexdigest()
-        return Content("", content.modified, etag, content.body)
+        return content
 
 
 def _in_order(files: Iterable[ReleaseFile]) -> list[ReleaseFile]:

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 
 import typer
+from rich import box
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -29,8 +31,15 @@ T = TypeVar("T")
 
 FAILED, NOT_CARRIED_OUT = 1, 2
 MOST_ROWS = 40
+WIDEST = 10_000  # of a table's row: more than all that `printable` leaves of its cells
 PLAIN = {"✓": "+", "✗": "x", "…": "..."}  # what stands for our own signs in an encoding that lacks them
-SAMPLES, LONGEST = 2, 70  # of a group: how many subjects are shown, and how many characters of each
+# What a line is wrapped between: words, and commands as a person would copy them.
+COMMAND = (
+    r"`[^`]+`|feed [a-z]+(?: --(?:stack-name|profile|region) \S+| --[a-z-]+| \S+\.json)*"
+    r"|aws [a-z0-9-]+ [a-z0-9-]+(?: --[a-z-]+ \S+)*"
+)
+TOKEN = re.compile(rf"(?:{COMMAND})(?!\w)\S*|\S+")
+SAMPLES, LONGEST = 2, 70  # of a group: how many subjects are shown, and how many columns of each
 LOOK, ACT, LOCAL = "Look, and change nothing", "Act on a stack", "On this machine"  # the groups of feed --help
 DEFAULT_STACK, STACK_VARIABLE = "aws-services-feed", "FEED_STACK"
 
@@ -42,13 +51,13 @@ MaxAgeHours = Annotated[
     float | None,
     typer.Option(min=0, max=1_000_000, help="How old the data may be. By default the stack's FreshnessHours."),
 ]
-Every = Annotated[bool, typer.Option("--all", help="Print a line for each message; by default by reason.")]
+Every = Annotated[bool, typer.Option("--all", help="Print a line for each; by default by reason.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is written.")]
 
 
 @contextmanager
 def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[DeployedStack]:
-    """The stack; AWS errors in the block are printed as one line, with the exit code 2. SIGTERM ends it like Ctrl-C."""
+    """The stack; an error in the block is printed as one line. SIGTERM ends it like Ctrl-C."""
     # typer takes an empty variable for none: the command would act on the default stack, which nobody named.
     if not name.strip() or (name == DEFAULT_STACK and os.environ.get(STACK_VARIABLE) == ""):
         refuse(f"the stack's name is empty; look at --stack-name and {STACK_VARIABLE}")
@@ -61,12 +70,17 @@ def open_stack(name: str, profile: str | None, region: str | None) -> Iterator[D
 
 @contextmanager
 def errors_in_a_line() -> Iterator[None]:
-    """Print an error of AWS, or of ours, in the block as one line, and end the command with the exit code 2."""
+    """Print an error in the block as one line, and end the command.
+
+    The exit code is 1 if a function of the stack ended in an error, 2 if AWS answered with one, or we refuse.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except (StackError, InvocationError, ClientError, BotoCoreError) as error:
+    except InvocationError as error:
+        refuse(error, FAILED)
+    except (StackError, ClientError, BotoCoreError) as error:
         refuse(error)
 
 
@@ -79,7 +93,7 @@ def stack_options(name: str, profile: str | None, region: str | None) -> StackOp
 
 def refuse(error: object, exit_code: int = NOT_CARRIED_OUT) -> NoReturn:
     """Print why the command was not carried out, and end it."""
-    typer.echo(_printable(f"feed: {error}"), err=True)
+    _print(Text(_printable(f"feed: {error}")), err=True)
     raise typer.Exit(exit_code) from (error if isinstance(error, BaseException) else None)
 
 
@@ -92,13 +106,33 @@ def choose(stack: DeployedStack, among: Mapping[str, T], name: str) -> T:
 
 def say(words: str, *, as_json: bool = False) -> None:
     """Print a line; with --json it goes to stderr, not into the output."""
-    typer.echo(_printable(words), err=as_json)
+    _print(Text(_printable(words)), err=as_json)
 
 
-def show(*parts: str | tuple[str, str]) -> None:
-    """Print a line of texts, each alone or with its style, such as `("✗", "red")`."""
+def show(*parts: str | tuple[str, str], whole: bool = False) -> None:
+    """Print a line of texts, each alone or with its style, such as `("✗", "red")`; one to be copied stays `whole`."""
     styled = [(part, "") if isinstance(part, str) else part for part in parts]
-    console().print(Text.assemble(*((_printable(text), style) for text, style in styled)), soft_wrap=True)
+    _print(Text.assemble(*((_printable(text), style) for text, style in styled)), whole=whole)
+
+
+def _print(text: Text, *, err: bool = False, whole: bool = False) -> None:
+    """Print a line, at a terminal wrapped between words; a pipe gets whole lines."""
+    printer = console(err=err)
+    wrapped = (sys.stderr if err else sys.stdout).isatty() and not whole
+    for line in _wrap(text, printer.width) if wrapped else [text]:
+        printer.print(line, soft_wrap=True)
+
+
+def _wrap(text: Text, width: int) -> Iterator[Text]:
+    """The text in lines that fit, all but the first indented further; a longer word or command is not broken."""
+    plain, start, end, margin = text.plain, 0, 0, 0
+    hang = len(plain) - len(plain.lstrip()) + 2
+    for token in TOKEN.finditer(plain):
+        if end - start > hang and margin + cell_len(plain[start : token.end()]) > width:
+            yield Text(" " * margin).append_text(text[start:end])
+            start, margin = token.start(), hang
+        end = token.end()
+    yield Text(" " * margin).append_text(text[start:])
 
 
 def track(steps: Iterable[T], words: str, *, total: int) -> Iterable[T]:
@@ -106,7 +140,7 @@ def track(steps: Iterable[T], words: str, *, total: int) -> Iterable[T]:
     from rich import progress
 
     errors = Console(stderr=True)
-    return progress.track(steps, words, total=total, console=errors, transient=True, disable=not errors.is_terminal)
+    return progress.track(steps, words, total=total, console=errors, transient=True, disable=not errors.is_interactive)
 
 
 @contextmanager
@@ -116,7 +150,7 @@ def spinner(words: str) -> Iterator[None]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     errors = Console(stderr=True)
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_interactive) as progress:
         progress.add_task(words, total=None)
         yield
 
@@ -133,7 +167,8 @@ class Table:
 
     def __init__(self, title: str, columns: Sequence[str], justify: Literal["left", "right"] = "left") -> None:
         """`justify` is for all columns but the first."""
-        self._table = RichTable(title=Text(_printable(title), "bold"), title_justify="left")
+        self._title = title
+        self._table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for number, column in enumerate(columns):
             self._table.add_column(Text(_printable(column)), justify=justify if number else "left", overflow="fold")
 
@@ -142,8 +177,12 @@ class Table:
         self._table.add_row(*(Text(_printable(cell)) for cell in cells), style=style, end_section=end_section)
 
     def print(self) -> None:
-        """Print the table."""
-        console().print(self._table)
+        """Print the table below its title; in a pipe each row is one line, however long."""
+        show((self._title, "bold"))
+        printer = console()
+        if not sys.stdout.isatty():
+            printer.width = WIDEST
+        printer.print(self._table)
 
 
 def print_rows(  # noqa: PLR0913 - the table, or the data
@@ -198,7 +237,10 @@ def print_groups(lines: Iterable[Line]) -> None:
 
 def cut(text: str) -> str:
     """A text with its middle left out if it is long: names often begin alike."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 1]}…{text[-LONGEST // 2 :]}"
+    text = _printable(text)
+    if cell_len(text) <= LONGEST:
+        return text
+    return f"{set_cell_size(text, LONGEST // 2 - 1)}…{set_cell_size(text[::-1], LONGEST // 2)[::-1]}"
 
 
 def is_interactive() -> bool:
@@ -229,9 +271,10 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return "".join(PLAIN.get(sign) or ascii(sign)[1:-1] for sign in missing), error.end
 
 
-def console() -> Console:
+def console(*, err: bool = False) -> Console:
     """The terminal, for this module and the demo; 140 characters wide without one, so that a pipe gets whole lines."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, emoji=False)
+    at_terminal = (sys.stderr if err else sys.stdout).isatty()
+    return Console(stderr=err, width=None if at_terminal else 140, highlight=False, emoji=False)
 
 
 def _printable(text: str) -> str:

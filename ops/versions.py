@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from distributor.settings import Location
 from ops.observation import Unavailable, or_unavailable
 from ops.stack import DeployedStack, StackError
 from shared.contract import JSON
@@ -34,7 +35,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The bytes of an object; `version` is empty if no version has them. `etag` is without quotes."""
+    """The bytes of an object; `version` is empty in a bucket without versions. `etag` is without quotes."""
 
     version: str
     modified: datetime
@@ -81,17 +82,18 @@ class SourceFile:
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             return list(pool.map(lambda version: or_unavailable(self._writer, version), versions))
 
-    def put_back(self, wanted: Content, present: Version | None) -> None:
+    def put_back(self, wanted: Content, present: Version | None, elsewhere: Location | None = None) -> None:
         """Copy a version over the present one, with its metadata; StackError if that has been replaced meanwhile.
 
-        Bytes that are of no version are written, without metadata. `present`: None if the file has no version.
+        `present`: None if the file has no version. `elsewhere`: the folder from which the bytes come instead, without
+        metadata, if they still have their ETag.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
         is_there = present and not present.deletion
         condition = {"IfMatch": f'"{present.etag}"'} if present and is_there else {"IfNoneMatch": "*"}
         try:
-            etag = self._write(wanted, condition)
+            etag = self._copy(wanted, elsewhere, condition)
         except ClientError as error:
             if error.response["Error"]["Code"] not in OVERTAKEN:
                 raise
@@ -105,15 +107,23 @@ class SourceFile:
             msg = f"S3 did not confirm that it put back {self.key}; look whether it did, and try again"
             raise StackError(msg)
 
-    def _write(self, wanted: Content, condition: dict[str, str]) -> str:
-        """Write the bytes if the condition holds; the new ETag, empty if S3 did not confirm it."""
-        target: dict[str, Any] = {"Bucket": self.bucket, "Key": self.key, **condition}
-        if not wanted.version:
-            written = self.client.put_object(**target, Body=wanted.body, ContentType=JSON)
-            return str(written.get("ETag", ""))
-        source = {"Bucket": self.bucket, "Key": self.key, "VersionId": wanted.version}
+    def _copy(self, wanted: Content, elsewhere: Location | None, condition: dict[str, str]) -> str:
+        """Copy if the condition holds; the new ETag, empty if S3 did not confirm it."""
+        parameters: dict[str, Any] = {
+            "CopySource": {"Bucket": self.bucket, "Key": self.key, "VersionId": wanted.version}
+        }
+        if elsewhere:
+            name = self.key.rpartition("/")[2]
+            parameters = {
+                "CopySource": {"Bucket": elsewhere.bucket, "Key": f"{elsewhere.prefix}/{name}"},
+                "CopySourceIfMatch": f'"{wanted.etag}"',
+                "MetadataDirective": "REPLACE",
+                "ContentType": JSON,
+            }
         # Without REPLACE a version with tags would need tag permissions.
-        answer = self.client.copy_object(**target, CopySource=source, TaggingDirective="REPLACE")
+        answer = self.client.copy_object(
+            Bucket=self.bucket, Key=self.key, **parameters, **condition, TaggingDirective="REPLACE"
+        )
         return str(answer.get("CopyObjectResult", {}).get("ETag", ""))
 
     def _writer(self, version: Version) -> str:

@@ -20,6 +20,7 @@ PUBLISHING: Final = Patience(3, 2, 8)
 KEEPING_FAILURES: Final = Patience(3, 2, 8)
 # The copy is complete. If the queue does not answer within ten seconds, the failure queue keeps the key.
 QUEUEING_INVALIDATIONS: Final = Patience(2, 1, 3)
+PUTTING_EVENTS: Final = QUEUEING_INVALIDATIONS
 # One attempt: after a failure the message returns to the queue, which retries for longer than the SDK.
 INVALIDATING: Final = Patience(1, 2, 10)
 CONTINUING_SWEEP: Final = Patience(3, 5, 30)

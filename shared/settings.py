@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 _BUCKET_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 _BUCKET_LENGTH = range(3, 64)  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -43,6 +43,10 @@ def _prefix(value: str) -> str:
     return value
 
 
+def _with_slash(url: str) -> str:
+    return url if url.endswith("/") or not url else f"{url}/"
+
+
 def comma_separated(value: str) -> tuple[str, ...]:
     """The parts of a list in a variable; empty parts are left out."""
     return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -52,6 +56,12 @@ CommaSeparated = BeforeValidator(comma_separated)
 NonBlank = Annotated[str, BeforeValidator(_not_blank)]
 BucketName = Annotated[NonBlank, AfterValidator(_bucket_name)]
 KeyPrefix = Annotated[NonBlank, AfterValidator(_prefix)]
+# The template has the same pattern.
+SiteUrl = Annotated[
+    str,
+    Field(pattern=r"^((https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/[^\s?#]*)?)?$"),
+    AfterValidator(_with_slash),
+]
 
 
 class Settings(BaseModel):

@@ -1,6 +1,7 @@
 """A stand-in for the AWS CLI, which pins another botocore than ours: SERVICE OPERATION --options, by boto3's models.
 
-It knows `--query`, `file://`, and `--max-items` where an operation calls it MaxKeys; answers are printed as JSON.
+It knows `s3 cp FILE s3://…`, `--query`, `file://`, and `--max-items` where an operation calls it MaxKeys; answers are
+printed as JSON.
 """
 
 import json
@@ -16,6 +17,9 @@ from botocore import xform_name
 def main(service: str, operation: str, *words: str) -> None:
     """Make the request."""
     make_client: Any = boto3.client
+    if (service, operation) == ("s3", "cp"):
+        _upload(make_client("s3"), *words)
+        return
     client = make_client({"s3api": "s3"}.get(service, service))
     method = operation.replace("-", "_")
     shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).input_shape
@@ -27,7 +31,14 @@ def main(service: str, operation: str, *words: str) -> None:
     request = {parameters[name][0]: _value(parameters[name][1], text) for name, text in options.items()}
     answer = getattr(client, method)(**request)
     answer.pop("ResponseMetadata")
-    print(json.dumps(jmespath.search(query, answer), indent=2, default=str))  # noqa: T201 - a command's answer
+    if answer:
+        print(json.dumps(jmespath.search(query, answer), indent=2, default=str))  # noqa: T201 - a command's answer
+
+
+def _upload(s3: Any, path: str, url: str) -> None:
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    s3.upload_file(path, bucket, key)
+    print(f"upload: ./{path} to {url}")  # noqa: T201
 
 
 def _value(shape: Any, text: str) -> Any:

@@ -14,6 +14,8 @@ from cfnlint import ManualArgs  # type: ignore[import-untyped]
 from cfnlint.api import lint  # type: ignore[import-untyped]
 
 from cloud.template import Resource, Stack, TemplateError, read_template, resolve, translate
+from distributor.event_bus import SOURCE as SOURCE_OF_EVENTS
+from distributor.event_bus import ReleasePublished
 from distributor.invalidator.messages import LONGEST_DELAY
 from distributor.settings import DistributorSettings, InvalidatorSettings
 from fetcher.settings import CATALOGUE_REGIONS, FetcherSettings
@@ -37,6 +39,7 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 SOURCE = "arn:aws:s3:::my-source"
 QUEUE, GROUP = f"arn:aws:sqs:{REGION}:{ACCOUNT}:feed", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/feed"
 PARAMETERS = "arn:aws:ssm:*:*:parameter/aws/service/global-infrastructure"
+BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/my-bus"
 DISTRIBUTION = f"arn:aws:cloudfront::{ACCOUNT}:distribution"
 COPIES_ONLY = {"StringLike": {"s3:x-amz-copy-source": "my-source/aws-data/*"}}
 
@@ -61,6 +64,7 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
         ("s3:PutObject", "arn:aws:s3:::my-mirror/x/y/*", COPIES_ONLY),
         ("sqs:SendMessage", f"{QUEUE}-DistributionFailures", None),
         ("sqs:SendMessage", f"{QUEUE}-Invalidations", None),
+        ("events:PutEvents", BUS, None),
         (LOGS, f"{GROUP}-distributor:*", None),
         (TRACES, "*", None),
     ],
@@ -90,8 +94,12 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
         ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-sweeper", None),
         ("sqs:SendMessage", f"{QUEUE}-DistributionFailures", None),
         ("sqs:SendMessage", f"{QUEUE}-Invalidations", None),
+        ("events:PutEvents", BUS, None),
         (LOGS, f"{GROUP}-sweeper:*", None),
         (TRACES, "*", None),
+    ],
+    "WebhookRole": [
+        ("events:InvokeApiDestination", f"arn:aws:events:{REGION}:{ACCOUNT}:api-destination/feed-Webhook", None)
     ],
 }
 
@@ -111,6 +119,9 @@ ON = {
     "ReplicaKeyPrefix": "x/y",
     "CloudFrontDistributionId": "E1EXAMPLE",
     "SecondCloudFrontDistributionId": "E2EXAMPLE",
+    "EventBusName": "my-bus",
+    "WebhookUrl": "https://hooks.example/build",
+    "WebhookSecret": "feed/hook",
     "RolePath": "/feed/",
     "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
 }
@@ -392,6 +403,8 @@ def test_whatever_an_empty_parameter_switches_off_is_switched_on_in_the_whole_st
         ),
         ({"SecondCloudFrontDistributionId": "E2"}, "SecondDistributionNeedsFirst: Second"),
         ({"FetchEnabled": "false", "DistributionBucketName": ""}, "NothingFetchedNeedsWebsite: A stack with Fetch"),
+        ({"WebhookUrl": "https://x", "WebhookSecret": "x"}, "WebhookNeedsBusAndSecret: WebhookUrl has no use"),
+        ({"WebhookUrl": "https://x", "EventBusName": "x"}, "WebhookNeedsBusAndSecret: WebhookUrl needs"),
     ],
 )
 def test_parameters_that_make_no_sense_together_are_refused(parameters: dict[str, str], rule: str) -> None:
@@ -418,6 +431,25 @@ def test_an_output_that_is_a_command_does_in_any_shell_what_it_says() -> None:
     # A CLI that waits no longer than the function runs would start a second run.
     patience = commands["FetchNow"][commands["FetchNow"].index("--cli-read-timeout") + 1]
     assert int(patience) > fetcher.properties["Timeout"]
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "console"),
+    [
+        ("aws", "eu-west-1", "console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_dashboards_address_is_one_of_the_partitions_own_console(
+    partition: str, region: str, console: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.template.PARTITION", partition)
+    monkeypatch.setattr("cloud.template.REGION", region)
+
+    assert stack_with().outputs["DashboardUrl"] == (
+        f"https://{region}.{console}/cloudwatch/home?region={region}#dashboards/dashboard/feed"
+    )
 
 
 def test_without_a_replica_there_is_no_right_on_one() -> None:
@@ -566,7 +598,9 @@ def test_every_new_json_object_below_the_prefix_is_notified_of_and_nothing_else(
 def test_failures_are_kept_for_fourteen_days() -> None:
     queues = [queue for queue in whole_stack().of_type("AWS::SQS::Queue") if queue.logical_id.endswith("Failures")]
 
-    assert [queue.logical_id for queue in queues] == ["FetchFailures", "DistributionFailures", "InvalidationFailures"]
+    assert [queue.logical_id for queue in queues] == [
+        *("FetchFailures", "DistributionFailures", "InvalidationFailures", "WebhookFailures")
+    ]
     for queue in queues:
         assert queue.properties["MessageRetentionPeriod"] == 14 * 24 * 3600
 
@@ -581,6 +615,58 @@ def test_without_a_distribution_nothing_of_invalidations_exists() -> None:
     assert queues == {""}
     resources = [(resource.logical_id, resource.properties) for resource in stack.resources]
     assert not re.search("(?i)invalidat|cloudfront", json.dumps([resources, stack.outputs]))
+
+
+def test_without_a_bus_nothing_of_events_exists_and_without_a_webhook_only_the_right_and_an_alarm() -> None:
+    silent, announcing = stack_with(SiteUrl="https://your.site/data"), stack_with(EventBusName="default")
+
+    text = json.dumps([[resource.logical_id, resource.properties] for resource in silent.resources])
+    assert not re.search('(?i)webhook|events:|EventsNotPut|services-feed"', text)
+    added = {resource.logical_id for resource in announcing.resources} - {one.logical_id for one in silent.resources}
+    assert added == {"EventsNotPut"}
+    assert not re.search("(?i)webhook", json.dumps([one.properties for one in announcing.resources]))
+    assert "WebhookFailuresUrl" not in announcing.outputs
+
+
+@pytest.mark.parametrize(
+    ("name", "arn"),
+    [
+        ("default", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"),
+        *[(f"arn:aws:events:{REGION}:210987654321:event-bus/theirs",) * 2],
+    ],
+)
+def test_a_bus_is_named_by_its_name_or_its_arn_and_the_right_is_on_this_bus_alone(name: str, arn: str) -> None:
+    stack = stack_with(EventBusName=name)
+
+    for function, role in (("Distributor", "DistributorRole"), ("Sweeper", "SweeperRole")):
+        variables = resource_of(stack, function).properties["Environment"]["Variables"]
+        assert read_settings(DistributorSettings, variables).event_bus_name == name
+        statements = resource_of(stack, role).properties["Policies"][0]["PolicyDocument"]["Statement"]
+        assert [one["Resource"] for one in statements if one["Action"] == "events:PutEvents"] == [arn]
+
+
+def test_the_webhook_gets_the_events_of_this_website_alone_for_a_day_and_then_a_queue_does() -> None:
+    stack = whole_stack(WebhookSecret="feed/hook:SecretString:header")
+
+    rule = resource_of(stack, "WebhookRule").properties
+    assert rule["EventBusName"] == "my-bus"
+    assert rule["EventPattern"] == {
+        "source": [SOURCE_OF_EVENTS],
+        "detail-type": [ReleasePublished.DETAIL_TYPE],
+        "detail": {"bucket": ["my-website"], "key": [{"prefix": "data/"}]},
+    }
+    (target,) = rule["Targets"]
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+    assert target["DeadLetterConfig"] == {"Arn": f"{QUEUE}-WebhookFailures"}
+    connection = resource_of(stack, "WebhookConnection").properties
+    assert connection["AuthParameters"]["ApiKeyAuthParameters"] == {
+        "ApiKeyName": "Authorization",
+        "ApiKeyValue": "{{resolve:secretsmanager:feed/hook:SecretString:header}}",
+    }
+    assert resource_of(stack, "Webhook").properties["InvocationEndpoint"] == ON["WebhookUrl"]
+    for odd in ("http://hooks.example", "hooks.example"):
+        with pytest.raises(TemplateError, match="WebhookUrl"):
+            whole_stack(WebhookUrl=odd)
 
 
 def test_one_distribution_is_one_right_and_one_id() -> None:

@@ -9,15 +9,18 @@ from functools import cache
 from typing import Any
 
 import pytest
+import typer
 
-from cloud.alarms import evaluate, read_alarm
+from cloud.alarms import evaluate, read_alarm, read_rule
 from cloud.embedded import EmbeddedCloud
 from cloud.metrics import Datapoint, MetricName
 from cloud.stand_ins.ssm import ROOT as SSM_ROOT
 from cloud.stand_ins.ssm import ParameterServer, catalogue
 from cloud.template import ROOT, Resource, Stack, TemplateError, read_template, resolve, translate
 from distributor.invalidator.messages import LONGEST_DELAY
-from distributor.outcomes import KINDS, Skipped
+from distributor.outcomes import KINDS
+from ops.cli import app
+from ops.prices import UPKEEP
 from tests.changes import Template, change
 from tests.distributor.world import event, record
 from tests.fetcher.small_world import PARAMETERS
@@ -39,14 +42,22 @@ OF_AWS = {
     ),
     "AWS/SQS": ("QueueName", {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
 }
-EVERYTHING = {"DistributionBucketName": "my-website", "CloudFrontDistributionId": DISTRIBUTION}
+EVERYTHING = {
+    "DistributionBucketName": "my-website",
+    "CloudFrontDistributionId": DISTRIBUTION,
+    "EventBusName": "default",
+    "WebhookUrl": "https://hooks.example/build",
+    "WebhookSecret": "feed/hook",
+}
 UNTIL_SEEN = 300  # seconds after the end of an invocation until CloudWatch surely has its metrics
 LONGEST_SUBJECT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 LONGEST_STACK_NAME = 27  # as docs/operations.md says
 MOST_DASHBOARD_METRICS = (
     50  # of each of the account's first three dashboards: https://aws.amazon.com/cloudwatch/pricing/
 )
-MOST_ALARM_METRICS = 28  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
+MOST_ALARM_METRICS = 31  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+LONGEST_DESCRIPTION = 1024
 
 
 @dataclass(frozen=True)
@@ -65,12 +76,16 @@ def own(name: str, service: str) -> MetricName:
 
 # What is written in the same way but not in the run below: the sweeper tells of outcomes through the distributor's
 # function, and of functions that share a process only the first starts cold.
-UNSEEN = {own(kind.__name__, "sweeper") for kind in KINDS if kind is not Skipped}
+UNSEEN = {own(kind.__name__, "sweeper") for kind in KINDS}
 UNSEEN |= {
     MetricName(OWN, "ColdStart", frozenset({("service", name), ("function_name", f"{STACK}-{name}")}))
     for name in ("fetcher", "distributor", "sweeper", "invalidator")
 }
-UNSEEN |= {own("InvalidationsNotQueued", service) for service in ("distributor", "sweeper")}
+UNSEEN |= {
+    own(metric, service)
+    for metric in ("InvalidationsNotQueued", "EventsNotPut")
+    for service in ("distributor", "sweeper")
+}
 UNSEEN |= {
     own(name, "invalidator")
     for name in (
@@ -122,6 +137,12 @@ def stack_with(**parameters: str) -> Stack:
 
 def alarms_of(stack: Stack) -> list[Resource]:
     return stack.of_type("AWS::CloudWatch::Alarm")
+
+
+def composites_of(stack: Stack) -> dict[str, tuple[str, ...]]:
+    """The names of the alarms that each composite alarm joins, by its logical id."""
+    composites = stack.of_type("AWS::CloudWatch::CompositeAlarm")
+    return {alarm.logical_id: read_rule(alarm.properties["AlarmRule"]) for alarm in composites}
 
 
 def body_of(stack: Stack) -> Any:
@@ -185,10 +206,13 @@ def mute_alarms(stack: Stack) -> Iterator[str]:
     (topic,) = stack.of_type("AWS::SNS::Topic")
     if not [policy for policy in stack.of_type("AWS::SNS::TopicPolicy") if topic.arn in policy.properties["Topics"]]:
         yield "the topic has no policy, so nobody may publish to it"
-    for alarm in alarms_of(stack):
+    joined = [name for names in composites_of(stack).values() for name in names]
+    for alarm in (*alarms_of(stack), *stack.of_type("AWS::CloudWatch::CompositeAlarm")):
         actions = [alarm.properties.get(name) for name in ("AlarmActions", "OKActions")]
-        if actions != [[topic.arn], [topic.arn]]:
+        if actions != ([None, None] if alarm.name in joined else [[topic.arn], [topic.arn]]):
             yield f"{alarm.logical_id} is not heard of when it begins or ends"
+        if joined.count(alarm.name) > 1:
+            yield f"{alarm.logical_id} is heard of twice"
         if len(alarm.properties.get("AlarmDescription", "")) < 80:
             yield f"{alarm.logical_id} does not say what it means and what to do"
         commands = re.findall(r"`feed [a-z]+ ?(\S*)", alarm.properties.get("AlarmDescription", ""))
@@ -196,6 +220,7 @@ def mute_alarms(stack: Stack) -> Iterator[str]:
             yield f"{alarm.logical_id} advises a command that may act on another stack"
         if not alarm.name.startswith(f"{STACK}-"):
             yield f"{alarm.logical_id} is named {alarm.name}, which another stack could be too"
+    for alarm in alarms_of(stack):
         period = read_alarm(alarm.properties)
         if period.period * period.periods > (604_800 if period.period >= 3600 else 86_400):
             yield f"{alarm.logical_id} looks further back than CloudWatch does"
@@ -262,10 +287,18 @@ def test_the_template_watches_what_is_written_and_all_of_it(written: Written) ->
 BODY = "Properties.DashboardBody.Fn::Sub.0"
 OF_FETCHER = "Properties.DashboardBody.Fn::Sub.1.CostOfCatalogue.Fn::If.1.Fn::Sub.0"
 FIRST = "Properties.Metrics.1.MetricStat.Metric"
+ON_CATALOGUE = "Properties.AlarmRule.Fn::Join.1.1.Fn::If.1.Fn::Sub"
 MUTATIONS: list[tuple[str, str, object, str]] = [
     ("AlarmTopicPolicy", "Properties.Topics", [], "the topic has no policy"),
-    ("FetcherFailed", "Properties.AlarmActions", None, "FetcherFailed is not heard of"),
-    ("FetcherFailed", "Properties.OKActions", [], "FetcherFailed is not heard of"),
+    ("Outage", "Properties.AlarmActions", None, "Outage is not heard of"),
+    ("Attention", "Properties.OKActions", [], "Attention is not heard of"),
+    (
+        "Outage",
+        ON_CATALOGUE,
+        ("DataStale", "FetcherFailed"),
+        "FetcherFailed is heard of twice",
+    ),
+    ("Outage", ON_CATALOGUE, ("ALARM", "OK"), "the rule .*OK.* is not known here"),
     ("FetcherFailed", "Properties.AlarmDescription", "Failed.", "FetcherFailed does not say"),
     (
         "FileRejected",
@@ -326,6 +359,7 @@ def test_whatever_would_watch_in_vain_is_a_problem(
         {"FetchEnabled": "false"},
         {"FetchEnabled": "false", "SweepScheduleState": "DISABLED", "CloudFrontDistributionId": ""},
         {"AlarmEmail": "me@example.com"},
+        {"AlarmMails": "each"},
     ],
 )
 def test_every_choice_of_parameters_shows_exactly_the_alarms_that_there_are(parameters: dict[str, str]) -> None:
@@ -433,6 +467,21 @@ def test_the_alarms_cost_what_the_document_says() -> None:
 
     assert metrics <= MOST_ALARM_METRICS
     assert f"{metrics} alarm metrics" in DOCUMENT
+    assert "two composite alarms\ncost $0.50 a month each" in DOCUMENT
+    assert UPKEEP.composite_alarm.tiers[0].price * len(composites_of(stack_with())) == 1
+
+
+def test_alarms_that_are_mailed_one_by_one_need_no_composite_alarm() -> None:
+    assert list(composites_of(stack_with())) == ["Outage", "Attention"]
+    assert composites_of(stack_with(AlarmMails="each")) == {}
+
+
+@pytest.mark.parametrize("parameters", [{}, {"ScheduleState": "DISABLED"}])
+def test_a_stack_that_can_have_no_outage_has_no_alarm_of_one(parameters: dict[str, str]) -> None:
+    joined = composites_of(stack_with(DistributionBucketName="", **parameters))
+
+    assert joined.get("Outage", ()) == (() if parameters else (f"{STACK}-fetcher-silent",))
+    assert joined["Attention"]
 
 
 def test_the_dashboard_shows_no_more_metrics_than_are_free() -> None:
@@ -463,12 +512,71 @@ def names_of(type_: str, property_: str) -> set[str]:
     return {re.sub(r"^\$\{AWS::StackName\}.", "", body["Properties"][property_]["Fn::Sub"]) for body in bodies}
 
 
-def test_the_document_tells_of_exactly_the_alarms_that_there_are() -> None:
-    names = names_of("AWS::CloudWatch::Alarm", "AlarmName")
+ENTRY = re.compile(
+    r"\*\*Urgent:\*\* (?P<urgent>tonight|this week|none)\. \*\*Readers\*\* [^.]+\. "
+    r"\*\*First:\*\* `(?P<first>feed [^`]+)`\. "
+    r"\*\*Ends\*\* [^.]+\. \*\*See\*\* \*(?P<widget>[^*]+)\* → `(?P<query>[^`]+)`\. [A-Z]"
+)
+ENTRIES = {
+    name: ENTRY.match(" ".join(text.split()))
+    for name, text in re.findall(r"\n#### ([a-z-]+)\n\n(.+?)(?=\n#)", DOCUMENT, re.DOTALL)
+}
+"""What the document says of each alarm, by its name without the stack's; None if a part is missing."""
 
-    assert [row[0] for row in table("Alarms")] == list(dict.fromkeys(row[0] for row in table("Alarms")))
-    assert {row[0] for row in table("Alarms")} == names
-    assert all(len(row) == 3 and all(row) for row in table("Alarms"))
+
+def test_every_alarm_has_an_entry_and_every_entry_an_alarm_a_widget_and_a_query() -> None:
+    titles = [widget["properties"].get("title", "") for widget in body_of(stack_with())["widgets"]]
+    queries = names_of("AWS::Logs::QueryDefinition", "Name")
+
+    assert ENTRIES.keys() == names_of("AWS::CloudWatch::Alarm", "AlarmName")
+    for name, entry in ENTRIES.items():
+        assert entry, name
+        assert any(title.startswith(entry["widget"]) for title in titles), name
+        assert entry["query"] in queries, name
+
+
+def test_urgent_is_what_the_mail_of_an_outage_is_about() -> None:
+    both = (stack_with(), stack_with(DistributionBucketName=""))
+    urgent = {name for stack in both for name in composites_of(stack)["Outage"]}
+
+    assert {f"{STACK}-{name}" for name, entry in ENTRIES.items() if entry and entry["urgent"] == "tonight"} == urgent
+
+
+@pytest.mark.parametrize("parameters", [{}, {"DistributionBucketName": ""}])
+def test_a_mail_names_the_first_command_of_its_entry_for_this_stack_and_where_the_entry_is(
+    parameters: dict[str, str],
+) -> None:
+    stack = stack_with(RunbookUrl="https://example.com/operations.md", **parameters)
+    for alarm in (*alarms_of(stack), *stack.of_type("AWS::CloudWatch::CompositeAlarm")):
+        entry = ENTRIES.get(alarm.name.removeprefix(f"{STACK}-"))
+        place, command = (alarm.name.removeprefix(f"{STACK}-"), entry["first"]) if entry else ("alarms", "feed status")
+
+        description = alarm.properties["AlarmDescription"]
+
+        assert f"First: `{command} --stack-name {STACK}`" in description
+        assert description.endswith(f" https://example.com/operations.md#{place}")
+        assert entry or stack.outputs["DashboardUrl"] in description
+
+
+def test_every_command_of_a_mail_is_one_that_feed_takes() -> None:
+    feed: Any = typer.main.get_command(app)
+    stack = stack_with()
+    mails = (*alarms_of(stack), *stack.of_type("AWS::CloudWatch::CompositeAlarm"))
+    commands = {
+        command for mail in mails for command in re.findall(r"`feed ([^`]+)`", mail.properties["AlarmDescription"])
+    }
+
+    assert len(commands) > 5
+    for command in commands:
+        name, *arguments = command.split()
+        feed.commands[name].make_context(name, arguments)
+
+
+def test_the_longest_mail_is_one_that_cloudwatch_takes() -> None:
+    stack = resolve(translated(), "x" * 128, EVERYTHING | {"RunbookUrl": "x" * 250})
+
+    mails = (*alarms_of(stack), *stack.of_type("AWS::CloudWatch::CompositeAlarm"))
+    assert max(len(mail.properties["AlarmDescription"]) for mail in mails) <= LONGEST_DESCRIPTION
 
 
 def test_the_document_tells_of_exactly_the_metrics_that_are_written(written: Written) -> None:

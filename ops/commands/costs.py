@@ -35,7 +35,8 @@ DESIGN_VISIT_KB = 233
 RECORDED_BYTES = 266_218
 RECORDED_PERCENT = 5.2
 MOST = 10**12  # of anything that is counted: more than any site has, and far from where Decimal's digits end
-ALARM_METRICS = 21  # of a stack that distributes; with CloudFront five more
+ALARM_METRICS = 21  # of a stack that distributes; with CloudFront seven more
+COMPOSITE_ALARMS = 2  # with AlarmMails=outage; none with each
 
 
 class Unit(StrEnum):
@@ -84,6 +85,9 @@ def costs(  # noqa: PLR0913 - one argument an option
     alarm_metrics: Annotated[
         int, typer.Option(min=0, max=MOST, help="Metrics that the stack's alarms watch; CloudWatch bills each.")
     ] = ALARM_METRICS,
+    composite_alarms: Annotated[
+        int, typer.Option(min=0, max=MOST, help="Composite alarms; the stack has none with AlarmMails=each.")
+    ] = COMPOSITE_ALARMS,
     free_tier: Annotated[
         bool, typer.Option("--free-tier/--no-free-tier", help="Whether the account's free amounts are left for this.")
     ] = True,
@@ -128,7 +132,12 @@ def costs(  # noqa: PLR0913 - one argument an option
         by_design(of_design, visitors or VISITORS),
         by_today(of_today, visitors or VISITORS, visit, free=free_tier),
     ]
-    amounts = {"days": days, "alarm_metrics": alarm_metrics, "invalidated_paths": traffic.invalidated_paths}
+    amounts = {
+        "days": days,
+        "alarm_metrics": alarm_metrics,
+        "composite_alarms": composite_alarms,
+        "invalidated_paths": traffic.invalidated_paths,
+    }
     day = DailyUse(released=len(FILES) + len(schemas()) - 1)  # all but the manifest
     bills = [upkeep(day, **amounts, free=free) for free in (True, False)]
     if as_json:

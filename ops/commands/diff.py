@@ -113,7 +113,7 @@ def _print(old: Side, new: Side, before: list[str], after: list[str], *, every: 
     if not lines:
         say(f"{old}; {new}: the JSON is the same, but written otherwise")
     for line in lines if every else lines[:MOST_LINES]:
-        show((line, STYLES.get(line[:1], "")))
+        show((line, STYLES.get(line[:1], "")), whole=True)
     if len(lines) > MOST_LINES and not every:
         say(f"and {len(lines) - MOST_LINES:,} more lines; --all prints them")
 

@@ -136,7 +136,7 @@ def _groups(listed: Sequence[Log]) -> str:
 def _print(listed: Sequence[Log], options: str) -> None:
     show(("Follow, with feed logs --follow or with version 2 of the AWS CLI", "bold"))
     for log in listed:
-        show(f"  {log.follow}")
+        show(f"  {log.follow}", whole=True)
     show()
     show(("Ask, in CloudWatch Logs Insights over these log groups", "bold"))
     for log in listed:
@@ -145,9 +145,9 @@ def _print(listed: Sequence[Log], options: str) -> None:
         show()
         show((f"  # {name}", "dim"))
         for line in text.splitlines():
-            show(f"  {line}")
+            show(f"  {line}", whole=True)
     show()
     show(("Or at the terminal, over the last day", "bold"))
-    show(f"  aws logs start-query {_groups(listed)} \\")
-    show(f"    {LAST_DAY} --query-string 'QUERY'{options}")
-    show(f"  aws logs get-query-results --query-id ID{options}")
+    show(f"  aws logs start-query {_groups(listed)} \\", whole=True)
+    show(f"    {LAST_DAY} --query-string 'QUERY'{options}", whole=True)
+    show(f"  aws logs get-query-results --query-id ID{options}", whole=True)

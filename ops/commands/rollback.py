@@ -160,7 +160,7 @@ def _say_release_plan(plan: "ReleasePlan", *, as_json: bool) -> None:
     say(f"{manifest.release}, of {manifest.time:%Y-%m-%d %H:%M:%S} UTC", as_json=as_json)
     needed = [file for file in plan.files if file.needed]
     for file in needed:
-        at = f", of {file.wanted.modified:%Y-%m-%d %H:%M:%S} UTC" * bool(file.wanted.version)
+        at = f", of {file.wanted.modified:%Y-%m-%d %H:%M:%S} UTC" * (file.folder is None)
         say(f"  {file.name} from {file.origin}{at}", as_json=as_json)
     say(f"  {len(needed)} of {len(plan.files)} file(s) differ from the source's", as_json=as_json)
 
@@ -172,7 +172,7 @@ def _release_data(plan: "ReleasePlan", late: dict[str, str], *, put_back: bool) 
             {
                 "name": file.name,
                 "origin": file.origin.name.lower(),
-                "versionId": file.wanted.version or None,
+                "versionId": None if file.folder else file.wanted.version,
                 "putBack": put_back and file.needed,
             }
             for file in plan.files

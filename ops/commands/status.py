@@ -67,6 +67,8 @@ def _print(overview: "Overview") -> None:
     _show_others(overview.observed)
     _print_table("Queues", ["queue", "waiting", "taken or delayed", "oldest"], _queue_rows(overview))
     _show_alarms(overview.alarms)
+    if url := stack.outputs.get("DashboardUrl"):
+        show(("Dashboard", "bold"), f"  {url}")
     if overview.drift:
         counts = f"{overview.drift.in_step} of {overview.drift.compared} files are in step"
         show(("Drift", "bold"), f"      {counts}, {overview.drift.rejected} not fit to be published")
@@ -166,6 +168,7 @@ def _data(overview: "Overview") -> dict[str, Any]:
         **_others_data(overview.observed.listing),
         "queues": [_queue_data(name, overview) for name in overview.observed.queues],
         "alarms": [_alarm_data(alarm) for alarm in alarms] if isinstance(alarms, list) else None,
+        "dashboard": overview.observed.stack.outputs.get("DashboardUrl"),
         "drift": _drift_data(overview.drift) if overview.drift else None,
         "todo": [
             {"name": check.name, "trouble": check.fails, "found": check.actual, "advice": check.advice}

@@ -11,7 +11,9 @@ from shared.contract.data import SCHEMA_VERSION, TOOL
 from shared.contract.document import Document
 
 
-class _Generator(GenerateJsonSchema):
+class UntitledFields(GenerateJsonSchema):
+    """pydantic's generator, with titles only where they say more than the name of the field."""
+
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
         """No titles that only repeat a field's name."""
         return False
@@ -42,7 +44,7 @@ def _schema(file: str, model: type[Document]) -> bytes:
     schema: dict[str, Any] = {
         "$schema": GenerateJsonSchema.schema_dialect,
         "$id": f"urn:{TOOL}:{SCHEMA_VERSION}:{file}",
-        **model.model_json_schema(by_alias=True, mode="serialization", schema_generator=_Generator),
+        **model.model_json_schema(by_alias=True, mode="serialization", schema_generator=UntitledFields),
         "title": file,
     }
     return json.dumps(schema, indent=2).encode() + b"\n"

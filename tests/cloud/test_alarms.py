@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from cloud.alarms import UnknownAlarmError, evaluate, read_alarm
+from cloud.alarms import UnknownAlarmError, evaluate, read_alarm, read_rule
 from cloud.metrics import Datapoint, MetricName
 
 NOW = datetime(2026, 11, 23, 12, 30, 30, tzinfo=UTC)
@@ -177,3 +177,29 @@ def test_an_alarm_that_is_not_understood_is_refused(odd: dict[str, Any]) -> None
 def test_math_that_is_not_understood_is_refused(expression: str) -> None:
     with pytest.raises(UnknownAlarmError, match="is not known here"):
         evaluate(read_alarm(math(expression, "A")), [], NOW, "OK")
+
+
+def test_a_rule_names_the_alarms_of_which_any_raises_it() -> None:
+    assert read_rule('ALARM("a") OR FALSE OR ALARM("b-c")') == ("a", "b-c")
+    assert read_rule("FALSE") == ()
+    assert len(read_rule(" OR ".join(['ALARM("a")'] * 100))) == 100
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "",
+        "TRUE",
+        "ALARM(a)",
+        'OK("a")',
+        'NOT ALARM("a")',
+        'ALARM("a") AND ALARM("b")',
+        '(ALARM("a"))',
+        " OR ".join(['ALARM("a")'] * 101),
+        f'ALARM("{"a" * 10_233}")',
+    ],
+    ids=lambda rule: rule[:20],
+)
+def test_a_rule_that_is_not_understood_or_too_long_is_refused(rule: str) -> None:
+    with pytest.raises(UnknownAlarmError, match="is not known here"):
+        read_rule(rule)

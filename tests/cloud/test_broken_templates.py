@@ -14,6 +14,12 @@ from shared import contract
 from tests.fetcher.small_world import PARAMETERS
 
 Template = dict[str, Any]
+WEBHOOK = {
+    "EventBusName": "default",
+    "WebhookUrl": "https://hooks.example/build",
+    "WebhookSecret": "feed/hook",
+    "WebhookEvents": "File Published",
+}
 PUBLISHED = sorted([*contract.FILES, *contract.schemas()])
 
 
@@ -269,3 +275,39 @@ def test_a_cloud_that_cannot_be_started_leaves_no_thread(monkeypatch: pytest.Mon
     for thread in started:
         thread.join(20)
     assert [thread for thread in started if thread.is_alive()] == []
+
+
+@pytest.mark.parametrize("change", ["policy", "trust"])
+def test_a_rule_that_eventbridge_could_not_carry_out_is_refused(change: str) -> None:
+    template = read_template()
+    if change == "policy":
+        del template["Resources"]["WebhookFailuresPolicy"]
+    else:
+        trust = template["Resources"]["WebhookRole"]["Properties"]["AssumeRolePolicyDocument"]
+        trust["Statement"][0]["Principal"]["Service"] = "lambda.amazonaws.com"
+
+    with pytest.raises(DeployError, match="may not"), EmbeddedCloud(WEBHOOK, template=template, in_process=True):
+        pass
+
+
+def test_a_role_without_the_right_to_call_the_webhook_leaves_the_event_on_the_queue() -> None:
+    template = read_template()
+    statement = template["Resources"]["WebhookRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][0]
+    statement["Resource"] = "arn:aws:events:us-east-1:123456789012:api-destination/another"
+
+    with EmbeddedCloud(WEBHOOK, template=template, in_process=True) as cloud:
+        cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key="aws-data/x.json", Body=b"[]")
+        cloud.settle()
+
+        assert cloud.webhook.calls == []
+        assert len(cloud.messages("WebhookFailures")) == 1
+
+
+def test_where_no_bus_is_named_nothing_of_events_is_there() -> None:
+    with EmbeddedCloud(in_process=True) as cloud:
+        cloud.client("s3").put_object(Bucket=cloud.source_bucket(), Key="aws-data/x.json", Body=b"[]")
+        cloud.settle()
+
+        assert cloud.client("events").list_rules()["Rules"] == []
+        assert cloud.webhook.calls == []
+        assert "data/x.json" in cloud.objects(cloud.website)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from cloud.cloudwatch import may_publish
+from cloud.alarms import UnknownAlarmError
+from cloud.cloudwatch import CloudWatch, may_publish
 from cloud.embedded import EmbeddedCloud
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import read_template, resolve, translate
@@ -57,13 +58,16 @@ def test_alarms_may_not_publish_where_the_policy_or_the_key_does_not_let_them(de
     assert not may_publish(TOPIC, described)
 
 
-@pytest.mark.parametrize("heard", [True, False])
-def test_without_a_website_a_day_without_a_run_is_an_alarm_which_the_topics_policy_lets_out(*, heard: bool) -> None:
+@pytest.mark.parametrize(("mails", "heard"), [("outage", "outage"), ("each", "fetcher-silent"), ("outage", "")])
+def test_without_a_website_a_day_without_a_run_is_an_alarm_which_the_topics_policy_lets_out(
+    mails: str, heard: str
+) -> None:
     template = read_template()
     if not heard:
         del template["Resources"]["AlarmTopicPolicy"]
     server = ParameterServer(PARAMETERS)
-    with EmbeddedCloud({"DistributionBucketName": ""}, template=template, ssm=server, in_process=True) as cloud:
+    parameters = {"DistributionBucketName": "", "AlarmMails": mails}
+    with EmbeddedCloud(parameters, template=template, ssm=server, in_process=True) as cloud:
         (topic,) = cloud.stack.of_type("AWS::SNS::Topic")
         listener = cloud.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
         cloud.client("sns").subscribe(
@@ -77,8 +81,9 @@ def test_without_a_website_a_day_without_a_run_is_an_alarm_which_the_topics_poli
         assert first["FetcherSilent"] == "OK"
         assert {name for name, state in later.items() if state == "ALARM"} == {"FetcherSilent"}
         bodies = cloud.client("sqs").receive_message(QueueUrl=listener, MaxNumberOfMessages=10).get("Messages", [])
-        told = [json.loads(json.loads(one["Body"])["Message"])["NewStateValue"] for one in bodies]
-        assert ("ALARM" in told) == heard
+        messages = [json.loads(json.loads(one["Body"])["Message"]) for one in bodies]
+        told = [message["AlarmName"] for message in messages if message["NewStateValue"] == "ALARM"]
+        assert told == [f"aws-services-feed-{heard}"] * bool(heard)
 
 
 def test_the_age_of_a_queue_leaves_out_what_was_received_three_times() -> None:
@@ -93,6 +98,15 @@ def test_the_age_of_a_queue_leaves_out_what_was_received_three_times() -> None:
             sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)
 
     assert [age > 3000 for age in ages] == [True, True, True, False]
+
+
+def test_a_rule_about_an_alarm_that_the_stack_lacks_is_refused() -> None:
+    template = read_template()
+    template["Resources"]["Outage"]["Properties"]["AlarmRule"] = 'ALARM("elsewhere")'
+    stack = resolve(translate(template), "feed", {})
+
+    with pytest.raises(UnknownAlarmError, match=r"Outage watches alarms that the stack does not have: \['elsewhere'\]"):
+        CloudWatch(stack, lambda _: None)
 
 
 def test_a_function_that_has_run_is_news_until_the_alarms_are_evaluated() -> None:

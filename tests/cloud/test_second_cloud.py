@@ -82,6 +82,12 @@ def has_no_queries(cloud: SecondCloud) -> None:
     assert "Unrecognized resource types" in failure_of(cloud, query)
 
 
+def has_no_composite_alarms(cloud: SecondCloud) -> None:
+    alarm = {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": {"AlarmName": "a", "AlarmRule": "FALSE"}}
+
+    assert "Unrecognized resource types" in failure_of(cloud, alarm)
+
+
 def has_no_metric_math(cloud: SecondCloud) -> None:
     alarm = {
         "Type": "AWS::CloudWatch::Alarm",
@@ -133,6 +139,7 @@ def has_no_owners(cloud: SecondCloud) -> None:
 
 TRIALS: dict[str, Callable[[SecondCloud], None]] = {
     "has no AWS::Logs::QueryDefinition": has_no_queries,
+    "has no AWS::CloudWatch::CompositeAlarm": has_no_composite_alarms,
     "has no alarms on metric math": has_no_metric_math,
     f"has no condition key {COPY_SOURCE}": has_no_copy_source,
     "wants a right of its own for a batch of messages": wants_batches,
@@ -180,7 +187,7 @@ def test_all_that_it_can_do_is_left_in() -> None:
 
     left_out = {template["Resources"][name]["Type"] for name in template["Resources"].keys() - adapted["Resources"]}
     changed = {body["Type"] for name, body in adapted["Resources"].items() if body != template["Resources"][name]}
-    assert left_out == {"AWS::Logs::QueryDefinition"}
+    assert left_out == {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
     assert changed == {"AWS::CloudWatch::Alarm", "AWS::IAM::Role"}
     assert {key: value for key, value in adapted.items() if key != "Resources"} == {
         key: value for key, value in template.items() if key != "Resources"

@@ -7,13 +7,15 @@ import pytest
 from aws_lambda_powertools import Metrics
 
 from distributor.dependencies import Dependencies
-from distributor.follow_up import follow_up, log_outcomes, measure_outcomes, report_not_queued
-from distributor.outcomes import Cause, Copied, NotQueued, Outcome, Publish, Rejected, Skipped
+from distributor.follow_up import follow_up, log_outcomes, measure_outcomes, report_not_sent
+from distributor.outcomes import Cause, Copied, NotSent, Omission, Outcome, Publish, Rejected
 from distributor.settings import DistributorSettings, Location
 from shared.observability import logger_for, metrics_for
 from tests.distributor.world import EVERY_KIND, HEADERS, SOURCE, WEBSITE, task
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+NOT_QUEUED = NotSent("aws-data/x.json", Omission.NOT_INVALIDATED, "AccessDenied")
+NOT_PUT = NotSent("aws-data/x.json", Omission.NOT_ANNOUNCED, "ThrottlingException")
 Printed = Callable[[], list[dict[str, Any]]]
 
 
@@ -32,18 +34,21 @@ def measured(metrics: Metrics) -> dict[str, Any]:
 
 @dataclass
 class Queues:
-    """Both queues in one: what is done to them, in its order."""
+    """Both queues and the event bus in one: what is done to them, in its order."""
 
-    not_queued: list[NotQueued]
     done: list[str] = field(default_factory=list)
 
-    def send(self, outcomes: list[Outcome]) -> list[NotQueued]:
+    def send(self, outcomes: list[Outcome]) -> list[NotSent]:
         self.done.append("send")
-        return self.not_queued
+        return [NOT_QUEUED]
 
-    def keep_not_queued(self, not_queued: list[NotQueued]) -> None:
-        assert not_queued == self.not_queued
-        self.done.append("keep what was not queued")
+    def put(self, outcomes: list[Outcome]) -> list[NotSent]:
+        self.done.append("put")
+        return [NOT_PUT]
+
+    def keep_not_sent(self, not_sent: list[NotSent]) -> None:
+        assert not_sent == [NOT_QUEUED, NOT_PUT]
+        self.done.append("keep what was not sent")
 
     def keep_rejections(self, outcomes: list[Outcome]) -> None:
         self.done.append("keep rejections")
@@ -52,27 +57,27 @@ class Queues:
 @pytest.mark.parametrize(
     ("keep_rejections", "steps"),
     [
-        (True, ["send", "keep what was not queued", "keep rejections"]),
-        (False, ["send", "keep what was not queued"]),
+        (True, ["send", "put", "keep what was not sent", "keep rejections"]),
+        (False, ["send", "put", "keep what was not sent"]),
     ],
 )
-def test_invalidations_come_before_what_may_raise_and_rejections_are_kept_if_wanted(
+def test_invalidations_and_events_come_before_what_may_raise_and_rejections_are_kept_if_wanted(
     settings: DistributorSettings, metrics: Metrics, printed: Printed, keep_rejections: bool, steps: list[str]
 ) -> None:
-    queues: Any = Queues([NotQueued("aws-data/x.json", "AccessDenied")])
+    queues: Any = Queues()
     store: Any = None
 
     follow_up(
         EVERY_KIND,
-        Dependencies(settings, store, queues, queues),
+        Dependencies(settings, store, queues, queues, queues),
         logger_for("distributor"),
         metrics,
         keep_rejections=keep_rejections,
     )
 
     assert queues.done == steps
-    assert {"Copied", "Rejected", "InvalidationsNotQueued"} <= measured(metrics).keys()
-    assert [line["message"] for line in printed()][-2:] == ["object_failed", "invalidation_not_queued"]
+    assert {"Copied", "Rejected", "InvalidationsNotQueued", "EventsNotPut"} <= measured(metrics).keys()
+    assert [line["message"] for line in printed()][-2:] == ["invalidation_not_queued", "event_not_put"]
 
 
 def test_each_object_is_one_log_line_and_only_trouble_is_a_warning(printed: Printed) -> None:
@@ -115,13 +120,6 @@ def test_the_age_of_complete_data_is_measured_where_readers_find_it_and_nowhere_
     assert measured(metrics)["PublishedDataAge"] == [pytest.approx(7200, abs=60), 0.0]
 
 
-def test_a_release_that_was_overtaken_is_measured_by_itself_too(metrics: Metrics) -> None:
-    measure_outcomes([Skipped("k", "why"), Skipped("k", "why", overtaken=True)], WEBSITE, metrics)
-
-    values = measured(metrics)
-    assert (values["Skipped"], values["ReleasesOvertaken"]) == ([1.0, 1.0], [1.0])
-
-
 def test_a_record_of_another_bucket_is_measured_by_itself_too(metrics: Metrics) -> None:
     measure_outcomes([Rejected("k", "another bucket", Cause.FOREIGN_BUCKET)], WEBSITE, metrics)
 
@@ -129,15 +127,17 @@ def test_a_record_of_another_bucket_is_measured_by_itself_too(metrics: Metrics) 
     assert (values["Rejected"], values["ForeignBucket"]) == ([1.0], [1.0])
 
 
-def test_each_key_that_the_invalidation_queue_did_not_take_is_an_error_line_and_a_count(
+def test_each_invalidation_and_event_that_was_not_sent_is_an_error_line_and_a_count(
     metrics: Metrics, printed: Printed
 ) -> None:
-    not_queued = [NotQueued("a\nb", "AccessDenied"), NotQueued("c", "AccessDenied")]
+    not_sent = [NotSent("a\nb", Omission.NOT_INVALIDATED, "AccessDenied"), NOT_QUEUED, NOT_PUT]
 
-    report_not_queued(not_queued, logger_for("distributor"), metrics)
+    report_not_sent(not_sent, logger_for("distributor"), metrics)
 
-    assert measured(metrics)["InvalidationsNotQueued"] == [1.0, 1.0]
+    values = measured(metrics)
+    assert (values["InvalidationsNotQueued"], values["EventsNotPut"]) == ([1.0, 1.0], [1.0])
     assert [(line["level"], line["message"], line["source"], line["reason"]) for line in printed()] == [
         ("ERROR", "invalidation_not_queued", "a\\nb", "AccessDenied"),
-        ("ERROR", "invalidation_not_queued", "c", "AccessDenied"),
+        ("ERROR", "invalidation_not_queued", "aws-data/x.json", "AccessDenied"),
+        ("ERROR", "event_not_put", "aws-data/x.json", "ThrottlingException"),
     ]

@@ -61,6 +61,43 @@ def test_one_published_object_costs_one_get_one_copy_and_one_head(s3: Any, lambd
     assert calls == {"GET": 1, "PUT": 1, "HEAD": 1}
 
 
+def test_only_where_a_bus_is_named_eventbridge_gets_a_client_and_a_call(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients, connect = Counter[str](), boto3.client
+    monkeypatch.setattr(
+        boto3, "client", lambda service, **named: clients.update([service]) or connect(service, **named)
+    )
+    calls = Counter[str]()
+
+    handler.lambda_handler(event(record()), lambda_context)
+    without = dict(clients)
+    monkeypatch.setenv("EVENT_BUS_NAME", "default")
+    build_dependencies.cache_clear()
+    bus: Any = build_dependencies().event_bus
+    bus.client.meta.events.register("before-call.events", lambda model, **_: calls.update([model.name]))
+    handler.lambda_handler(event(record()), lambda_context)
+
+    assert "events" not in without
+    assert clients["events"] == 1
+    assert calls == {"PutEvents": 1}
+
+
+def test_an_event_that_is_not_put_touches_no_copy_and_waits_on_the_failure_queue(
+    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENT_BUS_NAME", "no-such-bus")
+
+    summary = handler.lambda_handler(event(record()), lambda_context)
+
+    (message,) = boto3.client("sqs").receive_message(QueueUrl=build_dependencies().settings.failure_queue_url)[
+        "Messages"
+    ]
+    kept = json.loads(message["Body"])
+    assert (published(s3), summary["counts"]["copied"]) == (["data/x.json"], 1)
+    assert (kept["outcome"], kept["keys"]) == ("not announced", ["aws-data/x.json"])
+
+
 def test_each_record_has_its_own_outcome_and_none_touches_another(s3: Any, lambda_context: LambdaContext) -> None:
     s3.put_object(Bucket="my-source", Key="aws-data/broken.json", Body=b'{"a":')
     keys = ["aws-data/broken.json", "aws-data/gone.json", "aws-data/history/h.json", "aws-data/x.json"]

@@ -418,5 +418,15 @@ def test_an_outcome_names_the_run_that_made_the_source_or_else_the_request_that_
     assert outcome.correlation_id == correlation_id
 
 
+@pytest.mark.parametrize("release", ["20261124T020000Z-7b5cf1f1", ""])
+def test_a_copy_names_the_release_of_the_run_that_made_the_source(release: str) -> None:
+    s3 = FakeS3({HERE: NEW}, {HERE: {"Metadata": {"release": release}}})
+
+    outcome = publish(task(), store_on(s3))
+
+    assert isinstance(outcome, Copied)
+    assert (outcome.release, outcome.manifest) == (release, None)
+
+
 def test_what_is_gone_names_the_request_that_wrote_it() -> None:
     assert publish(replace(task(), request_id="request-1"), store_on(FakeS3())) == Gone(task(), "request-1")

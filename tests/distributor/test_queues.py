@@ -9,14 +9,18 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
-from distributor.outcomes import Cause, Copied, Failed, Gone, NotQueued, Outcome, Publish, Rejected
-from distributor.queues import FailureQueue, InvalidationQueue, InvalidationsNotQueuedError, NoInvalidations
+from distributor.outcomes import Cause, Copied, Failed, Gone, NotSent, Omission, Outcome, Publish, Rejected
+from distributor.queues import FailureQueue, InvalidationQueue, NoInvalidations, NotSentError
 from distributor.settings import Location
 from tests.distributor.world import EVERY_KIND, HEADERS, SOURCE, WEBSITE, task
 
 
 def copied(name: str = "x.json", run: str = "run-1") -> Copied:
     return Copied(task(name), '"e"', 2, 1, 0.1, run)
+
+
+def not_invalidated(key: str, reason: str = "AccessDenied") -> NotSent:
+    return NotSent(key, Omission.NOT_INVALIDATED, reason)
 
 
 @pytest.fixture
@@ -121,8 +125,8 @@ def test_what_the_queue_does_not_take_is_handed_back_with_the_source_key_and_the
     partial = {"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "InternalError"}]}
 
     assert queue_on(Sqs(partial)).send(map(copied, ("a.json", "b.json", "c.json"))) == [
-        NotQueued("aws-data/b.json", "InternalError: "),
-        NotQueued("aws-data/c.json", "SQS did not say that it took the message"),
+        not_invalidated("aws-data/b.json", "InternalError: "),
+        not_invalidated("aws-data/c.json", "SQS did not say that it took the message"),
     ]
 
 
@@ -177,9 +181,9 @@ def test_a_failure_queue_that_does_not_take_the_message_is_an_error(sqs: Any, ur
 
 
 def test_keys_that_could_not_be_queued_are_kept_in_messages_that_are_events_themselves(sqs: Any, url: str) -> None:
-    not_queued = [NotQueued(f"aws-data/{number:02}.json", "AccessDenied") for number in range(60)]
+    not_queued = [not_invalidated(f"aws-data/{number:02}.json") for number in range(60)]
 
-    FailureQueue(sqs, url).keep_not_queued(not_queued)
+    FailureQueue(sqs, url).keep_not_sent(not_queued)
 
     messages = queued(sqs, url)
     assert [len(message["keys"]) for message in messages] == [25, 25, 10]
@@ -187,9 +191,20 @@ def test_keys_that_could_not_be_queued_are_kept_in_messages_that_are_events_them
     assert {(message["outcome"], message["reason"]) for message in messages} == {("not invalidated", "AccessDenied")}
 
 
+def test_invalidations_and_events_that_were_not_sent_are_kept_apart_each_with_its_reason(sqs: Any, url: str) -> None:
+    FailureQueue(sqs, url).keep_not_sent(
+        [not_invalidated("a", "no right"), NotSent("a", Omission.NOT_ANNOUNCED, "no bus"), not_invalidated("b")]
+    )
+
+    assert queued(sqs, url) == [
+        {"outcome": "not invalidated", "reason": "no right", "keys": ["a", "b"]},
+        {"outcome": "not announced", "reason": "no bus", "keys": ["a"]},
+    ]
+
+
 def test_without_a_failure_queue_keys_that_could_not_be_queued_are_an_error_and_none_are_none() -> None:
     client = Mock()
 
-    FailureQueue(client, "").keep_not_queued([])
-    with pytest.raises(InvalidationsNotQueuedError, match="1 published"):
-        FailureQueue(client, "").keep_not_queued([NotQueued("a", "why")])
+    FailureQueue(client, "").keep_not_sent([])
+    with pytest.raises(NotSentError, match="not invalidated: 1 key"):
+        FailureQueue(client, "").keep_not_sent([not_invalidated("a")])

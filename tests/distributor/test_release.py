@@ -85,7 +85,8 @@ def test_a_release_takes_two_calls_for_each_file_one_for_its_manifest_and_the_or
 
     outcome = release(s3)
 
-    assert outcome == Copied(manifest_task(), etag(MANIFEST), len(MANIFEST), passes=1, seconds=0)
+    manifest = Manifest.from_bytes(MANIFEST)
+    assert outcome == Copied(manifest_task(), etag(MANIFEST), len(MANIFEST), passes=1, seconds=0, manifest=manifest)
     assert s3.calls == CALLS
     assert published(s3) == {
         **{f"{FOLDER}/{name}": body for name, body in FILES.items()},
@@ -253,7 +254,7 @@ def test_a_run_that_was_overtaken_is_skipped_and_the_last_release_stays_named(na
     outcome = release(s3)
 
     reason = f"20261124T020002Z-00000002 was overtaken: {name} is no longer the file that it names"
-    assert outcome == Skipped(KEY, reason, overtaken=True)
+    assert outcome == Skipped(KEY, reason)
     assert published(s3)["manifest.json"] == MANIFEST
 
 

@@ -49,6 +49,8 @@ def test_replicas_are_destinations_after_the_website() -> None:
         ("MAX_OBJECT_BYTES", "0"),
         ("MAX_OBJECT_BYTES", "lots"),
         ("MAX_OBJECT_BYTES", "10000001"),
+        ("EVENT_BUS_NAME", "my bus"),
+        ("SITE_URL", "http://your.site/data"),
         ("REPLICA_DESTINATIONS", "mirror"),
         ("REPLICA_DESTINATIONS", "mirror/"),
         ("REPLICA_DESTINATIONS", "s3://mirror/data"),

@@ -116,6 +116,7 @@ def test_each_object_tells_its_run_and_what_the_run_took() -> None:
         "generated-at": "2026-11-23T02:00:00Z",
         "schema-version": contract.SCHEMA_VERSION,
         "run-id": "day 0",
+        "release": json.loads(FIRST.files["manifest.json"])["release"],
         "ssm-calls": "70",
         "ssm-throttles": "2",
         "ssm-seconds": "1.2",

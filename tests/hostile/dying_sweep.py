@@ -15,8 +15,9 @@ from distributor.sweeper.handler import lambda_handler
 check = content.check
 
 
-def check_or_die(name: str, body: bytes) -> object:
-    return os._exit(137) if b"fatal" in body else check(name, body)  # the status of a process that ran out of memory
+def check_or_die(name: str, body: bytes, *, releases: bool) -> object:
+    # The status of a process that ran out of memory.
+    return os._exit(137) if b"fatal" in body else check(name, body, releases=releases)
 
 
 content.check = check_or_die  # type: ignore[assignment]

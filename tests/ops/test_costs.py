@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -143,13 +144,13 @@ def test_the_feed_itself_is_estimated_from_its_calls() -> None:
     # 4 PUT + 3 COPY + 5 COPY to the release + 4 LIST = 16 x 30 = 480 x 0.000005 = 0.0024.
     # 5 of the fetcher + 3 GET + 3 HEAD + 4 GET for the release + 1 of the sweep = 16 x 30 = 480 x 0.0000004 = 0.0002.
     # 90 paths x 3 = 270 x 0.0000004 = 0.000108. 60 x 30 / 730 = 2.4658 metrics x 0.30 = 0.7397. A dashboard: 3.
-    # 12 metrics of alarms x 0.10.
-    day = DailyUse(released=4, written=3)
-    bill = upkeep(day, days=30, alarm_metrics=12, invalidated_paths=90, free=False)
+    # 12 metrics of alarms x 0.10. 2 composite alarms x 0.50.
+    estimate = partial(upkeep, DailyUse(released=4, written=3), days=30, alarm_metrics=12, composite_alarms=2)
+    bill = estimate(invalidated_paths=90, free=False)
 
-    assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "630", "480", "480", "270", "2", "1", "12"]
-    assert cents(bill) == ["0.00", "0.01", "0.00", "0.00", "0.00", "0.74", "3.00", "1.20", "4.95"]
-    assert cents(upkeep(day, days=30, alarm_metrics=12))[-2:] == ["0.20", "0.20"]
+    assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "630", "480", "480", "270", "2", "1", "12", "2"]
+    assert cents(bill) == ["0.00", "0.01", "0.00", "0.00", "0.00", "0.74", "3.00", "1.20", "1.00", "5.95"]
+    assert cents(estimate())[-3:] == ["0.20", "1.00", "1.20"]
 
 
 @dataclass
@@ -227,7 +228,7 @@ def test_the_manual_s_table_of_a_calm_day_is_what_was_counted(calm_day: dict[str
     for name, calls in calm_day.items():
         assert f"\n| {name} | {calls.invocations} | {calls.puts} | {calls.gets} |\n" in manual
     assert f"\n| in all | {day.invocations} | {day.puts} | {day.gets} |\n" in manual
-    bill = {line.name: line for line in upkeep(day, days=30, alarm_metrics=0, free=False).lines}
+    bill = {line.name: line for line in upkeep(day, days=30, alarm_metrics=0, composite_alarms=0, free=False).lines}
     puts, gets = bill["S3 PUT, COPY, LIST"], bill["S3 GET, HEAD"]
     words = f"{puts.quantity:,.0f} requests for ${puts.dollars:.4f} and {gets.quantity:,.0f} for ${gets.dollars:.4f}"
     assert words in " ".join(manual.split())

@@ -22,6 +22,13 @@ FETCHER, DISTRIBUTOR, SWEEPER, INVALIDATOR = (
     f"aws-services-feed-{name}" for name in ("fetcher", "distributor", "sweeper", "invalidator")
 )
 
+ANNOUNCING = {
+    "EventBusName": "default",
+    "WebhookUrl": "https://hooks.example/build",
+    "WebhookSecret": "feed/hook",
+    "WebhookEvents": "File Published",
+}
+
 
 @dataclass
 class Watched:
@@ -41,6 +48,15 @@ class Watched:
         self.cloud.edge.cloudfront.quirks = EdgeQuirks()
         for queue in self.cloud.stack.of_type("AWS::SQS::Queue"):
             self.receive(self.cloud.queue_url(queue.logical_id))
+
+    def end_all(self) -> None:
+        """Mend all, and do the whole job until every alarm has ended."""
+        self.mend()
+        self.upload("x.json", b"{}")
+        for _ in range(2):  # the first sweep may find something to publish
+            self.run("FetchSchedule", "SweepSchedule")
+            self.look()
+            self.let_pass(timedelta(hours=1))
 
     def forget(self) -> None:
         """Nothing was ever measured, and no alarm has a state yet."""
@@ -74,10 +90,17 @@ class Watched:
                 bodies.append(message["Body"])
         return bodies
 
-    def named(self, message: dict[str, Any]) -> str:
-        """The logical id of the alarm that a message is about."""
-        alarms = self.cloud.stack.of_type("AWS::CloudWatch::Alarm")
-        return next(alarm.logical_id for alarm in alarms if alarm.name == message["AlarmName"])
+    def mails(self) -> list[tuple[str, str, set[str]]]:
+        """What was heard since the last call: the new state of which alarm, and the alarms that the mail names."""
+        ids = {resource.arn: resource.logical_id for resource in self.cloud.stack.resources if "Alarm" in resource.type}
+        return [
+            (
+                message["NewStateValue"],
+                ids[message["AlarmArn"]],
+                {ids[child["Arn"]] for child in message["TriggeringChildren"]},
+            )
+            for message in self.heard()
+        ]
 
     def run(self, *schedules: str) -> None:
         for schedule in schedules:
@@ -101,12 +124,13 @@ class Watched:
 def shared() -> Iterator[Watched]:
     """A cloud with a queue that listens to the topic."""
     # One region of two is more than the template lets last good readings stand in for.
-    parameters = {"MaxStalePercent": "50"}
+    parameters = {"MaxStalePercent": "50", **ANNOUNCING}
     with (
         patch("fetcher.ssm.endpoint.LONGEST_PAUSE", 0),
         EmbeddedCloud(parameters, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud,
     ):
         cloud.lambdas._retry_delay = 0
+        cloud.client("secretsmanager").create_secret(Name=ANNOUNCING["WebhookSecret"], SecretString="Bearer x")
         listener = cloud.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
         (topic,) = cloud.stack.of_type("AWS::SNS::Topic")
         endpoint = f"arn:aws:sqs:us-east-1:{ACCOUNT}:listener"
@@ -205,13 +229,18 @@ def let_cloudfront_answer(here: Watched) -> None:
 
 
 def forbid_to_ask_for_invalidations(here: Watched) -> None:
+    take_right_away(here, "AskForInvalidations")
+
+
+def take_right_away(here: Watched, sid: str) -> None:
+    """Upload a file while the distributor lacks a right."""
     iam, role = here.cloud.client("iam"), "aws-services-feed-DistributorRole"
     policies = {
         name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
     }
     for name, document in policies.items():
-        rest = [statement for statement in document["Statement"] if statement["Sid"] != "AskForInvalidations"]
+        rest = [statement for statement in document["Statement"] if statement["Sid"] != sid]
         if rest != document["Statement"]:
             less = json.dumps({**document, "Statement": rest or [{**document["Statement"][0], "Effect": "Deny"}]})
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=less)
@@ -227,6 +256,16 @@ def allow_ssm(here: Watched) -> None:
 def find_the_region(here: Watched) -> None:
     here.cloud.parameters.quirks = Quirks()
     here.run("FetchSchedule")
+
+
+def forbid_to_announce(here: Watched) -> None:
+    take_right_away(here, "Announce")
+
+
+def refuse_the_webhook(here: Watched) -> None:
+    answer, here.cloud.webhook.answer = here.cloud.webhook.answer, lambda _request: (401, "who are you?")
+    here.upload("x.json", b"{}")
+    here.cloud.webhook.answer = answer
 
 
 def empty(queue: str) -> Callable[[Watched], None]:
@@ -284,6 +323,8 @@ CASES: dict[str, Case] = {
     "InvalidationFailuresKept": Case(lose_the_distribution, empty("InvalidationFailures")),
     "InvalidationsLost": Case(forbid_to_ask_for_invalidations, do_nothing, KEPT),
     "InvalidatorFailed": Case(break_the_invalidator, publish_something),
+    "EventsNotPut": Case(forbid_to_announce, do_nothing, KEPT),
+    "WebhookFailuresKept": Case(refuse_the_webhook, empty("WebhookFailures")),
 }
 STAYS = {
     "RegionsStale",
@@ -294,9 +335,10 @@ STAYS = {
     "DistributionFailuresKept",
 }
 STAYS |= {"SweeperFailed", "DriftFound", "SweepRejected", "SweeperSilent"}
-STAYS |= {"InvalidationFailuresKept", "InvalidatorFailed"}
+STAYS |= {"InvalidationFailuresKept", "InvalidatorFailed", "WebhookFailuresKept"}
 
 
+URGENT = {"DataStale", "DistributorFailed", "EventsLate", "FetcherSilent"}
 FEW = ("RegionsStale", "FileRejected", "InvalidationsStuck")
 
 
@@ -316,27 +358,69 @@ def test_all_is_quiet_after_the_job_was_done(here: Watched) -> None:
     assert here.heard() == []
 
 
+def mails_of(raised: set[str]) -> list[tuple[str, str, set[str]]]:
+    """One for each kind of alarm that is among them."""
+    kinds = {"Outage": raised & URGENT, "Attention": raised - URGENT}
+    return [("ALARM", kind, names) for kind, names in kinds.items() if names]
+
+
 @pytest.mark.parametrize(
     "name", [*FEW, *(pytest.param(name, marks=pytest.mark.prove) for name in CASES if name not in FEW)]
 )
-def test_a_cause_sets_off_its_alarm_and_is_heard_of_until_it_is_cured(name: str, here: Watched) -> None:
+def test_a_cause_sets_off_its_alarm_which_is_one_mail_and_another_when_it_is_over(name: str, here: Watched) -> None:
     case = CASES[name]
 
     case.cause(here)
     raised = here.alarmed()
-    heard = [message for message in here.heard() if message["NewStateValue"] == "ALARM"]
 
     assert raised == case.others | {name}
-    assert {here.named(message) for message in heard} == raised
-    assert all(message["Subject"] == f'ALARM: "{message["AlarmName"]}" in US East (N. Virginia)' for message in heard)
-    assert all(message["AlarmDescription"] for message in heard)
+    assert here.mails() == mails_of(raised)
 
     here.let_pass(timedelta(hours=1))
     assert (name in here.alarmed()) == (name in STAYS)
     here.let_pass(timedelta(hours=1))
     case.cure(here)
     assert name not in here.alarmed()
-    assert ("OK", name) in [(message["NewStateValue"], here.named(message)) for message in here.heard()]
+    here.end_all()
+    assert here.alarmed() == set()
+    told = here.mails()
+    assert {kind for _, kind, _ in told} == {kind for _, kind, _ in mails_of(raised)}
+    assert all(state == "OK" for state, _, _ in told[-len(mails_of(raised)) :])
+
+
+def test_a_storm_of_alarms_is_one_mail_of_each_kind_and_one_when_it_is_over(here: Watched) -> None:
+    throttle(DISTRIBUTOR)(here)
+
+    raised = here.alarmed()
+    here.look()
+    mails = here.heard()
+
+    assert len(raised) == 5
+    assert [mail["Subject"] for mail in mails] == [
+        f'ALARM: "aws-services-feed-{kind}" in US East (N. Virginia)' for kind in ("outage", "attention")
+    ]
+    assert all("`feed status --stack-name aws-services-feed`" in mail["AlarmDescription"] for mail in mails)
+
+    here.end_all()
+    assert here.mails() == [("OK", "Outage", set()), ("OK", "Attention", set())]
+
+
+def test_an_urgent_trouble_behind_a_small_one_is_heard_of_and_so_is_the_end_of_each(here: Watched) -> None:
+    lose_a_region(here)
+    assert (here.alarmed(), here.mails()) == ({"RegionsStale"}, [("ALARM", "Attention", {"RegionsStale"})])
+
+    here.cloud.lambdas.invoke_async(DISTRIBUTOR, '{"odd": 1}')
+    here.cloud.settle()
+    assert here.alarmed() > {"RegionsStale", "DistributorFailed"}
+    assert here.mails() == [("ALARM", "Outage", {"DistributorFailed"})]
+
+    here.let_pass(timedelta(hours=1))
+    here.mend()
+    here.upload("x.json", b"{}")
+    assert (here.alarmed(), here.mails()) == ({"RegionsStale"}, [("OK", "Outage", set())])
+
+    find_the_region(here)
+    assert (here.alarmed(), here.mails()) == (set(), [("OK", "Attention", set())])
 
 
 @pytest.mark.parametrize("hours", [1, 25])

@@ -11,6 +11,7 @@ from tests.reliability.mutant import run_tests
 
 EVENTS, PLAN, CONTENT, STORE = "events.py", "plan.py", "content.py", "store.py"
 PUBLISH, RELEASE, QUEUES, HANDLER = "publish.py", "release.py", "queues.py", "handler.py"
+EVENT_BUS = "event_bus.py"
 FOLLOW_UP, ANSWERS, SETTINGS = "follow_up.py", "answers.py", "settings.py"
 COMPARISON, SWEEP, SWEEPER = "sweeper/comparison.py", "sweeper/sweep.py", "sweeper/handler.py"
 MESSAGES, REQUESTS, CLOUDFRONT, REDELIVERY, INVALIDATOR = (
@@ -18,7 +19,7 @@ MESSAGES, REQUESTS, CLOUDFRONT, REDELIVERY, INVALIDATOR = (
     *("invalidator/redelivery.py", "invalidator/handler.py"),
 )
 STRICT_JSON, TEST_STRICT_JSON = "../shared/strict_json.py", "../shared/test_strict_json"
-STORM = "../reliability/test_invalidation_storm"
+STORM, EVENT_STORM = "../reliability/test_invalidation_storm", "../reliability/test_event_storm"
 
 MUTATIONS: list[tuple[str, str, str, str]] = [
     (EVENTS, "unquote_plus(encoded", "__import__('urllib.parse').parse.unquote(encoded", "test_events"),
@@ -71,7 +72,6 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (CONTENT, "== MANIFEST_FILE and releases", "== MANIFEST_FILE", "test_release"),
     (PLAN, "if settings.releases and name.startswith", "if name.startswith", "test_plan"),
     (PLAN, "*(RELEASE_RULES if settings.releases else ())", "*RELEASE_RULES", "test_release"),
-    (FOLLOW_UP, " and outcome.overtaken", "", "test_follow_up"),
     (COMPARISON, "if left_out and name.startswith(left_out)", "if False", "sweeper/test_sweep"),
     (COMPARISON, "sizes.items() <= held.items()", "sizes.keys() <= held.keys()", "sweeper/test_sweep"),
     (SWEEP, "difference.drift or _release_drift(task, dependencies.store)", "difference.drift", "sweeper/test_sweep"),
@@ -98,9 +98,22 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (SWEEP, '"after": after}', '"after": ""}', "sweeper/test_handler"),
     (SWEEPER, "        follow_up(outcomes", "        (lambda *_, **__: None)(outcomes", "sweeper/test_handler"),
     (HANDLER, "    follow_up(outcomes", "    (lambda *_, **__: None)(outcomes", "test_handler"),
-    (FOLLOW_UP, "    dependencies.failures.keep_not_queued(not_queued)\n", "", "test_follow_up"),
-    (FOLLOW_UP, "dependencies.invalidations.send(outcomes)", "[]", "test_follow_up"),
-    (QUEUES, "if not_queued and not self.url", "if False", "test_queues"),
+    (FOLLOW_UP, "    dependencies.failures.keep_not_sent(not_sent)\n", "", "test_follow_up"),
+    (FOLLOW_UP, "*dependencies.invalidations.send(outcomes), ", "", "test_follow_up"),
+    (FOLLOW_UP, ", *dependencies.event_bus.put(outcomes)", "", "test_follow_up"),
+    (FOLLOW_UP, "    dependencies.failures.keep_not_sent(not_sent)\n", "", EVENT_STORM),
+    (EVENT_BUS, 'if answer.get("EventId")', "if answer", EVENT_STORM),
+    (QUEUES, "if not_sent and not self.url", "if False", "test_queues"),
+    (QUEUES, "if entry.omission is omission", "", "test_queues"),
+    (EVENT_BUS, " and outcome.landed.destination == self.website", "", "test_event_bus"),
+    (EVENT_BUS, 'answer.get("ErrorCode") in _TEMPORARY', 'answer.get("ErrorCode")', "test_event_bus"),
+    (EVENT_BUS, 'answer.get("ErrorCode") in _TEMPORARY', "False", "test_event_bus"),
+    (EVENT_BUS, "[entries[number] for number in again]", "entries[: len(again)]", "test_event_bus"),
+    (EVENT_BUS, "answers[number] = answer", "pass", "test_event_bus"),
+    (EVENT_BUS, "answers.extend({} for", "answers.extend({'EventId': '1'} for", "test_event_bus"),
+    (EVENT_BUS, "answers += [refusal]", "[] or [refusal]", "test_event_bus"),
+    (EVENT_BUS, "quote(name)", "name", "test_event_bus"),
+    (EVENT_BUS, ", ResponseParserError)", ")", "test_event_bus"),
     (PUBLISH, "source.run_id or correlation_id", "correlation_id", "test_publish"),
     (QUEUES, " and outcome.landed.destination.bucket == self.bucket", "", "test_queues"),
     (QUEUES, "outcome.landed.destination_key: outcome", "outcome.key: outcome", "test_queues"),

@@ -18,8 +18,9 @@ from botocore.exceptions import ReadTimeoutError
 
 from distributor.content import check
 from distributor.dependencies import Dependencies
+from distributor.event_bus import NoEvents
 from distributor.events import decode
-from distributor.outcomes import Copied, Failed, Skipped
+from distributor.outcomes import Copied, Failed, Outcome, Skipped
 from distributor.plan import plan
 from distributor.publish import carry_out
 from distributor.queues import NoInvalidations
@@ -67,7 +68,7 @@ class World:
     def __post_init__(self) -> None:
         self.settings = read_settings(DistributorSettings, ENVIRONMENT)
         self.store = Store(self.s3, 10_000)  # type: ignore[arg-type]
-        self.made = Dependencies(self.settings, self.store, Mock(), NoInvalidations())
+        self.made = Dependencies(self.settings, self.store, Mock(), NoInvalidations(), NoEvents())
 
     def put(self, name: str, body: bytes, *, heard: bool = True) -> None:
         """Write to the source; S3 sends an event, which may be lost."""
@@ -113,6 +114,7 @@ class World:
             failed = any(isinstance(outcome, Failed) for outcome in outcomes)
             self.counts["published"] += sum(isinstance(outcome, Copied) for outcome in outcomes)
             self.counts["overtaken"] += sum(isinstance(outcome, Skipped) for outcome in outcomes)
+            self.follow_up(outcomes)
         except CrashError:
             failed = True
         finally:
@@ -120,6 +122,9 @@ class World:
         if failed:
             self.counts["delivered again"] += 1
             self.retries.append(one)
+
+    def follow_up(self, outcomes: list[Outcome]) -> None:
+        """What the function does after it has published; CrashError if it then fails."""
 
     def land(self) -> None:
         """Let every abandoned copy end: a minute passes."""
@@ -134,7 +139,7 @@ class World:
         """Let the sweeper run to its end; how many files it has published."""
         self.counts["sweeps"] += 1
         progress = Progress(Path(tempfile.gettempdir()) / f"sweep-{os.getpid()}.jsonl", str(self.counts["sweeps"]))
-        result = sweep(SweepRequest(), self.made, lambda: ENOUGH, lambda outcomes: None, progress)
+        result = sweep(SweepRequest(), self.made, lambda: ENOUGH, self.follow_up, progress)
         self.unheard.clear()
         return result.outcomes[Copied]
 

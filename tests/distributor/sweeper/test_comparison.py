@@ -45,6 +45,14 @@ def test_what_only_the_destination_has_is_passed_over_wherever_it_stands(s3: Any
     assert drift(s3) == {"m": None}
 
 
+def test_a_folder_that_is_left_out_is_passed_over_and_what_comes_after_it_compared(s3: Any) -> None:
+    put(s3, {"a": b"1", "b/x": b"1", "c": b"1", "d": b"1"}, {"a": b"1", "b/x": b"1", "b/y": b"1", "c": b"1"})
+
+    found = {difference.name: difference.drift for difference in compare_buckets(s3, SOURCE, WEBSITE, left_out="b/")}
+
+    assert found == {"a": None, "b/x": Drift.MISSING, "c": None, "d": Drift.MISSING}
+
+
 def test_names_are_compared_in_the_order_of_their_bytes(s3: Any) -> None:
     names = ["a", "a/b", "a0", "Z", "é", "日", "\uffee", "\U0001f600", "a b", "a+b"]
     put(s3, dict.fromkeys(names, b"1"), dict.fromkeys(names, b"1"))

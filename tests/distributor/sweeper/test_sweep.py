@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from distributor.dependencies import Dependencies
+from distributor.event_bus import NoEvents
 from distributor.outcomes import Copied, Failed, Outcome, Rejected, Skipped
 from distributor.queues import NoInvalidations
 from distributor.settings import DistributorSettings
@@ -47,7 +48,7 @@ def s3() -> ListingS3:
 def swept(tmp_path: Path) -> Callable[..., SweepResult]:
     def run(s3: FakeS3, *, dry_run: bool = False, **environment: str) -> SweepResult:
         settings = read_settings(DistributorSettings, ENVIRONMENT | environment)
-        dependencies = Dependencies(settings, store_on(s3, 10_000), Mock(), NoInvalidations())
+        dependencies = Dependencies(settings, store_on(s3, 10_000), Mock(), NoInvalidations(), NoEvents())
         progress = Progress(tmp_path / "sweep.jsonl", "sweep-1")
         return sweep(SweepRequest(dry_run=dry_run), dependencies, lambda: 10**6, lambda _: None, progress)
 

@@ -145,6 +145,7 @@ CASES: list[tuple[list[str], object]] = [
     (["status"], None),
     (["status", "--drift"], FAILED),
     (["sweep"], SWEPT),
+    (["sweep", "--all"], SWEPT),
     (["sweep", "--yes"], FAILED),
     (["unpublish", ANYWHERE], None),
     (["unpublish", f"{IN_A_NAME}.json"], None),

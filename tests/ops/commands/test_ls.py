@@ -30,8 +30,7 @@ def test_every_published_file_is_listed_in_step_with_its_headers(cloud: Embedded
 
     assert sorted(files) == sorted([*FILES, *schemas()])
     assert {file["state"] for file in files.values()} == {"in step"}
-    polled = files.pop("manifest.json")["cacheControl"]
-    assert polled == "public, max-age=60, stale-while-revalidate=600"
+    assert files.pop("manifest.json")["cacheControl"] == "public, max-age=60, stale-while-revalidate=600"
     assert {file["cacheControl"] for file in files.values()} == {"public, max-age=300"}
     assert files["regions.json"]["distributedAt"] == distributed_at(cloud, "regions.json")
     assert files["regions.json"]["bytes"] == files["regions.json"]["publishedBytes"] > 0

@@ -28,7 +28,10 @@ def test_a_feed_that_is_well_says_so_on_one_screen(cloud: EmbeddedCloud, feed: F
     assert "2 regions, 4 services, 4 pairs" in finished.stdout
     assert "the stack has none" in finished.stdout  # alarms
     assert f"{PUBLISHED} of {PUBLISHED} files are in step" in finished.stdout
-    assert len(finished.stdout.splitlines()) < 24 + len(FILES)
+    address = f"https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/{STACK}"
+    assert f"\nDashboard  {address}\n" in finished.stdout
+    assert shown(feed)["dashboard"] == address
+    assert len(finished.stdout.splitlines()) < 25 + len(FILES)
     for name in (*FILES, "FetchFailures", "DistributionFailures"):
         assert name in finished.stdout
 
@@ -42,6 +45,18 @@ def test_a_script_gets_the_run_the_files_and_the_queues(cloud: EmbeddedCloud, fe
     assert {entry["name"]: entry["state"] for entry in status["files"]} == dict.fromkeys(FILES, "in step")
     assert [entry["name"] for entry in status["queues"]] == ["FetchFailures", "DistributionFailures"]
     assert (status["alarms"], status["drift"], status["todo"]) == ([], None, [])
+
+
+def test_an_alarm_that_joins_others_for_one_mail_is_not_counted_beside_them(cloud: EmbeddedCloud, feed: Feed) -> None:
+    alarm(cloud, f"{STACK}-distributor-failed", "ALARM")
+    rule = {"AlarmName": f"{STACK}-outage", "AlarmRule": f'ALARM("{STACK}-distributor-failed")'}
+    cloud.client("cloudwatch").put_composite_alarm(**rule)
+    cloud.client("cloudwatch").set_alarm_state(AlarmName=f"{STACK}-outage", StateValue="ALARM", StateReason="it is on")
+
+    status = shown(feed)
+
+    assert [entry["name"] for entry in status["alarms"]] == [f"{STACK}-distributor-failed"]
+    assert [entry["name"] for entry in status["todo"]] == [f"alarm {STACK}-distributor-failed"]
 
 
 def test_a_file_that_is_not_on_the_website_comes_with_what_to_do(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -205,8 +220,7 @@ def test_a_source_without_a_valid_main_file_has_no_last_run(cloud: EmbeddedCloud
 
 
 def test_someone_who_may_not_read_alarms_is_told_so(cloud: EmbeddedCloud, feed: Feed) -> None:
-    # moto names actions by the service that signs, where IAM says cloudwatch.
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "monitoring:*", "Resource": "*"}]}
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "cloudwatch:*", "Resource": "*"}]}
     policy = {"UserName": "operator", "PolicyName": "no-alarms"}
     cloud.client("iam").put_user_policy(**policy, PolicyDocument=json.dumps(document))
 

@@ -1,6 +1,7 @@
 """`feed sweep` against the embedded cloud, and what every command says when there is no stack."""
 
 import json
+import re
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_what_is_rejected_is_told_apart_from_what_has_drifted(cloud: EmbeddedClo
     drift = json.loads(feed("status", "--drift", "--json").stdout)
 
     assert [finished.exit_code for finished in (looked, mended, again)] == [1, 1, 1]
-    assert "1 drifted, 1 rejected (read and checked; nothing was published)" in looked.stdout
+    assert "1 drifted, 1 rejected (nothing was published)" in looked.stdout
     assert "not JSON" in looked.stdout
     assert "--yes publishes what has drifted" in looked.stdout
     assert "0 drifted, 1 rejected" in again.stdout
@@ -81,3 +82,43 @@ def test_what_is_rejected_is_told_apart_from_what_has_drifted(cloud: EmbeddedClo
         "what differs is fit to be published"
     ]
     assert cloud.messages("DistributionFailures")[1:] == []
+
+
+def test_what_has_drifted_comes_first_and_everything_is_grouped_by_reason(cloud: EmbeddedCloud, feed: Feed) -> None:
+    for number in range(3):
+        upload(cloud, f"broken-{number}.json", b"<html>" * (number + 1))
+    take_from_website(cloud, "regions.json")
+
+    looked, every, mended = feed("sweep"), feed("sweep", "--all"), feed("sweep", "--yes")
+
+    assert re.fullmatch(
+        r"\d+ compared, \d+ in step, 1 drifted, 3 rejected \(nothing was published\)\n"
+        r"    1 missing: would be published\n"
+        r"      aws-data/regions.json\n"
+        r"    3 rejected: not JSON: [^\n]+\n"
+        r"      aws-data/broken-0.json\n"
+        r"      aws-data/broken-1.json\n"
+        r"      and 1 more\n"
+        r"--all prints a line for each file\n"
+        r"--yes publishes what has drifted\n"
+        r"what is rejected is not fit to be published, whatever sweeps: upload good files\n",
+        looked.stdout,
+    )
+    assert "    1 missing: copied\n" in mended.stdout
+    keys = [line.split()[0] for line in every.stdout.splitlines() if line.startswith("aws-data/")]
+    assert keys == ["aws-data/regions.json", *(f"aws-data/broken-{number}.json" for number in range(3))]
+
+
+def test_a_sweep_that_names_only_the_first_of_many_says_so(
+    cloud: EmbeddedCloud, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distributor.sweeper.sweep.MAX_EXAMPLES", 2)
+    for name in ("one.json", "two.json", "three.json"):
+        upload(cloud, name)
+        take_from_website(cloud, name)
+
+    looked, data = feed("sweep"), feed("sweep", "--json")
+
+    assert "only 2 of them are named" in looked.stdout
+    assert "only 2 of them are named" in data.stderr
+    assert len(json.loads(data.stdout)[0]["objects"]) == 2

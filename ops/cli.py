@@ -21,6 +21,7 @@ from ops.commands import (
     logs,
     ls,
     redistribute,
+    releases,
     rollback,
     smoke,
     status,
@@ -86,7 +87,7 @@ def demo(
         bool, typer.Option("--in-process", help="Run the functions in this process instead of AWS's emulator.")
     ] = False,
 ) -> None:
-    """Run the main job on this machine, without an AWS account: schedule, fetch, distribute, change, reject, sweep.
+    """Run the main job on this machine, without an AWS account: fetch, distribute, change, reject, sweep, roll back.
 
     Exit code 0 if every check held, 1 otherwise.
     """
@@ -159,6 +160,7 @@ for command in (
     failures,
     history,
     diff,
+    releases,
     rollback,
     invalidate,
     unpublish,

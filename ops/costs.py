@@ -131,42 +131,47 @@ def through_cloudfront(traffic: Traffic, prices: PriceList, *, free: bool = True
 
 @dataclass(frozen=True, slots=True)
 class DailyUse:
-    """The AWS requests that the code makes in a day without an incident.
+    """The AWS requests that the code makes in a calm day: nothing in the catalogue changes, and nothing goes wrong.
 
-    The fetcher sends a GET or HEAD for each file and its schema, and a PUT for each file and a snapshot; the
-    distributor sends a GET, a COPY and a HEAD for each file and skips the snapshot; the sweeper lists both buckets.
-    SSM's standard calls for public parameters cost nothing.
+    Each run writes some files although they have not changed, a snapshot and the manifest. It asks for each file and
+    schema. The distributor sends a GET, a COPY and a HEAD for each file that was written, skips the snapshot, and sends
+    a GET and a COPY for each file of the release. The sweeper lists both buckets, the website in two parts, and the
+    release, and reads the manifest. SSM's standard calls for public parameters cost nothing.
+    `written`: with the manifest and without the snapshot; `released`: the files that the manifest names.
     """
 
-    files: int
+    released: int
+    written: int = 5
     fetch_seconds: Decimal = Decimal(32)  # 1,141 calls to four endpoints at 10 a second each, and the writing
     copy_seconds: Decimal = Decimal(1)  # one invocation for each object, one of them with a cold start
+    release_seconds: Decimal = Decimal(3)  # its files are copied one after the other
     sweep_seconds: Decimal = Decimal(3)
     memory_gb: Decimal = Decimal("0.5")
     metric_hours: int = 60  # about thirty metrics, each sent in one or two hours; CloudWatch bills by the hour
 
     @property
     def invocations(self) -> int:
-        """The fetcher, the sweeper, and the distributor for each file and the snapshot."""
-        return 1 + 1 + self.files + 1
+        """The fetcher, the sweeper, and the distributor for each file that is written and the snapshot."""
+        return 1 + 1 + self.written + 1
 
     @property
     def gb_seconds(self) -> Decimal:
         """The memory times seconds of all functions."""
-        copies = (self.files + 1) * self.copy_seconds
+        copies = (self.written + 1) * self.copy_seconds + self.release_seconds
         return self.memory_gb * (self.fetch_seconds + copies + self.sweep_seconds)
 
     @property
     def puts(self) -> int:
-        """PUT, COPY and LIST requests, which cost the same."""
-        return (self.files + 1) + self.files + 2
+        """PUT, COPY and LIST requests, which cost the same. The release has a copy of its manifest, too."""
+        return (self.written + 1) + (self.written + self.released + 1) + LISTINGS
 
     @property
     def gets(self) -> int:
-        """The fetcher's request for each file and schema (years share one), and a GET and a HEAD for each copy."""
-        return 4 * self.files + 1
+        """GET and HEAD requests, which cost the same."""
+        return (self.released + 1) + (2 * self.written + self.released) + 1
 
 
+LISTINGS = 4  # of the sweep, as long as each has one page
 HOURS_A_MONTH = 730
 
 
@@ -179,7 +184,7 @@ def upkeep(  # noqa: PLR0913 - one argument an amount
     invalidated_paths: int = 0,
     free: bool = True,
 ) -> Bill:
-    """What the feed itself costs, independent of readers; logs and storage of a few MB cost almost nothing."""
+    """What the feed itself costs, independent of readers; logs, and 1 MB at most for a release, cost almost nothing."""
     month, prices = Decimal(days), UPKEEP
     return Bill(
         "the feed itself",

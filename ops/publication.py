@@ -15,10 +15,11 @@ from distributor.store import owned
 from distributor.sweeper.comparison import Entry, list_entries
 from ops.observation import Unavailable, is_hidden, or_unavailable
 from ops.stack import DeployedStack
+from shared.contract import RELEASES_FOLDER
 
 MOST_COMPARED = 100_000  # names; a hundred pages of each bucket
 REQUESTS_AT_ONCE = 10  # as many connections as a client of botocore keeps
-RELEASES = "releases/"  # copies that never change, made on the website: they have no source
+RELEASES = f"{RELEASES_FOLDER}/"  # copies that never change, made on the website: they have no source
 
 
 class FileState(StrEnum):
@@ -97,7 +98,8 @@ def _pairs(stack: DeployedStack, settings: DistributorSettings) -> Iterator[Pair
     S3 lists by the UTF-8 bytes of the keys, which is the order of texts in Python.
     """
     s3 = stack.client("s3")
-    sides = (_objects(s3, place) for place in (settings.source, settings.website))
+    left_out = RELEASES if settings.releases else ""  # in the source nothing of that name is published then
+    sides = (_objects(s3, settings.source), _objects(s3, settings.website, left_out))
     merged = heapq.merge(*sides, key=lambda stored: stored[1].name)
     for name, group in groupby(merged, key=lambda stored: stored[1].name):
         entries = dict(group)
@@ -106,8 +108,8 @@ def _pairs(stack: DeployedStack, settings: DistributorSettings) -> Iterator[Pair
             yield pair
 
 
-def _objects(s3: Any, place: Location) -> Iterator[tuple[Location, Entry]]:  # noqa: ANN401 - one type for each service
-    return ((place, entry) for entry in list_entries(s3, place))
+def _objects(s3: Any, place: Location, left_out: str = "") -> Iterator[tuple[Location, Entry]]:  # noqa: ANN401
+    return ((place, entry) for entry in list_entries(s3, place, left_out=left_out))
 
 
 def _is_left_out(pair: Pair, stack: DeployedStack) -> bool:

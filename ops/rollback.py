@@ -1,7 +1,7 @@
 """Decides which version of a file is put back, and sees to it that the website gets it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -18,9 +18,10 @@ from ops.observation import (
 )
 from ops.stack import DeployedStack, InvocationError, StackError
 from ops.versions import Content, SourceFile, Version, open_source_file, short_name
-from shared.contract import FILES, schemas
+from shared.contract import FILES, MANIFEST_FILE, schemas
 from shared.strict_json import MAX_BYTES, UnfitError
 
+SCHEDULE_STATE = "set ScheduleState=DISABLED in samconfig.toml and run sam deploy"
 MOST_TRIED = 20  # versions that are read to find one that is fit
 
 
@@ -52,19 +53,21 @@ def plan_rollback(stack: DeployedStack, name: str, version: str) -> Plan:
 
     StackError if there is none, or if the one that is named is not fit.
     """
-    file, most = open_source_file(stack, name), int(stack.parameters.get("MaxObjectBytes") or MAX_BYTES)
+    short, file = short_name(stack, name), open_source_file(stack, name)
+    if short == MANIFEST_FILE and stack.fetches:
+        msg = "manifest.json names the files of one run, so it is no use alone: feed rollback --release ID"
+        raise StackError(msg)
     present = file.newest()
     body = None if present.deletion or present.size > MAX_BYTES else file.read(present.id).body
     if version:
         wanted = file.read(version)
-        unfit = _unfit(short_name(stack, name), wanted.body, most)
-        if unfit:
-            msg = f"version {version} is not fit to be published, and was not put back: {unfit}"
+        if reason := unfit(stack, short, wanted.body):
+            msg = f"version {version} is not fit to be published, and was not put back: {reason}"
             raise StackError(msg)
         return Plan(file, present, body, wanted)
-    for candidate in islice(_others(file, present, most), MOST_TRIED):
+    for candidate in islice(_others(file, present, _most(stack)), MOST_TRIED):
         wanted = file.read(candidate.id)
-        if wanted.body != body and not _unfit(short_name(stack, name), wanted.body, most):
+        if wanted.body != body and not unfit(stack, short, wanted.body):
             return Plan(file, present, body, wanted)
     msg = f"no other version of {file.key} is fit to be published, as far as the newest {MOST_TRIED} were read"
     raise StackError(msg)
@@ -79,35 +82,40 @@ def why_not_published(stack: DeployedStack, name: str) -> str:
     return ""
 
 
-def await_website(stack: DeployedStack, name: str, seconds: float) -> Arrival | str:
-    """The arrival of the source's present bytes on the website, or why they are not there.
+def await_website(stack: DeployedStack, names: Sequence[str], seconds: float) -> dict[str, Arrival | str]:
+    """The arrivals of the source's present bytes on the website, or why they are not there, by the files' names.
 
     Once the time is over, or at once if the distributor is paused, it is invoked: it publishes, or says what is wrong.
     """
-    distributor, short = observe_distributor(stack), short_name(stack, name)
-    arrival = next(await_arrivals(stack, [short], 0 if is_paused(distributor) else seconds), None)
-    if arrival:
-        return arrival
-    key = f"{stack.output('SourceKeyPrefix')}/{short}"
+    distributor, prefix = observe_distributor(stack), f"{stack.output('SourceKeyPrefix')}/"
+    arrived = {
+        arrival.name: arrival for arrival in await_arrivals(stack, names, 0 if is_paused(distributor) else seconds)
+    }
+    late = [name for name in names if name not in arrived]
+    if not late:
+        return {**arrived}
     try:
-        (outcome,) = stack.invoke(stack.output("DistributorFunctionName"), {"keys": [key]})["objects"]
+        event = {"keys": [f"{prefix}{name}" for name in late]}
+        outcomes = stack.invoke(stack.output("DistributorFunctionName"), event)["objects"]
     except (StackError, InvocationError) as error:
-        return str(error)
-    return next(await_arrivals(stack, [short], 0), None) or f"{outcome['outcome']}: {outcome.get('reason', '')}"
+        return {**arrived, **dict.fromkeys(late, str(error))}
+    reasons = {
+        outcome["source"].removeprefix(prefix): f"{outcome['outcome']}: {outcome.get('reason', '')}"
+        for outcome in reversed(outcomes)  # a replica's comes after that of the website
+    }
+    at_last = {arrival.name: arrival for arrival in await_arrivals(stack, late, 0)}
+    return {**arrived, **{name: at_last.get(name, reasons.get(name, "not tried")) for name in late}}
 
 
-def next_write(stack: DeployedStack, name: str) -> str:
-    """When the fetcher writes the file anew, and how to keep it from that; empty if it never does."""
+def next_write(stack: DeployedStack, name: str, *, keep: str = SCHEDULE_STATE) -> str:
+    """When the fetcher writes the file anew, and what to do to `keep` the version; empty if it never does."""
     if not stack.fetches or short_name(stack, name) not in {*FILES, *schemas()}:
         return ""
     schedule = or_unavailable(observe_schedule, stack.client("scheduler"), f"{stack.name}-fetch")
     if isinstance(schedule, ScheduleState) and schedule.state == "DISABLED":
         return "feed fetch would write it anew; the schedule of the fetcher is paused"
     due = f" ({_words(schedule.expression)})" if isinstance(schedule, ScheduleState) else ""
-    return (
-        f"the next run of the fetcher{due}, or feed fetch, writes it anew; "
-        "to keep this version, set ScheduleState=DISABLED in samconfig.toml and run sam deploy"
-    )
+    return f"the next run of the fetcher{due}, or feed fetch, writes it anew; to keep this version, {keep}"
 
 
 def _others(file: SourceFile, present: Version, most: int) -> Iterator[Version]:
@@ -119,8 +127,15 @@ def _others(file: SourceFile, present: Version, most: int) -> Iterator[Version]:
             yield version
 
 
-def _unfit(name: str, body: bytes, most: int) -> str:
-    return f"{len(body):,} bytes, over MaxObjectBytes" if len(body) > most else breach(name, body)
+def unfit(stack: DeployedStack, name: str, body: bytes) -> str:
+    """Why the stack would not publish a file with these bytes; empty if it would."""
+    if len(body) > _most(stack):
+        return f"{len(body):,} bytes, over MaxObjectBytes"
+    return breach(name, body, releases=stack.fetches)  # without the fetcher manifest.json is any producer's
+
+
+def _most(stack: DeployedStack) -> int:
+    return int(stack.parameters.get("MaxObjectBytes") or MAX_BYTES)
 
 
 def _words(expression: str) -> str:

@@ -13,6 +13,7 @@ Whatever ends this half-way, the rest is done by beginning again: what is gone a
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,8 +25,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from distributor.settings import DistributorSettings, Location
 from distributor.store import owned
 from ops.invalidations import queue_keys
+from ops.releases import release_ids
 from ops.stack import DeployedStack, StackError
-from shared.contract import model_of, schemas
+from ops.versions import REQUESTS_AT_ONCE
+from shared.contract import RELEASES_FOLDER, YEAR_FILE, model_of, schemas
 from shared.text import utc_stamp
 
 LOOKS, SECONDS_BETWEEN = 3, 5
@@ -35,10 +38,14 @@ LOG_STREAM = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One of the places that have each file: the source, the website or a replica."""
+    """One of the places that have each file: the source, the website, a replica, or a release's folder at the last two.
+
+    `release`: the id of that release, else empty.
+    """
 
     kind: str
     location: Location
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,27 @@ def look_at(stack: DeployedStack, settings: DistributorSettings, names: Sequence
     """Each file in each place. ClientError if a place does not tell: without the right to list it answers 403."""
     s3 = stack.client("s3")
     return [_look(s3, name, place) for name in names for place in places(settings)]
+
+
+def look_at_releases(stack: DeployedStack, settings: DistributorSettings, names: Sequence[str]) -> list[StoredCopy]:
+    """The copies of the files in every release, also at the replicas. One request for each name and release."""
+    s3 = stack.client("s3")
+    folders = [folder for place in places(settings)[1:] for folder in _releases(s3, place)]
+    pairs = [(name, folder) for name in names for folder in folders]
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        return [copy for copy in pool.map(lambda pair: _look(s3, *pair), pairs) if copy.present]
+
+
+def is_released(stack: DeployedStack, settings: DistributorSettings, name: str) -> bool:
+    """Whether releases may have copies of the file."""
+    known = YEAR_FILE.fullmatch(name) is None and (model_of(name) is not None or name in schemas())
+    return known and next(iter(_releases(stack.client("s3"), places(settings)[1])), None) is not None
+
+
+def _releases(s3: Any, place: Place) -> Iterator[Place]:  # noqa: ANN401 - one type for each service
+    for release in release_ids(s3, place.location):
+        folder = f"{place.location.prefix}/{RELEASES_FOLDER}/{release}"
+        yield Place(place.kind, place.location._replace(prefix=folder), release)
 
 
 def is_fetched(stack: DeployedStack, name: str) -> bool:

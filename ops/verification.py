@@ -2,9 +2,12 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,13 +17,26 @@ import requests
 from ops.checks.check import Check
 from ops.checks.edge import READER_ORIGIN, EdgeResponse, Unreachable, check_edge
 from ops.checks.machinery import check_alarms, check_listeners, check_machinery, check_parameters
+from ops.checks.release import check_release, parse_manifest
 from ops.checks.source import check_source
-from ops.checks.website import cache_control, check_website
+from ops.checks.website import GROUP as WEBSITE
+from ops.checks.website import cache_control, check_website, header_settings
 from ops.monitoring import observe_alarms, observe_listeners
-from ops.observation import Observation, observe
+from ops.observation import Observation, StoredObject, Unavailable, observe
+from ops.releases import READ_AT_ONCE, ReleaseObject, describe_object, observe_release
 from ops.stack import DeployedStack, StackError
+from shared.contract import MANIFEST_FILE
+from shared.strict_json import MAX_BYTES
 
 TIMEOUT_SECONDS = 10
+EDGE_ADVICE = (
+    "the distribution must serve the folder releases/ too, as it is: check the behaviour's path, its policies and "
+    "functions; then feed invalidate --all --yes"
+)
+AGAIN = (
+    "feed redistribute manifest.json publishes it anew; if a file is gone from the source, feed fetch makes a new one"
+)
+CHUNK_BYTES = 65_536
 WITHOUT_SAM = Check(
     "Stack",
     "samconfig.toml is compared with what is deployed",
@@ -49,8 +65,50 @@ def _checks(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: 
         yield check_listeners(observe_listeners(stack))
     yield from check_source(observed, now, max_age)
     yield from check_website(observed, now)
+    yield from check_release_in_bucket(observed)
     for base in bases:
         yield from check_readers(observed, base, now)
+        yield from check_release_at_edge(observed, base)
+
+
+def check_release_in_bucket(observed: Observation) -> Iterator[Check]:
+    """Check the release that the website's manifest names; nothing if there is none, which other checks tell."""
+    pointer, settings = observed.website.get(MANIFEST_FILE), header_settings(observed)
+    if not (isinstance(pointer, StoredObject) and settings and settings.releases):
+        return
+    manifest = parse_manifest(pointer.body)
+    if manifest:
+        found = observe_release(observed.stack, manifest)
+        yield from check_release(WEBSITE, manifest, pointer.body, found, settings=settings, advice=AGAIN)
+
+
+def check_release_at_edge(observed: Observation, base: str) -> Iterator[Check]:
+    """Check the release that readers are told of below a URL, which may be that of a minute ago."""
+    settings = header_settings(observed)
+    if not (settings and settings.releases):
+        return
+    pointer = request(base + MANIFEST_FILE)
+    manifest = parse_manifest(pointer.body) if isinstance(pointer, EdgeResponse) else None
+    if manifest is None or not isinstance(pointer, EdgeResponse):
+        actual = "no answer" if isinstance(pointer, Unreachable) else f"{pointer.status}, {len(pointer.body):,} bytes"
+        yield Check(base, f"{MANIFEST_FILE} names a release", holds=False, actual=actual, advice=EDGE_ADVICE)
+        return
+    names = [*(file.name for file in manifest.files), MANIFEST_FILE]
+    with ThreadPoolExecutor(READ_AT_ONCE) as pool:
+        found = dict(
+            zip(names, pool.map(lambda name: _at_edge(f"{base}{manifest.path}{quote(name)}"), names), strict=True)
+        )
+    yield from check_release(base, manifest, pointer.body, found, settings=settings, advice=EDGE_ADVICE)
+
+
+def _at_edge(url: str) -> ReleaseObject | Unavailable:
+    response = request(url)
+    if isinstance(response, Unreachable):
+        return Unavailable(response.reason)
+    if response.status != HTTPStatus.OK:
+        return Unavailable(f"answers {response.status}")
+    headers = response.headers
+    return describe_object(response.body, headers.get("content-type", ""), headers.get("cache-control", ""))
 
 
 def configured_parameters(stack_name: str) -> dict[str, str]:
@@ -93,13 +151,22 @@ def request(url: str) -> EdgeResponse | Unreachable:
     """
     try:
         response = _get(url, "gzip")
-        encoding = response.headers.get("Content-Encoding", "") or _get(url, "br").headers.get("Content-Encoding", "")
+        body, encoding = _body(response), response.headers.get("Content-Encoding", "")
+        if not encoding:
+            with _get(url, "br") as other:
+                encoding = other.headers.get("Content-Encoding", "")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return EdgeResponse(url, response.status_code, headers, response.content, encoding)
+        return EdgeResponse(url, response.status_code, headers, body, encoding)
     except (requests.RequestException, UnicodeError) as error:  # a Location header may not be UTF-8
         return Unreachable(url, f"{type(error).__name__}: {error}")
 
 
 def _get(url: str, encoding: str) -> requests.Response:
     headers = {"Accept-Encoding": encoding, "Origin": READER_ORIGIN}
-    return requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+    return requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True)
+
+
+def _body(response: requests.Response) -> bytes:
+    """The decoded body, as far as a published file may be long."""
+    with response:
+        return b"".join(islice(response.iter_content(CHUNK_BYTES), MAX_BYTES // CHUNK_BYTES + 1))

@@ -8,8 +8,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from distributor.settings import Location
 from ops.observation import Unavailable, or_unavailable
 from ops.stack import DeployedStack, StackError
+from shared.contract import JSON
 from shared.strict_json import MAX_BYTES
 from shared.text import correlation_id
 
@@ -80,31 +82,49 @@ class SourceFile:
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             return list(pool.map(lambda version: or_unavailable(self._writer, version), versions))
 
-    def put_back(self, wanted: Content, present: Version) -> None:
+    def put_back(self, wanted: Content, present: Version | None, elsewhere: Location | None = None) -> None:
         """Copy a version over the present one, with its metadata; StackError if that has been replaced meanwhile.
+
+        `present`: None if the file has no version. `elsewhere`: the folder from which the bytes come instead, without
+        metadata, if they still have their ETag.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
-        condition = {"IfNoneMatch": "*"} if present.deletion else {"IfMatch": f'"{present.etag}"'}
+        is_there = present and not present.deletion
+        condition = {"IfMatch": f'"{present.etag}"'} if present and is_there else {"IfNoneMatch": "*"}
         try:
-            answer = self.client.copy_object(
-                Bucket=self.bucket,
-                Key=self.key,
-                CopySource={"Bucket": self.bucket, "Key": self.key, "VersionId": wanted.version},
-                TaggingDirective="REPLACE",  # otherwise a version with tags would need tag permissions
-                **condition,
-            )
+            etag = self._copy(wanted, elsewhere, condition)
         except ClientError as error:
             if error.response["Error"]["Code"] not in OVERTAKEN:
                 raise
-            newest = self.newest()
-            if newest.etag != wanted.etag:  # else an earlier try of the SDK did it, and its answer was lost
-                msg = f"{self.key} was written by others meanwhile, version {newest.id}; nothing was put back"
+            newest = next(self.versions(), None)
+            if newest is None or newest.etag != wanted.etag:  # else an earlier try of the SDK did it: a lost answer
+                others = f"version {newest.id}" if newest else "and deleted"
+                msg = f"{self.key} was written by others meanwhile, {others}; nothing was put back"
                 raise StackError(msg) from error
             return
-        if not answer.get("CopyObjectResult", {}).get("ETag"):  # botocore takes an empty 200 for success
+        if not etag:  # botocore takes an empty 200 for success
             msg = f"S3 did not confirm that it put back {self.key}; look whether it did, and try again"
             raise StackError(msg)
+
+    def _copy(self, wanted: Content, elsewhere: Location | None, condition: dict[str, str]) -> str:
+        """Copy if the condition holds; the new ETag, empty if S3 did not confirm it."""
+        parameters: dict[str, Any] = {
+            "CopySource": {"Bucket": self.bucket, "Key": self.key, "VersionId": wanted.version}
+        }
+        if elsewhere:
+            name = self.key.rpartition("/")[2]
+            parameters = {
+                "CopySource": {"Bucket": elsewhere.bucket, "Key": f"{elsewhere.prefix}/{name}"},
+                "CopySourceIfMatch": f'"{wanted.etag}"',
+                "MetadataDirective": "REPLACE",
+                "ContentType": JSON,
+            }
+        # Without REPLACE a version with tags would need tag permissions.
+        answer = self.client.copy_object(
+            Bucket=self.bucket, Key=self.key, **parameters, **condition, TaggingDirective="REPLACE"
+        )
+        return str(answer.get("CopyObjectResult", {}).get("ETag", ""))
 
     def _writer(self, version: Version) -> str:
         if version.deletion:

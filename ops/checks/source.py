@@ -15,12 +15,14 @@ from shared.contract import (
     SERVICES_FILE,
     CompleteData,
     Document,
+    Manifest,
     Regions,
     Services,
 )
 from shared.strict_json import UnfitError
 
 GROUP = "Source bucket"
+LONGEST_RUN = timedelta(minutes=15)  # Lambda's limit: no run writes later than that
 
 
 def check_source(observed: Observation, now: datetime, max_age: timedelta) -> Iterator[Check]:
@@ -46,8 +48,12 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
             yield Check(GROUP, sentence, not wrong, wrong or "valid", f"{writes}, or {back}")
     documents = parsed(observed)
     complete = documents.get(COMPLETE_DATA_FILE)
+    put_back = _put_back_at(observed, documents)
+    if put_back:
+        yield _tell_put_back(documents, put_back)
     if isinstance(complete, CompleteData):
-        yield check_freshness(complete, now, max_age, paused=not observed.fetches_on_schedule)
+        expected = put_back is not None and now - put_back <= max_age  # the next run ends it
+        yield check_freshness(complete, now, max_age, trouble=observed.fetches_on_schedule and not expected)
     yield from _check_together(observed, documents)
 
 
@@ -72,8 +78,8 @@ def parsed(observed: Observation) -> dict[str, Document]:
     return documents
 
 
-def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta, *, paused: bool) -> Check:
-    """Check that the last run is recent enough; if the schedule is paused, old data is no trouble."""
+def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta, *, trouble: bool) -> Check:
+    """Check that the last run is recent enough; old data is no `trouble` if somebody has chosen it."""
     age = now - complete.metadata.timestamp
     return Check(
         GROUP,
@@ -81,8 +87,26 @@ def check_freshness(complete: CompleteData, now: datetime, max_age: timedelta, *
         -CLOCK_SKEW <= age <= max_age,
         f"{age.total_seconds() / 3600:.1f} h, of {complete.metadata.timestamp:%Y-%m-%d %H:%M} UTC",
         "feed fetch runs the fetcher now; if that fails, feed logs shows where to look",
-        trouble=not paused,
+        trouble=trouble,
     )
+
+
+def _put_back_at(observed: Observation, documents: dict[str, Document]) -> datetime | None:
+    """When somebody wrote the manifest, if that was after its run; None if the run wrote it."""
+    manifest, stored = documents.get(MANIFEST_FILE), observed.source.get(MANIFEST_FILE)
+    if not (isinstance(manifest, Manifest) and isinstance(stored, StoredObject)):
+        return None
+    return stored.last_modified if stored.last_modified - manifest.time > LONGEST_RUN else None
+
+
+def _tell_put_back(documents: dict[str, Document], time: datetime) -> Check:
+    release = getattr(documents[MANIFEST_FILE], "release", "")
+    actual = f"somebody put back {release} at {time:%Y-%m-%d %H:%M} UTC"
+    advice = (
+        "the next run, or feed fetch, writes anew; to keep it, pause the schedule: feed rollback --release "
+        f"{release} --pause --yes"
+    )
+    return Check(GROUP, "the release is that of the last run", holds=False, actual=actual, advice=advice, trouble=False)
 
 
 def _check_together(observed: Observation, documents: dict[str, Document]) -> Iterator[Check]:

@@ -8,9 +8,10 @@ from distributor.plan import headers_for
 from distributor.settings import HeaderSettings
 from distributor.store import key_in_metadata
 from ops.checks.check import CLOCK_SKEW, Check, equals, exists
+from ops.checks.release import overtaken, parse_manifest
 from ops.checks.source import breach
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable, is_published
-from shared.contract import content_type
+from shared.contract import MANIFEST_FILE, content_type
 from shared.settings import ConfigurationError, read_settings
 
 GROUP = "Website bucket"
@@ -81,7 +82,12 @@ def _check_published(
         )
         if not same and len(source.body) == len(stored.body):
             actual += ", but others"
-        yield Check(GROUP, f"{name} has the source's bytes", same, actual, again)
+        manifest = parse_manifest(source.body) if name == MANIFEST_FILE and observed.stack.fetches else None
+        others = overtaken(manifest, observed) if manifest and not same else []
+        if manifest and others:
+            actual = f"{manifest.release} cannot be published: the source has another {', '.join(others)}"
+            again = "feed fetch makes a new release, feed rollback --release ID brings back an earlier one"
+        yield Check(GROUP, f"{name} has the source's bytes", same, actual, again, trouble=not others)
         if not same:
             return  # the same command sets the headers
     by_hand = f"feed redistribute {name} sets it; it was put there by hand, or before a setting was changed"
@@ -93,11 +99,17 @@ def _check_published(
 
 def cache_control(name: str, observed: Observation) -> str | None:
     """The header that the distributor sets on the file; None if its configuration cannot be read."""
+    settings = header_settings(observed)
+    return headers_for(name, settings).cache_control if settings else None
+
+
+def header_settings(observed: Observation) -> HeaderSettings | None:
+    """What the distributor's configuration says of headers and releases; None if it cannot be read."""
     distributor = observed.functions.get("distributor")
     if not isinstance(distributor, FunctionState):
         return None
     try:
-        return headers_for(name, read_settings(HeaderSettings, distributor.environment)).cache_control
+        return read_settings(HeaderSettings, distributor.environment)
     except ConfigurationError:
         return None
 

@@ -102,7 +102,7 @@ def costs(  # noqa: PLR0913 - one argument an option
     """Show what a month of readers costs: S3 direct against CloudFront. Needs no network, unless --measure is given."""
     from ops.costs import DailyUse, Gigabyte, Traffic, upkeep
     from ops.scenarios import by_design, by_today
-    from shared.contract import FILES
+    from shared.contract import FILES, schemas
 
     visit = _assumed(file_bytes, compressed_percent)
     if measure:
@@ -138,7 +138,8 @@ def costs(  # noqa: PLR0913 - one argument an option
         "composite_alarms": composite_alarms,
         "invalidated_paths": traffic.invalidated_paths,
     }
-    bills = [upkeep(DailyUse(len(FILES)), **amounts, free=free) for free in (True, False)]
+    day = DailyUse(released=len(FILES) + len(schemas()) - 1)  # all but the manifest
+    bills = [upkeep(day, **amounts, free=free) for free in (True, False)]
     if as_json:
         print_json(
             {
@@ -208,7 +209,7 @@ def _print_upkeep(with_free: "Bill", without: "Bill") -> None:
     table.add_row("in all", "", *(f"{bill.cents:,}" for bill in (with_free, without)), style="bold")
     table.print()
     for words in (
-        "Estimated from the calls that the code makes; SSM's public parameters cost nothing.",
+        "Estimated from the calls of a day on which nothing changes; SSM's public parameters cost nothing.",
         f"Prices: {UPKEEP.source}.",
         "Lines are rounded one by one, totals once.",
     ):

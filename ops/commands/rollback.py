@@ -17,27 +17,43 @@ from ops.terminal import (
     examples,
     open_stack,
     print_json,
+    refuse,
     say,
     spinner,
 )
 
 if TYPE_CHECKING:
     from ops.arrivals import Arrival
+    from ops.release_rollback import ReleasePlan
     from ops.rollback import Plan
+    from ops.stack import DeployedStack
 
 app = typer.Typer()
+
+PAUSED = (
+    "with --pause {} is disabled. To go on, enable it in the console under EventBridge, Schedules, or deploy with "
+    "ScheduleState=DISABLED and then with ENABLED; any deployment that changes it sets it to ScheduleState"
+)
 
 
 @app.command(
     rich_help_panel=ACT,
-    epilog=examples("feed rollback regions.json", "feed rollback regions.json VERSION --yes"),
+    epilog=examples(
+        "feed rollback regions.json",
+        "feed rollback regions.json VERSION --yes",
+        "feed rollback --release 20261124T020007Z-9f3c2a1b --pause --yes",
+    ),
 )
 def rollback(  # noqa: PLR0913 - one argument an option
-    name: Annotated[str, typer.Argument(help="A file of the source, with or without the source prefix.")],
+    name: Annotated[str, typer.Argument(help="A file of the source, with or without the source prefix.")] = "",
     version: Annotated[
         str, typer.Argument(help="A version's id; by default the newest that differs and is fit to be published.")
     ] = "",
     *,
+    release: Annotated[str, typer.Option(help="Put back every file of this release instead; its id.")] = "",
+    pause: Annotated[
+        bool, typer.Option("--pause", help="With --release: also disable the schedule of the fetcher.")
+    ] = False,
     yes: Yes = False,
     seconds: Annotated[float, typer.Option(min=0, max=86_400, help="How long to wait for the website.")] = 60,
     as_json: Json = False,
@@ -45,34 +61,125 @@ def rollback(  # noqa: PLR0913 - one argument an option
     profile: Profile = None,
     region: RegionOption = None,
 ) -> None:
-    """Put an earlier version of a file back into the source, and wait until the website has it.
+    """Put an earlier version of a file, or every file of a release, back into the source; wait for the website.
 
     Without --yes, show what would be put back. A version that is not fit to be published is refused. Exit code 1 if
     the website does not get it.
     """
+    if bool(name) == bool(release) or (release and version) or (pause and not release):
+        refuse("give either a file, perhaps with a version, or --release, perhaps with --pause")
+    with open_stack(stack_name, profile, region) as stack:
+        if release:
+            done = _roll_back_release(stack, release, seconds, yes=yes, pause=pause, as_json=as_json)
+        else:
+            done = _roll_back_file(stack, name, version, seconds, yes=yes, as_json=as_json)
+    if not done:
+        raise typer.Exit(FAILED)
+
+
+def _roll_back_file(  # noqa: PLR0913 - the options
+    stack: "DeployedStack", name: str, version: str, seconds: float, *, yes: bool, as_json: bool
+) -> bool:
+    """Whether all went well."""
     from ops.rollback import await_website, next_write, plan_rollback, why_not_published
+    from ops.versions import short_name
 
     arrival: Arrival | str = "nothing was written"
-    with open_stack(stack_name, profile, region) as stack:
-        with spinner("looking"):
-            plan = plan_rollback(stack, name, version)
-            left_out, fetched = why_not_published(stack, name), next_write(stack, name)
-        _say_plan(plan, as_json=as_json)
-        if yes and plan.needed:
-            plan.file.put_back(plan.wanted, plan.present)
-            say("put back", as_json=as_json)
-        if yes:
-            with spinner("waiting for the website"):
-                arrival = left_out or await_website(stack, name, seconds)
-        again = f"feed rollback {shlex.quote(name)} {plan.wanted.version} --yes"
-        words = _arrival_words(arrival) if yes else f"nothing was written; {again} puts it back"
-        say(stack.advice(words), as_json=as_json)
-        if fetched:
-            say(stack.advice(fetched), as_json=as_json)
+    with spinner("looking"):
+        plan = plan_rollback(stack, name, version)
+        left_out, fetched = why_not_published(stack, name), next_write(stack, name)
+    _say_plan(plan, as_json=as_json)
+    if yes and plan.needed:
+        plan.file.put_back(plan.wanted, plan.present)
+        say("put back", as_json=as_json)
+    if yes:
+        short = short_name(stack, name)
+        with spinner("waiting for the website"):
+            arrival = left_out or await_website(stack, [short], seconds)[short]
+    again = f"feed rollback {shlex.quote(name)} {plan.wanted.version} --yes"
+    words = _arrival_words(arrival) if yes else f"nothing was written; {again} puts it back"
+    say(stack.advice(words), as_json=as_json)
+    if fetched:
+        say(stack.advice(fetched), as_json=as_json)
     if as_json:
         print_json(_data(plan, arrival, put_back=yes and plan.needed))
-    if yes and not left_out and isinstance(arrival, str):
-        raise typer.Exit(FAILED)
+    return not yes or bool(left_out) or not isinstance(arrival, str)
+
+
+def _roll_back_release(  # noqa: PLR0913 - the options
+    stack: "DeployedStack", release: str, seconds: float, *, yes: bool, pause: bool, as_json: bool
+) -> bool:
+    """Whether the website names the release, or nothing was to be done."""
+    from ops.release_rollback import plan_release_rollback
+    from ops.rollback import next_write, why_not_published
+    from shared.contract import MANIFEST_FILE
+
+    with spinner("looking"):
+        plan = plan_release_rollback(stack, release)
+        left_out = why_not_published(stack, MANIFEST_FILE)
+    _say_release_plan(plan, as_json=as_json)
+    late = {MANIFEST_FILE: left_out or "nothing was written"}
+    if yes:
+        late = _put_back_release(stack, plan, seconds, pause=pause, left_out=left_out, as_json=as_json)
+    else:
+        again = f"feed rollback --release {release}{' --pause' * pause} --yes"
+        say(stack.advice(f"nothing was written; {again} puts it back"), as_json=as_json)
+    fetched = PAUSED.format(f"{stack.name}-fetch") if pause else next_write(stack, MANIFEST_FILE, keep="give --pause")
+    say(stack.advice(fetched), as_json=as_json)
+    if as_json:
+        print_json(_release_data(plan, late, put_back=yes))
+    return not (yes and late) or bool(left_out)
+
+
+def _put_back_release(  # noqa: PLR0913 - the options
+    stack: "DeployedStack", plan: "ReleasePlan", seconds: float, *, pause: bool, left_out: str, as_json: bool
+) -> dict[str, str]:
+    """Put the files back and wait; what the website does not have in the end, with the reasons."""
+    from ops.release_rollback import pause_fetches, put_back_release
+    from ops.rollback import await_website
+    from shared.contract import MANIFEST_FILE
+
+    if pause:
+        pause_fetches(stack)
+    for file in put_back_release(plan):
+        say(f"put back {file.name}", as_json=as_json)
+    late = {MANIFEST_FILE: left_out}
+    if not left_out:
+        with spinner("waiting for the website"):
+            arrivals = await_website(stack, [file.name for file in plan.files], seconds)
+        late = {name: arrival for name, arrival in arrivals.items() if isinstance(arrival, str)}
+    for name, reason in late.items():
+        say(f"not on the website: {name}: {reason}", as_json=as_json)
+    if not late:
+        say(f"the website has every file, and manifest.json names {plan.manifest.release}", as_json=as_json)
+    return late
+
+
+def _say_release_plan(plan: "ReleasePlan", *, as_json: bool) -> None:
+    manifest = plan.manifest
+    say(f"{manifest.release}, of {manifest.time:%Y-%m-%d %H:%M:%S} UTC", as_json=as_json)
+    needed = [file for file in plan.files if file.needed]
+    for file in needed:
+        at = f", of {file.wanted.modified:%Y-%m-%d %H:%M:%S} UTC" * (file.folder is None)
+        say(f"  {file.name} from {file.origin}{at}", as_json=as_json)
+    say(f"  {len(needed)} of {len(plan.files)} file(s) differ from the source's", as_json=as_json)
+
+
+def _release_data(plan: "ReleasePlan", late: dict[str, str], *, put_back: bool) -> dict[str, Any]:
+    return {
+        "release": plan.manifest.release,
+        "files": [
+            {
+                "name": file.name,
+                "origin": file.origin.name.lower(),
+                "versionId": None if file.folder else file.wanted.version,
+                "putBack": put_back and file.needed,
+            }
+            for file in plan.files
+        ],
+        "onWebsite": not late,
+        "late": late,
+    }
 
 
 def _say_plan(plan: "Plan", *, as_json: bool) -> None:

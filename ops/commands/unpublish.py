@@ -41,6 +41,9 @@ MOST_NAMES = 100
 def unpublish(  # noqa: PLR0913 - one argument an option
     names: Annotated[list[str], typer.Argument(help="Files as feed ls shows them, with or without a prefix.")],
     *,
+    releases: Annotated[
+        bool, typer.Option("--releases", help="Also delete the copies in every release, which then is not complete.")
+    ] = False,
     yes: Yes = False,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
@@ -52,7 +55,7 @@ def unpublish(  # noqa: PLR0913 - one argument an option
     Without --yes, show where they are. Nothing is deleted that the log does not know of: it says who, what and when.
     """
     from ops.observation import observe_distributor, publishing_settings
-    from ops.takedown import look_at
+    from ops.takedown import is_released, look_at, look_at_releases
 
     if len(names) > MOST_NAMES:
         refuse(f"at most {MOST_NAMES} files at once")
@@ -63,11 +66,16 @@ def unpublish(  # noqa: PLR0913 - one argument an option
                 dict.fromkeys(_name(name, settings.source.prefix, settings.website.prefix) for name in names)
             )
             copies = look_at(stack, settings, distinct)
+            copies += look_at_releases(stack, settings, distinct) if releases else []
+            kept = [] if releases else [name for name in distinct if is_released(stack, settings, name)]
         _refuse_unknown(stack, copies)
         if not yes:
             _print_plan(stack, copies, as_json=as_json)
-            return
-        done = _take_down(stack, copies, as_json=as_json)
+        done = not yes or _take_down(stack, copies, as_json=as_json)
+        for line in _release_warnings(copies, kept):
+            say(stack.advice(line), as_json=as_json)
+        if not yes:
+            say("nothing was deleted; --yes does it", as_json=as_json)
     if not done:
         raise typer.Exit(FAILED)
 
@@ -154,10 +162,13 @@ def _print_plan(stack: DeployedStack, copies: "Sequence[StoredCopy]", *, as_json
     if as_json:
         print_json({"files": [{"name": name, "copies": found} for name, found in _copy_data(copies).items()]})
     else:
-        for copy in copies:
+        for copy in (copy for copy in copies if not copy.place.release):
             show((f"{copy.place.kind:<8}", "bold"), f" {copy.url}")
             show((f"         {_fate(copy)}", "dim"))
-    for line in [*_warnings(stack, copies), "nothing was deleted; --yes does it"]:
+        if released := [copy for copy in copies if copy.place.release]:
+            numbers = f"{len(released):,} copies, {sum(copy.size for copy in released):,} bytes"
+            show(("releases", "bold"), f" {numbers}, from {released[0].url}")
+    for line in _warnings(stack, copies):
         say(stack.advice(line), as_json=as_json)
 
 
@@ -229,6 +240,18 @@ def _warnings(stack: DeployedStack, copies: "Sequence[StoredCopy]") -> Iterator[
     if headers := {copy.cache_control for copy in copies if copy.present and copy.place.kind == WEBSITE}:
         by = "browsers" if "InvalidationsUrl" in stack.outputs else "browsers and the edge, which nothing invalidates,"
         yield f"{by} may show what they have for {_longest(headers)}"
+
+
+def _release_warnings(copies: "Sequence[StoredCopy]", kept: Sequence[str]) -> Iterator[str]:
+    """What becomes of the releases; `kept` are files whose copies there stay."""
+    if kept:
+        again = f"feed unpublish {' '.join(shlex.quote(name) for name in kept)} --releases"
+        yield f"releases keep their copies of {', '.join(kept)}: {again} takes these down too"
+    if any(copy.place.release for copy in copies):
+        yield (
+            "if manifest.json names one of these releases, readers of it miss the file: feed fetch makes a new one, "
+            "but writes the file anew; feed unpublish manifest.json leaves them none"
+        )
 
 
 def _longest(headers: set[str]) -> str:

@@ -1,6 +1,6 @@
 """The main job on the embedded cloud, shown as it goes and checked: schedule to website, then changes by hand.
 
-`scheduled_run` and `incidents` are the chapters, `story` prints them, `files` reads and writes the two buckets.
+`scheduled_run`, `incidents` and `releases` are the chapters, `story` prints them, `files` is for both buckets.
 """
 
 import json
@@ -13,7 +13,7 @@ from rich.console import Console
 from cloud.deploy import DeployError
 from cloud.embedded import EmbeddedCloud
 from cloud.template import TemplateError
-from ops.demo import files, incidents, scheduled_run
+from ops.demo import files, incidents, releases, scheduled_run
 from ops.demo.story import Story
 
 
@@ -65,7 +65,13 @@ def _tell(story: Story, cloud: EmbeddedCloud) -> None:
     with story.chapter("6. An object vanishes from the website, and the sweep's time comes"):
         incidents.lose_object(story, cloud)
     incidents.show_invalidations(story, cloud)
-    with story.chapter("7. The alarms are looked at now, and once more after a day on which nothing has happened"):
+    with story.chapter("7. The next run finds a change, and makes a release of its own"):
+        releases.show_change(story, cloud)
+    with story.chapter("8. A run dies half-way: its manifest names a file that has not arrived"):
+        releases.show_half_arrived(story, cloud)
+    with story.chapter("9. An operator makes the first release current again"):
+        releases.roll_back(story, cloud)
+    with story.chapter("10. The alarms are looked at now, and once more after a day on which nothing has happened"):
         incidents.show_alarms(story, cloud)
 
 

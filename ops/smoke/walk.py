@@ -74,6 +74,8 @@ class Walk:
                 _expect(self._read(bucket, self._key("regions.json")), f"regions.json is not in {bucket}")
         with self.report.step("feed fetch reaches the website") as step:
             step.seen = self.checkout.feed("fetch", "--seconds", str(PATIENCE_SECONDS)).strip().splitlines()[0].rstrip()
+        with self.report.step("manifest.json names a release, and feed releases finds it complete"):
+            _eventually(lambda: "current, complete" in self.checkout.feed("releases", codes=(0, 1)))
         self._verify()
 
     def _look_at_publishing(self) -> None:

@@ -30,6 +30,7 @@ class Operated:
     cloud: EmbeddedCloud
     folder: Path
     version: str = ""
+    release: str = ""
 
     def shell(self, commands: str, *, ok: bool = True) -> str:
         """What the commands print, run as a person would in a checkout, and whether they ended as expected."""
@@ -40,7 +41,8 @@ class Operated:
             "NO_PROXY": "127.0.0.1",
             "COLUMNS": "140",
         }
-        commands = commands.replace("SOURCE", self.cloud.source_bucket()).replace("VERSION", self.version)
+        values = {"SOURCE": self.cloud.source_bucket(), "VERSION": self.version, "RELEASE": self.release}
+        commands = re.sub(r"\b(SOURCE|VERSION|RELEASE)\b", lambda name: values[name[0]], commands)
         finished = subprocess.run(
             ["/usr/bin/env", "bash", "-euo", "pipefail", "-c", commands],
             cwd=self.folder,
@@ -157,6 +159,25 @@ def restore(operated: Operated) -> None:
 
     assert said.count("line(s) go") == 2
     assert operated.source("regions.json") == operated.website("regions.json") == wanted
+
+
+def list_releases(operated: Operated) -> None:
+    operated.release = json.loads(operated.website("manifest.json"))["release"]
+    operated.shell(".venv/bin/feed fetch")
+
+    said = operated.shell(BLOCKS["list releases"])
+
+    assert f"{operated.release}  complete" in said
+    assert "services.json from a version of the source" in said
+    assert json.loads(operated.website("manifest.json"))["release"] != operated.release
+
+
+def roll_back_a_release(operated: Operated) -> None:
+    operated.shell(BLOCKS["roll back a release"])
+
+    assert json.loads(operated.website("manifest.json"))["release"] == operated.release
+    schedule = operated.cloud.client("scheduler").get_schedule(Name="aws-services-feed-fetch")
+    assert schedule["State"] == "DISABLED"
 
 
 def find(operated: Operated) -> None:

@@ -29,6 +29,7 @@ REPORTS = {
     "ls",
     "redistribute",
     "redrive",
+    "releases",
     "rollback",
     "status",
     "sweep",

@@ -1,10 +1,18 @@
 """The arithmetic of bills. Every expected number is worked out by hand beside it."""
 
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
+from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.ssm import ParameterServer
+from cloud.template import ROOT
 from ops.costs import (
     Bill,
     DailyUse,
@@ -18,6 +26,10 @@ from ops.costs import (
     upkeep,
 )
 from ops.prices import DESIGN, TODAY, Price, Tier, flat
+from shared.contract import FILES, schemas
+from tests.fetcher.small_world import PARAMETERS
+
+RELEASED = len(FILES) + len(schemas()) - 1
 
 
 def cents(bill: Bill) -> list[str]:
@@ -127,14 +139,96 @@ def test_compression_leaves_very_small_and_very_large_files_alone() -> None:
 
 
 def test_the_feed_itself_is_estimated_from_its_calls() -> None:
-    # 3 files: 1 fetch, 1 sweep, 4 events a day = 6 x 30 = 180 requests: 0.000036.
-    # 0.5 GB x (32 + 4 + 3 s) = 19.5 GB-s x 30 = 585 x 0.0000133334 = 0.0078.
-    # 4 PUT + 3 COPY + 2 LIST = 9 x 30 = 270 x 0.000005 = 0.00135; 13 x 30 = 390 x 0.0000004 = 0.000156.
+    # 3 files are written, with the manifest: 1 fetch, 1 sweep, 4 events a day = 6 x 30 = 180 requests: 0.000036.
+    # 0.5 GB x (32 + 4 + 3 + 3 s) = 21 GB-s x 30 = 630 x 0.0000133334 = 0.0084.
+    # 4 PUT + 3 COPY + 5 COPY to the release + 4 LIST = 16 x 30 = 480 x 0.000005 = 0.0024.
+    # 5 of the fetcher + 3 GET + 3 HEAD + 4 GET for the release + 1 of the sweep = 16 x 30 = 480 x 0.0000004 = 0.0002.
     # 90 paths x 3 = 270 x 0.0000004 = 0.000108. 60 x 30 / 730 = 2.4658 metrics x 0.30 = 0.7397. A dashboard: 3.
     # 12 metrics of alarms x 0.10. 2 composite alarms x 0.50.
-    estimate = partial(upkeep, DailyUse(files=3), days=30, alarm_metrics=12, composite_alarms=2)
+    estimate = partial(upkeep, DailyUse(released=4, written=3), days=30, alarm_metrics=12, composite_alarms=2)
     bill = estimate(invalidated_paths=90, free=False)
 
-    assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "585", "270", "390", "270", "2", "1", "12", "2"]
+    assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "630", "480", "480", "270", "2", "1", "12", "2"]
     assert cents(bill) == ["0.00", "0.01", "0.00", "0.00", "0.00", "0.74", "3.00", "1.20", "1.00", "5.95"]
     assert cents(estimate())[-3:] == ["0.20", "1.00", "1.20"]
+
+
+@dataclass
+class Calls:
+    """What a function does in a day: how often it runs, and its requests to S3 by what they cost."""
+
+    invocations: int = 0
+    operations: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def puts(self) -> int:
+        return sum(self.operations[name] for name in ("PutObject", "CopyObject", "ListObjectsV2"))
+
+    @property
+    def gets(self) -> int:
+        return self.operations["GetObject"] + self.operations["HeadObject"]
+
+
+@pytest.fixture(scope="module")
+def calm_day() -> dict[str, Calls]:
+    """The calls of each function on the second day: on the first one every file is new."""
+    calls: dict[str, Calls] = defaultdict(Calls)
+    client: Any = BaseClient
+    call = client._make_api_call
+    with (
+        EmbeddedCloud({"CloudFrontDistributionId": ""}, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud,
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        roles = {role.access_key_id: re.findall(r"([A-Z][a-z]+)Role", arn) for arn, role in cloud._roles.items()}
+
+        def counted(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+            function = roles.get(client._request_signer._credentials.access_key)
+            if function and client.meta.service_model.service_name == "s3":
+                calls[function[0].lower()].operations[operation] += 1
+            return call(client, operation, parameters)
+
+        def run_day() -> int:
+            before = len(cloud.lambdas.invocations)
+            for schedule in ("FetchSchedule", "SweepSchedule"):
+                cloud.fire(schedule)
+                cloud.settle()
+            return before
+
+        run_day()
+        patched.setattr(BaseClient, "_make_api_call", counted)
+        for invocation in cloud.lambdas.invocations[run_day() :]:
+            calls[invocation.function.rpartition("-")[2]].invocations += 1
+    return dict(calls)
+
+
+def test_an_ordinary_file_costs_one_get_one_copy_and_one_head(calm_day: dict[str, Calls]) -> None:
+    written, released = DailyUse(RELEASED).written, RELEASED
+
+    assert calm_day["distributor"].operations == {
+        "GetObject": written + released,
+        "CopyObject": written + released + 1,  # the manifest in its release
+        "HeadObject": written,
+    }
+
+
+def test_the_calls_of_a_calm_day_are_those_that_are_priced(calm_day: dict[str, Calls]) -> None:
+    day = DailyUse(RELEASED)
+
+    assert calm_day.keys() == {"fetcher", "distributor", "sweeper"}
+    assert day.invocations == sum(calls.invocations for calls in calm_day.values())
+    assert day.puts == sum(calls.puts for calls in calm_day.values())
+    assert day.gets == sum(calls.gets for calls in calm_day.values())
+    assert sum(calls.operations.total() for calls in calm_day.values()) == day.puts + day.gets
+
+
+def test_the_manual_s_table_of_a_calm_day_is_what_was_counted(calm_day: dict[str, Calls]) -> None:
+    manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    day = DailyUse(RELEASED)
+
+    for name, calls in calm_day.items():
+        assert f"\n| {name} | {calls.invocations} | {calls.puts} | {calls.gets} |\n" in manual
+    assert f"\n| in all | {day.invocations} | {day.puts} | {day.gets} |\n" in manual
+    bill = {line.name: line for line in upkeep(day, days=30, alarm_metrics=0, composite_alarms=0, free=False).lines}
+    puts, gets = bill["S3 PUT, COPY, LIST"], bill["S3 GET, HEAD"]
+    words = f"{puts.quantity:,.0f} requests for ${puts.dollars:.4f} and {gets.quantity:,.0f} for ${gets.dollars:.4f}"
+    assert words in " ".join(manual.split())

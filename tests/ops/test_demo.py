@@ -99,6 +99,20 @@ def test_the_alarms_told_of_what_went_wrong(report: Any) -> None:
     assert {"data-stale", "sweeper-silent"} <= set(report["alarms"]["tomorrow"])
 
 
+def test_the_second_release_differs_and_the_first_one_is_current_in_the_end(output: Path, report: Any) -> None:
+    releases = report["releases"]
+    website = output / "website" / "data"
+
+    assert releases["first"] != releases["second"]
+    assert {"services.json", "complete-data.json", "change-history.json"} <= set(releases["changed"])
+    assert "regions.schema.json" not in releases["changed"]
+    manifest = json.loads((website / "manifest.json").read_bytes())
+    assert releases["current"] == releases["first"] == manifest["release"]
+    folders = {path.name for path in (website / "releases").iterdir() if (path / "manifest.json").is_file()}
+    assert {releases["first"], releases["second"]} == folders
+    assert releases["notNamed"] not in folders
+
+
 def words(svg: str) -> list[str]:
     """What the picture says, but for its numbers."""
     return [re.sub(r"\d+", "0", text) for text in re.findall(r">([^<>]*\S[^<>]*)</text>", svg)]

@@ -129,6 +129,7 @@ READING: dict[str, list[str]] = {
     "ls": [],
     "history": [VERSIONED],
     "diff": [VERSIONED],
+    "releases": [],
     "logs": ["--follow"],
     "open": [],
     "costs": ["--measure"],

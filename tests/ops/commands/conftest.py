@@ -42,7 +42,9 @@ class Files:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
         changed = {key for key in self._originals if stored.get(key) is not self._known.get(key)}
         missing = frozenset(key for key in changed if key.partition("/")[2] not in all_but)
-        for key in missing:
+        for key in sorted(
+            missing, key=lambda key: (key.endswith("/manifest.json"), key)
+        ):  # as a run: it names the rest
             self._s3.put_object(Bucket=self._bucket, Key=key, **self._originals[key])
         return frozenset(key.partition("/")[2] for key in missing)
 

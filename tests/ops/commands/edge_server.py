@@ -7,6 +7,7 @@ from threading import Thread
 from typing import Self
 
 MANIFEST_CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
+RELEASE_CACHE_CONTROL = "public, max-age=31536000, immutable"
 GOOD_HEADERS = {
     "Cache-Control": "public, max-age=300",
     "Age": "12",
@@ -48,8 +49,10 @@ class EdgeServer:
         self._server.server_close()
 
     def _headers(self, name: str) -> dict[str, str | None]:
-        if name == "manifest.json" and self.headers.get("Cache-Control") == GOOD_HEADERS["Cache-Control"]:
-            return {**self.headers, "Cache-Control": MANIFEST_CACHE_CONTROL}
+        special = RELEASE_CACHE_CONTROL if name.startswith("releases/") else MANIFEST_CACHE_CONTROL
+        if name == "manifest.json" or name.startswith("releases/"):
+            usual = self.headers.get("Cache-Control") == GOOD_HEADERS["Cache-Control"]
+            return {**self.headers, **({"Cache-Control": special} if usual else {})}
         return self.headers
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
@@ -57,7 +60,7 @@ class EdgeServer:
         known = name in self.files
         body, encoding = self.files.get(name, b"<html>"), ""
         accepted = request.headers.get("Accept-Encoding", "")
-        media_type = "application/feed+json" if name == "change-feed.json" else "application/json"
+        media_type = "application/feed+json" if name.endswith("change-feed.json") else "application/json"
         if accepted in self.compresses and media_type == "application/json":
             body, encoding = gzip.compress(body, mtime=0) if accepted == "gzip" else b"Brotli", accepted
         request.send_response(self.status if known else 404)

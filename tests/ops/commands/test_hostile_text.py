@@ -47,6 +47,16 @@ def alarm(cloud: EmbeddedCloud) -> None:
     cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason=IN_A_NAME)
 
 
+def release(cloud: EmbeddedCloud) -> None:
+    """A release whose manifest somebody has put on the website."""
+    s3, id_ = cloud.client("s3"), "30001124T020007Z-forged"
+    manifest = json.loads(s3.get_object(Bucket=cloud.website, Key="data/manifest.json")["Body"].read())
+    forged = {"release": id_, "time": "3000-11-24T02:00:07Z", "path": f"releases/{id_}/"}
+    change = {"latestChange": {"date": "3000-11-24", "summary": ANYWHERE}}
+    body = json.dumps({**manifest, **forged, **change}).encode()
+    s3.put_object(Bucket=cloud.website, Key=f"data/releases/{id_}/manifest.json", Body=body)
+
+
 def messages() -> Iterator[Any]:
     yield {"outcome": "rejected", "reason": IN_JSON, "keys": [source_key(IN_JSON)]}
     yield {"requestContext": {"functionArn": IN_JSON, "condition": IN_JSON}, "requestPayload": {IN_JSON: IN_JSON}}
@@ -60,6 +70,7 @@ def hostile(cloud: EmbeddedCloud, deploy: Deploy) -> EmbeddedCloud:
     change(cloud, "complete-data.json", "metadata", "runId", ANYWHERE)
     change(cloud, "service-regions.json", "byService", ANYWHERE, 1)
     alarm(cloud)
+    release(cloud)
     queue = cloud.queue_url("DistributionFailures")
     for message in messages():
         cloud.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(message))
@@ -127,6 +138,8 @@ CASES: list[tuple[list[str], object]] = [
     (["redrive", "--yes"], None),
     (["redrive", "--yes"], {"objects": [OUTCOME]}),
     (["redrive", "--yes"], FAILED),
+    (["releases"], None),
+    (["rollback", "--release", ANYWHERE], None),
     (["rollback", f"{IN_A_NAME}.json"], None),
     (["rollback", "regions.json", ANYWHERE], None),
     (["status"], None),

@@ -227,28 +227,28 @@ def test_a_distributor_that_is_paused_is_said_at_once(
 
 
 def test_a_file_that_is_not_for_the_website_is_put_back_without_waiting(
-    cloud: EmbeddedCloud, feed: Feed, own: str
+    cloud: EmbeddedCloud, process_feed: ProcessFeed, own: str
 ) -> None:
     for body in (GOOD, BETTER):
         upload(cloud, f"folder/{own}", body)
 
-    finished = feed("rollback", f"folder/{own}", "--yes")
+    finished = process_feed("rollback", f"folder/{own}", "--yes")
 
-    assert finished.exit_code == 0, finished.output
+    assert finished.returncode == 0, finished.stderr
     assert "not on the website: PublishPatterns does not name it" in finished.stdout
     assert source(cloud, f"folder/{own}")["Body"].read() == GOOD
 
 
 def test_a_stack_without_a_website_puts_back_all_the_same(
-    cloud: EmbeddedCloud, deploy: Deploy, feed: Feed, own: str
+    cloud: EmbeddedCloud, deploy: Deploy, process_feed: ProcessFeed, own: str
 ) -> None:
     for body in (GOOD, BETTER):
         upload(cloud, f"folder/{own}", body)
     deploy("source-only", source_outputs(cloud))
 
-    finished = feed("rollback", f"folder/{own}", "--yes", "--stack-name", "source-only")
+    finished = process_feed("rollback", f"folder/{own}", "--yes", "--stack-name", "source-only")
 
-    assert finished.exit_code == 0, finished.output
+    assert finished.returncode == 0, finished.stderr
     assert "the stack distributes nothing" in finished.stdout
     assert source(cloud, f"folder/{own}")["Body"].read() == GOOD
 

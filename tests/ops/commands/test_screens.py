@@ -33,6 +33,7 @@ COMMANDS = [
     "redrive --all",
     "redrive --yes",
     "redrive",
+    "releases",
     "rollback twice.json",
     "status --drift",
     "sweep --all",

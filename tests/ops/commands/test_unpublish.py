@@ -455,3 +455,58 @@ def test_a_file_that_only_the_source_has_goes_from_there(published: EmbeddedClou
 
     assert feed("unpublish", "old.json", "--yes").exit_code == 0
     assert has(published, "old.json") == (False, False)
+
+
+# ---- releases
+
+
+def release_copies(cloud: EmbeddedCloud, name: str) -> list[str]:
+    return [key for key in cloud.objects(cloud.website, "data/releases/") if key.endswith(f"/{name}")]
+
+
+def test_what_releases_keep_of_a_file_is_said_and_left(cloud: EmbeddedCloud, feed: Feed) -> None:
+    before = release_copies(cloud, "regions.json")
+
+    plan, finished = feed("unpublish", "regions.json"), feed("unpublish", "regions.json", "--yes")
+    other = feed("unpublish", "manifest.json", "--releases")
+
+    words = "releases keep their copies of regions.json: feed unpublish regions.json --releases takes these down too"
+    assert words in plan.stdout
+    assert words in finished.stdout
+    assert "nothing was deleted" in plan.stdout.splitlines()[-1]
+    assert release_copies(cloud, "regions.json") == before != []
+    assert has(cloud, "regions.json") == (False, False)
+    assert f"{len(before)} copies" in other.stdout
+
+
+def test_with_releases_no_copy_is_left_anywhere_and_the_edge_forgets_each(
+    cloud: EmbeddedCloud, feed: Feed, queue: str
+) -> None:
+    keys = release_copies(cloud, "regions.json")
+    others = release_copies(cloud, "services.json")
+
+    finished = feed("unpublish", "regions.json", "--releases", "--yes", "--stack-name", INVALIDATING)
+
+    assert finished.exit_code == 0, finished.output
+    assert release_copies(cloud, "regions.json") == []
+    assert release_copies(cloud, "services.json") == others
+    assert has(cloud, "regions.json") == (False, False)
+    assert sorted(queued(cloud, queue)) == sorted(["data/regions.json", *keys])
+    assert "readers of it miss the file: feed fetch" in finished.stdout
+    assert deliver(cloud, "manifest.json") == ["skipped"]
+    assert release_copies(cloud, "regions.json") == []
+
+
+def test_copies_in_the_releases_at_a_replica_are_taken_down_too(cloud: EmbeddedCloud, feed: Feed, replica: str) -> None:
+    release = "20261124T020007Z-9f3c2a1b"
+    key = f"copies/releases/{release}/regions.json"
+    cloud.client("s3").put_object(Bucket=replica, Key=key, Body=b"{}")
+
+    finished = feed("unpublish", "regions.json", "--releases", "--yes")
+
+    assert finished.exit_code == 0, finished.output
+    assert cloud.objects(replica) == []
+
+
+def test_a_file_of_which_no_release_can_have_a_copy_needs_no_word_of_them(published: EmbeddedCloud, feed: Feed) -> None:
+    assert "releases" not in feed("unpublish", "old.json").stdout

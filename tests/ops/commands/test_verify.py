@@ -20,8 +20,8 @@ from ops.checks.website import cache_control, check_website
 from ops.monitoring import AlarmState, Listeners
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable, observe
 from ops.stack import DeployedStack, find_stack
-from ops.verification import check_readers, verify
-from shared.contract import FILES
+from ops.verification import check_readers, check_release_at_edge, check_release_in_bucket, request, verify
+from shared.contract import FILES, schemas
 from tests.ops.commands.conftest import STACK, Deploy, Feed, alarm, upload
 from tests.ops.commands.edge_server import EdgeServer
 
@@ -357,6 +357,95 @@ def test_files_that_disagree_on_their_services_are_red(
     assert red().keys() == {"the files name the same regions and services"}
 
 
+# ---- the release that manifest.json names
+
+
+def released(cloud: EmbeddedCloud, name: str) -> dict[str, str]:
+    path = json.loads(read(cloud, cloud.website, "data/manifest.json"))["path"]
+    return {"Bucket": cloud.website, "Key": f"data/{path}{name}"}
+
+
+def test_the_release_is_proved_by_every_hash_and_header(cloud: EmbeddedCloud, feed: Feed) -> None:
+    release = json.loads(read(cloud, cloud.website, "data/manifest.json"))["release"]
+
+    finished = feed("verify")
+
+    assert f"✓ {release} is whole, by every SHA-256  {len(FILES) + len(schemas())} files, " in finished.stdout
+    assert f"✓ {release} has its headers" in finished.stdout
+
+
+def test_a_release_that_is_not_what_its_manifest_says_is_red(
+    cloud: EmbeddedCloud, red: Red, feed: Feed, originals: dict[str, bytes]
+) -> None:
+    s3 = cloud.client("s3")
+    other = originals["services.json"].replace(b"Simple", b"Double")  # of the same size
+    immutable = {"ContentType": "application/json", "CacheControl": "public, max-age=31536000, immutable"}
+    s3.delete_object(**released(cloud, "regions.json"))
+    s3.put_object(**released(cloud, "services.json"), Body=other, **immutable)
+    s3.put_object(**released(cloud, "complete-data.json"), Body=originals["complete-data.json"])
+    release = json.loads(originals["manifest.json"])["release"]
+
+    wrong, found = red(), feed("verify").stdout
+
+    assert wrong.keys() == {f"{release} is whole, by every SHA-256", f"{release} has its headers"}
+    assert "feed redistribute manifest.json" in wrong[f"{release} is whole, by every SHA-256"]
+    assert f"regions.json: NoSuchKey: The specified key does not exist.; services.json: {len(other):,} bytes" in found
+    assert "complete-data.json: Content-Type binary/octet-stream, not application/json" in found
+
+
+def test_where_releases_are_off_none_is_expected(cloud: EmbeddedCloud, observed: Observation) -> None:
+    distributor = observed.functions["distributor"]
+    assert isinstance(distributor, FunctionState)
+    off = replace(distributor, environment=distributor.environment | {"RELEASES": "false"})
+    without = replace(observed, functions=observed.functions | {"distributor": off})
+
+    with EdgeServer({}) as edge:
+        assert list(check_release_at_edge(without, f"{edge.url}/")) == []
+    assert list(check_release_in_bucket(without)) == []
+    assert len(list(check_release_in_bucket(observed))) == 2
+
+
+def test_a_release_that_was_overtaken_is_yellow_and_says_what_to_do(
+    observed: Observation, originals: dict[str, bytes]
+) -> None:
+    stored, newest = observed.website["manifest.json"], observed.source["regions.json"]
+    assert isinstance(stored, StoredObject)
+    assert isinstance(newest, StoredObject)
+    behind = replace(observed, website=observed.website | {"manifest.json": replace(stored, body=b"{}")})
+    another = replace(newest, body=originals["regions.json"].replace(b"Virginia", b"Elsewhere"))
+
+    def of_manifest(observed: Observation) -> Check:
+        checks = check_website(observed, datetime.now(UTC))
+        return next(check for check in checks if check.name == "manifest.json has the source's bytes")
+
+    late = of_manifest(behind)
+    overtaken = of_manifest(replace(behind, source=observed.source | {"regions.json": another}))
+
+    assert late.fails
+    assert (overtaken.holds, overtaken.fails) == (False, False)
+    assert "the source has another regions.json" in overtaken.actual
+    assert "feed rollback --release ID" in overtaken.advice
+
+
+@pytest.mark.parametrize(("hours", "old"), [(30, True), (1, False)])
+def test_an_old_release_that_was_put_back_lately_is_yellow(
+    observed: Observation, originals: dict[str, bytes], *, hours: int, old: bool
+) -> None:
+    run = datetime.fromisoformat(json.loads(originals["manifest.json"])["time"])
+    put_back_at, now = run + timedelta(hours=20), run + timedelta(hours=20 + hours)
+    source = {
+        name: replace(stored, last_modified=put_back_at) if isinstance(stored, StoredObject) else stored
+        for name, stored in observed.source.items()
+    }
+
+    checks = {check.name: check for check in check_source(replace(observed, source=source), now, timedelta(hours=20))}
+
+    told = checks["the release is that of the last run"]
+    assert (told.holds, told.fails) == (False, False)
+    assert f"at {put_back_at:%Y-%m-%d %H:%M} UTC" in told.actual
+    assert checks["the data is at most 20 h old"].fails is old
+
+
 # ---- what brings the files there
 
 
@@ -652,8 +741,13 @@ def test_a_stack_that_samconfig_does_not_name_is_not_compared(
 
 
 @pytest.fixture
-def edge(originals: dict[str, bytes]) -> Iterator[EdgeServer]:
-    with EdgeServer(originals) as running:
+def edge(originals: dict[str, bytes], started: EmbeddedCloud) -> Iterator[EdgeServer]:
+    folder = json.loads(originals["manifest.json"])["path"]
+    released = {
+        key.removeprefix("data/"): read(started, started.website, key)
+        for key in started.objects(started.website, f"data/{folder}")
+    }
+    with EdgeServer({**originals, **released}) as running:
         yield running
 
 
@@ -782,6 +876,54 @@ def test_no_answer_is_red(observed: Observation) -> None:
     wrong = failing(check_readers(observed, f"{stopped.url}/", datetime.now(UTC)))
 
     assert wrong.keys() == {f"{name} answers" for name in FILES}
+
+
+@pytest.fixture
+def release_at_edge(observed: Observation, edge: EdgeServer) -> Callable[[], dict[str, str]]:
+    """What of the release does not hold at the edge, and what is there instead."""
+    return lambda: failing(check_release_at_edge(observed, f"{edge.url}/"))
+
+
+def test_readers_get_the_release_by_every_hash(
+    observed: Observation, edge: EdgeServer, originals: dict[str, bytes], release_at_edge: Callable[[], dict[str, str]]
+) -> None:
+    manifest = json.loads(originals["manifest.json"])
+    names = [f"{manifest['release']} is whole, by every SHA-256", f"{manifest['release']} has its headers"]
+    checks = list(check_release_at_edge(observed, f"{edge.url}/"))
+
+    edge.files[f"{manifest['path']}regions.json"] += b" "
+    del edge.files[f"{manifest['path']}services.json"]
+    damaged = release_at_edge()
+    edge.headers["Cache-Control"] = "no-store"
+    without_headers = release_at_edge()
+
+    assert [(check.name, check.holds, check.group) for check in checks] == [
+        (name, True, f"{edge.url}/") for name in names
+    ]
+    assert damaged.keys() == {names[0]}
+    assert "with another SHA-256; services.json: answers 404" in damaged[names[0]]
+    assert "Cache-Control no-store, not public, max-age=31536000, immutable" in without_headers[names[1]]
+
+
+@pytest.mark.parametrize(("body", "words"), [(b"{}", "200, 2 bytes"), (None, "404, 6 bytes")])
+def test_an_edge_whose_manifest_names_no_release_is_red(
+    edge: EdgeServer, release_at_edge: Callable[[], dict[str, str]], body: bytes | None, words: str
+) -> None:
+    del edge.files["manifest.json"]
+    if body:
+        edge.files["manifest.json"] = body
+
+    assert release_at_edge() == {"manifest.json names a release": words}
+
+
+def test_no_more_is_read_than_a_published_file_may_have(edge: EdgeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    edge.files["endless.json"] = b" " * 3_000_000
+    monkeypatch.setattr("ops.verification.MAX_BYTES", 1_000_000)
+
+    response = request(f"{edge.url}/endless.json")
+
+    assert isinstance(response, EdgeResponse)
+    assert 1_000_000 < len(response.body) < 1_200_000
 
 
 def test_an_edge_may_be_behind_for_as_long_as_max_age(observed: Observation) -> None:

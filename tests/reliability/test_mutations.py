@@ -64,6 +64,7 @@ MUTATIONS: list[tuple[str, str, str, str]] = [
     (PUBLISH, "_publish_release(task, source, facts, store, check)\n", "None\n", "test_release"),
     (RELEASE, " != file.sha256", " is None", "test_release"),
     (RELEASE, "            check(part, source)\n", "", "test_release"),
+    (RELEASE, "if file.size != size", "if False", "test_release"),
     (RELEASE, "store.copy(part, source.etag).copied", "store.copy(part, source.etag)", "test_release"),
     (RELEASE, "        if outcome:\n            return outcome\n", "", "test_release"),
     (RELEASE, "None if copied else _not_copied(release, MANIFEST_FILE)", "None", "test_release"),

@@ -25,7 +25,7 @@ from distributor.settings import DistributorSettings, Location
 from distributor.store import owned
 from ops.invalidations import queue_keys
 from ops.stack import DeployedStack, StackError
-from shared.contract import model_of, schemas
+from shared.contract import MANIFEST_FILE, model_of, schemas
 from shared.text import utc_stamp
 
 LOOKS, SECONDS_BETWEEN = 3, 5
@@ -98,7 +98,8 @@ def look_at(stack: DeployedStack, settings: DistributorSettings, names: Sequence
 
 def is_fetched(stack: DeployedStack, name: str) -> bool:
     """Whether the next run of the fetcher writes the file again."""
-    return stack.fetches and (model_of(name) is not None or name in schemas())
+    is_released = stack.releases or name != MANIFEST_FILE
+    return stack.fetches and is_released and (model_of(name) is not None or name in schemas())
 
 
 def caller(stack: DeployedStack) -> str:

@@ -34,12 +34,13 @@ def decide(  # noqa: PLR0913 - a whole run in one expression; all but the first 
     request: RunRequest | None = None,
     launches: Mapping[str, Launch] | None = None,
     failing: str = "",
+    settings: FetcherSettings = SETTINGS,
 ) -> NextState:
     """The state after a run on that day, on top of the files before it."""
     now = NOW + timedelta(days=day)
     readings = crawl(MemoryStore(parameters, failing), clock=lambda: now)
     result = CrawlResult(readings, CallCounts(70, 2, 1), 1.234, launches or {}, "")
-    return next_state(Job(f"day {day}", SETTINGS, request or RunRequest()), result, stored(before), now)
+    return next_state(Job(f"day {day}", settings, request or RunRequest()), result, stored(before), now)
 
 
 def stored(files: Mapping[str, bytes]) -> PreviousFiles:
@@ -69,6 +70,12 @@ def test_without_news_only_the_files_of_every_run_a_snapshot_and_the_manifest_ar
     again = decide(PARAMETERS, FIRST.files)
 
     assert list(again.files) == [*ALWAYS_WRITTEN, SNAPSHOT, "manifest.json"]
+
+
+def test_without_releases_the_manifest_is_left_to_others() -> None:
+    settings = SETTINGS.model_copy(update={"releases": False})
+
+    assert list(decide(PARAMETERS, FIRST.files, settings=settings).files) == [*ALWAYS_WRITTEN, SNAPSHOT]
 
 
 def test_a_schema_that_differs_is_written_again() -> None:

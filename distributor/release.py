@@ -38,7 +38,7 @@ class Release:
     def part(self, name: str) -> Publish:
         """The task that copies a file of this name. UnfitError if the settings leave it out, so none could be whole."""
         headers = headers_for(name, self.settings, self.manifest.path)
-        part = replace(self.task, destination=self.folder, name=name, headers=headers, releases=None)
+        part = replace(self.task, destination=self.folder, name=name, headers=headers)
         refusal = refuse(part, self.settings.publish_patterns)
         if refusal:
             msg = f"{name}: {refusal.reason}"

@@ -72,6 +72,17 @@ def test_in_step_a_release_costs_one_get_and_one_listing(s3: ListingS3, swept: C
     assert s3.pages.count(f"data/{FOLDER}/") == 1
 
 
+@pytest.mark.parametrize("name", ["releases.json", "releases0.json", "releasesé.json"])
+def test_files_on_both_sides_of_the_folder_of_releases_are_compared(
+    name: str, s3: ListingS3, swept: Callable[..., SweepResult]
+) -> None:
+    key = f"data/{FOLDER}/é.json"
+    s3.objects |= {("my-source", f"aws-data/{name}"): b"[]", ("my-website", f"data/{name}"): b"[]"}
+    s3.objects["my-website", key] = b"[]"
+
+    assert (swept(s3).drift.total(), s3.calls) == (0, ["GET"])
+
+
 def test_the_cost_of_a_sweep_does_not_grow_with_old_releases(s3: ListingS3, swept: Callable[..., SweepResult]) -> None:
     swept(s3)
     pages, calls = len(s3.pages), len(s3.calls)
@@ -163,6 +174,13 @@ def test_without_releases_their_folder_is_compared_like_any_other(
     assert swept(s3, **settings).drift.total() == 0
     assert s3.calls == []
     assert swept(s3, PUBLISH_PATTERNS="**").compared == 5
+
+
+def test_a_manifest_that_is_too_large_stops_no_sweep(s3: ListingS3, swept: Callable[..., SweepResult]) -> None:
+    for key in (("my-source", "aws-data/manifest.json"), ("my-website", "data/manifest.json")):
+        s3.objects[key] = b" " * 10_001
+
+    assert outcomes(swept(s3)) == {Rejected: 1}
 
 
 @pytest.mark.parametrize("error", [refusal("AccessDenied"), refusal("SlowDown", 503)], ids=["forbidden", "slow"])

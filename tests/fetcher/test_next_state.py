@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fetcher.launches import Launch
-from fetcher.next_state import CrawlResult, NextState, ShrunkCatalogueError, next_state, require_no_shrink
+from fetcher.next_state import CrawlResult, NextState, ShrunkCatalogueError, _released, next_state, require_no_shrink
 from fetcher.settings import FetcherSettings, Job, RequestError, RunRequest
 from fetcher.source import PreviousFiles, SourceBucket, read_previous_files
 from fetcher.ssm import CallCounts, crawl
@@ -76,6 +76,12 @@ def test_without_releases_the_manifest_is_left_to_others() -> None:
     settings = SETTINGS.model_copy(update={"releases": False})
 
     assert list(decide(PARAMETERS, FIRST.files, settings=settings).files) == [*ALWAYS_WRITTEN, SNAPSHOT]
+
+
+def test_a_year_that_leaves_the_history_is_in_no_release() -> None:
+    files = {"a.json": b"{}", "change-history-2025.json": b"{}", "change-history-2025-2.json": b"{}"}
+
+    assert list(_released(files, None, stored(FIRST.files))) == ["a.json"]
 
 
 def test_a_schema_that_differs_is_written_again() -> None:

@@ -38,7 +38,7 @@ class Release:
     def part(self, name: str) -> Publish:
         """The task that copies a file of this name. UnfitError if the settings leave it out, so none could be whole."""
         headers = headers_for(name, self.settings, self.manifest.path)
-        part = replace(self.task, destination=self.folder, name=name, headers=headers, releases=None)
+        part = replace(self.task, destination=self.folder, name=name, headers=headers)
         refusal = refuse(part, self.settings.publish_patterns)
         if refusal:
             msg = f"{name}: {refusal.reason}"
@@ -73,12 +73,20 @@ def _publish_file(
                 reason = f"{release.manifest.release} was overtaken: {file.name} is no longer the file that it names"
                 return Skipped(release.task.source_key, reason)
             check(part, source)
+            _require_size(file, len(source.body))
         except (TooLargeError, UnfitError) as error:
             msg = f"{file.name}: {error}"
             raise UnfitError(msg) from error
         if store.copy(part, source.etag).copied:
             return None
     return _not_copied(release, file.name)
+
+
+def _require_size(file: ReleaseFile, size: int) -> None:
+    """UnfitError if the manifest states another size, since each sweep would then find the release not to be whole."""
+    if file.size != size:
+        msg = f"it has {size} bytes, but the manifest says {file.size}"
+        raise UnfitError(msg)
 
 
 def _not_copied(release: Release, name: str) -> Failed:

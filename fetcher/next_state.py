@@ -62,7 +62,8 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     """The next state, or an error if it must not be written: it is incomplete, has shrunk or breaks an invariant.
 
     Files in `ALWAYS_WRITTEN` are always written (`fetcher.source` explains why), others only if their bytes differ.
-    Last come a snapshot of the complete data, whose name contains the time, to the second, and the manifest.
+    Last come a snapshot of the complete data, whose name contains the time, to the second, and the manifest, if there
+    are releases.
     """
     request, settings, before = job.request, job.settings, previous.state
     require_previous_data(request, previous)
@@ -86,13 +87,11 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     snapshot = (
         f"{contract.HISTORY_FOLDER}/complete-data-{documents.complete_data.metadata.timestamp:%Y%m%dT%H%M%SZ}.json"
     )
-    files = {
-        **changed,
-        snapshot: changed[contract.COMPLETE_DATA_FILE],
-        contract.MANIFEST_FILE: build_manifest(
-            documents, _released(all_files, history, previous), history, settings.schedule_expression
-        ).to_bytes(),
-    }
+    files = {**changed, snapshot: changed[contract.COMPLETE_DATA_FILE]}
+    if settings.releases:
+        released = _released(all_files, history, previous)
+        manifest = build_manifest(documents, released, history, settings.schedule_expression)
+        files[contract.MANIFEST_FILE] = manifest.to_bytes()
     ahead = _ahead(last, previous.history, timestamp)
     return NextState(catalogue, documents, files, _metadata(documents, result), ahead, unfit_history)
 

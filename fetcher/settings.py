@@ -34,7 +34,8 @@ class FetcherSettings(Settings):
 
     `max_stale_percent`: the share of a run's readings that the last good ones may replace. `max_shrink_percent`: the
     share of the last regions, services or pairs that may vanish. `launch_feed_url`: if empty, launches are not read.
-    `schedule_expression`: when the fetcher is invoked; empty if only by hand.
+    `schedule_expression`: when the fetcher is invoked; empty if only by hand. `releases`: each run ends with a
+    manifest, which names its release; otherwise the file of that name is anybody's.
 
     `site_url`: the public address of the published files, with a slash at the end; empty if it is not known. It is only
     written into the feed of changes: the fetcher knows no website bucket and requests nothing from the site.
@@ -48,6 +49,7 @@ class FetcherSettings(Settings):
     ssm_requests_per_second: float = Field(default=10, gt=0, le=10_000)
     launch_feed_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     schedule_expression: str = ""
+    releases: bool = True
     site_url: SiteUrl = ""
     max_stale_percent: Percent = 10
     max_shrink_percent: Percent = 10

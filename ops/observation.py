@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from distributor.plan import compile_glob
 from distributor.settings import DistributorSettings
 from ops.stack import DeployedStack, StackError
-from shared.contract import FILES, schemas
+from shared.contract import FILES, MANIFEST_FILE, schemas
 from shared.settings import ConfigurationError, read_settings
 
 T = TypeVar("T")
@@ -126,7 +126,7 @@ def observe(stack: DeployedStack) -> Observation:
     functions = {role: or_unavailable(_function, lambda_, name) for role, name in stack.functions.items()}
     listing = or_unavailable(_listing, stack, functions["distributor"]) if stack.distributes else Listing()
     others = listing.published[:MOST_FILES] if isinstance(listing, Listing) else ()
-    names = [*(FILES if stack.fetches else ()), *others]
+    names = [*fetched_files(stack), *others]
     return Observation(
         stack=stack,
         listing=listing,
@@ -139,6 +139,11 @@ def observe(stack: DeployedStack) -> Observation:
         website_policy=or_unavailable(_policy, s3, stack.outputs.get("WebsiteBucketName", "")),
         ownership=or_unavailable(_ownership, s3, stack.output("WebsiteBucketName")) if stack.distributes else "",
     )
+
+
+def fetched_files(stack: DeployedStack) -> list[str]:
+    """The files that each run of the fetcher writes; its schemas aside."""
+    return [name for name in FILES if stack.fetches and (stack.releases or name != MANIFEST_FILE)]
 
 
 def observe_source(stack: DeployedStack, names: Iterable[str]) -> dict[str, StoredObject | Unavailable]:
@@ -234,7 +239,7 @@ def _objects(
 
 def _listing(stack: DeployedStack, distributor: FunctionState | Unavailable) -> Listing:
     prefix, published, skipped = f"{stack.output('SourceKeyPrefix')}/", [], []
-    catalogue = {*FILES, *schemas()} if stack.fetches else set()
+    catalogue = {*fetched_files(stack), *schemas()} if stack.fetches else set()
     for name in (key.removeprefix(prefix) for key in stack.source_keys()):
         if is_hidden(name, stack):
             continue

@@ -8,7 +8,7 @@ from itertools import islice
 from ops.arrivals import Arrival, await_arrivals
 from ops.checks.source import breach
 from ops.difference import count_lines, text_lines
-from ops.observation import (
+from ops.observation import fetched_files, (
     ScheduleState,
     is_paused,
     is_published,
@@ -54,7 +54,7 @@ def plan_rollback(stack: DeployedStack, name: str, version: str) -> Plan:
     StackError if there is none, or if the one that is named is not fit.
     """
     short, file = short_name(stack, name), open_source_file(stack, name)
-    if short == MANIFEST_FILE and stack.fetches:
+    if short == MANIFEST_FILE and stack.releases:
         msg = "manifest.json names the files of one run, so it is no use alone: feed rollback --release ID"
         raise StackError(msg)
     present = file.newest()
@@ -109,7 +109,7 @@ def await_website(stack: DeployedStack, names: Sequence[str], seconds: float) ->
 
 def next_write(stack: DeployedStack, name: str, *, keep: str = SCHEDULE_STATE) -> str:
     """When the fetcher writes the file anew, and what to do to `keep` the version; empty if it never does."""
-    if not stack.fetches or short_name(stack, name) not in {*FILES, *schemas()}:
+    if not stack.fetches or short_name(stack, name) not in {*fetched_files(stack), *schemas()}:
         return ""
     schedule = or_unavailable(observe_schedule, stack.client("scheduler"), f"{stack.name}-fetch")
     if isinstance(schedule, ScheduleState) and schedule.state == "DISABLED":
@@ -131,7 +131,7 @@ def unfit(stack: DeployedStack, name: str, body: bytes) -> str:
     """Why the stack would not publish a file with these bytes; empty if it would."""
     if len(body) > _most(stack):
         return f"{len(body):,} bytes, over MaxObjectBytes"
-    return breach(name, body, releases=stack.fetches)  # without the fetcher manifest.json is any producer's
+    return breach(name, body, releases=stack.releases)  # without the fetcher manifest.json is any producer's
 
 
 def _most(stack: DeployedStack) -> int:

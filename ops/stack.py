@@ -76,6 +76,11 @@ class DeployedStack:
         return "FetcherFunctionName" in self.outputs
 
     @property
+    def releases(self) -> bool:
+        """Whether manifest.json is the fetcher's, and names a release; otherwise it is anybody's."""
+        return self.fetches and self.parameters.get("Releases") != "false"
+
+    @property
     def source_url(self) -> str:
         """Where source files are written to, as the AWS CLI names it."""
         return f"s3://{self.output('SourceBucketName')}/{self.output('SourceKeyPrefix')}/"

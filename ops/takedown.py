@@ -28,7 +28,7 @@ from ops.invalidations import queue_keys
 from ops.releases import release_ids
 from ops.stack import DeployedStack, StackError
 from ops.versions import REQUESTS_AT_ONCE
-from shared.contract import RELEASES_FOLDER, YEAR_FILE, model_of, schemas
+from shared.contract import MANIFEST_FILE, RELEASES_FOLDER, YEAR_FILE, model_of, schemas
 from shared.text import utc_stamp
 
 LOOKS, SECONDS_BETWEEN = 3, 5
@@ -126,7 +126,8 @@ def _releases(s3: Any, place: Place) -> Iterator[Place]:  # noqa: ANN401 - one t
 
 def is_fetched(stack: DeployedStack, name: str) -> bool:
     """Whether the next run of the fetcher writes the file again."""
-    return stack.fetches and (model_of(name) is not None or name in schemas())
+    is_released = stack.releases or name != MANIFEST_FILE
+    return stack.fetches and is_released and (model_of(name) is not None or name in schemas())
 
 
 def caller(stack: DeployedStack) -> str:

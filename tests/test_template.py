@@ -371,7 +371,7 @@ def test_releases_are_made_where_a_fetcher_writes_manifests_unless_they_are_off(
 ) -> None:
     stack = stack_with(**parameters)
 
-    for function in ("Distributor", "Sweeper"):
+    for function in ("Distributor", "Sweeper", *["Fetcher"] * ("FetchEnabled" not in parameters)):
         assert resource_of(stack, function).properties["Environment"]["Variables"]["RELEASES"] == releases
 
 

@@ -2,7 +2,8 @@
 
 A sweep publishes objects whose event was lost or whose failure nobody retried, and those that were in the
 source bucket before the distributor was deployed. An object that differs because it is not fit to be published has
-not drifted: it is rejected in every sweep until somebody uploads a good one.
+not drifted: it is rejected in every sweep until somebody uploads a good one. So is the manifest of a run that was
+overtaken, until the next run.
 """
 
 from collections import Counter
@@ -17,7 +18,7 @@ from distributor.dependencies import Dependencies
 from distributor.outcomes import KINDS, Copied, Failed, Outcome, Publish, Rejected, Skipped, describe
 from distributor.plan import decide
 from distributor.publish import carry_out, check_source
-from distributor.release import Release
+from distributor.release import Check, Release
 from distributor.settings import DistributorSettings
 from distributor.store import CopyAnswer, ObjectStore, SourceObject, Store, StoreError, TooLargeError
 from distributor.sweeper.comparison import Drift, compare_buckets, holds
@@ -77,7 +78,6 @@ class SweepResult:
     """The result of one invocation. Each list is cut to the first of many, so memory does not grow.
 
     `drift` counts no rejected objects; `outcomes` has these. They have a list of their own, so many cannot hide others.
-    Nor does it count a manifest whose run was overtaken: no sweep can publish its release, and the next run brings one.
     `refusal`: the first reason why metadata of a destination could not be read.
     """
 
@@ -93,7 +93,7 @@ class SweepResult:
     def add(self, repairs: list[Repair], outcomes: list[Outcome | None]) -> None:
         """Count a batch; the outcome None is that of an object which a dry run would have published."""
         pairs = list(zip(repairs, outcomes, strict=True))
-        self.drift.update(repair.drift for repair, outcome in pairs if not isinstance(outcome, Rejected | Skipped))
+        self.drift.update(repair.drift for repair, outcome in pairs if not isinstance(outcome, Rejected))
         self.outcomes.update(type(outcome) for outcome in outcomes if outcome)
         for repair, outcome in pairs:
             entries = self.rejected if isinstance(outcome, Rejected) else self.drifted
@@ -143,16 +143,28 @@ def sweep(
     while batch := list(islice(repairs, OBJECTS_PER_BATCH)):
         tasks = [repair.task for repair in batch]
         if request.dry_run:
-            outcomes = carry_out(tasks, Rehearsal(dependencies.store), remaining_ms)
+            outcomes = _carry_out(tasks, Rehearsal(dependencies.store), remaining_ms)
             result.add(batch, [None if isinstance(outcome, Copied) else outcome for outcome in outcomes])
         else:
             progress.begin(_position(repair, dependencies.settings) for repair in batch)
-            outcomes = carry_out(tasks, dependencies.store, remaining_ms, progress.check)
+            outcomes = _carry_out(tasks, dependencies.store, remaining_ms, progress.check)
             follow_up_batch(outcomes)
             result.add(batch, [*outcomes])
     if not request.dry_run:
         progress.end()
     return result
+
+
+def _carry_out(
+    tasks: Sequence[Publish], store: ObjectStore, remaining_ms: Callable[[], int], check: Check = check_source
+) -> list[Outcome]:
+    """Publish the objects; the manifest of a run that was overtaken is rejected, since no event will mend that."""
+    return [
+        Rejected(outcome.key, outcome.reason, correlation_id=outcome.correlation_id, landed=outcome.landed)
+        if isinstance(outcome, Skipped)
+        else outcome
+        for outcome in carry_out(tasks, store, remaining_ms, check)
+    ]
 
 
 def _position(repair: Repair, settings: DistributorSettings) -> Position:

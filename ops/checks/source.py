@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from distributor.content import check
 from ops.checks.check import CLOCK_SKEW, Check, exists
-from ops.observation import Listing, Observation, StoredObject, Unavailable
+from ops.observation import Listing, Observation, StoredObject, Unavailable, fetched_files
 from shared.contract import (
     COMPLETE_DATA_FILE,
     FILES,
@@ -35,10 +35,10 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
 
     yield from _check_listing(observed.listing)
     for name, stored in observed.source.items():
-        fetched = observed.stack.fetches and name in FILES
+        fetched = name in fetched_files(observed.stack)
         yield exists(GROUP, name, stored, "feed fetch writes it; feed logs shows why it is not there")
         if isinstance(stored, StoredObject):
-            releases = observed.stack.fetches  # without the fetcher manifest.json is any producer's
+            releases = observed.stack.releases
             wrong = breach(name, stored.body, releases=releases)
             modelled = name in FILES and (releases or name != MANIFEST_FILE)
             sentence = f"{name} keeps the contract" if modelled else f"{name} is fit to be published"

@@ -40,7 +40,7 @@ def check_website(observed: Observation, now: datetime) -> Iterator[Check]:
 
 def _is_unfit(name: str, observed: Observation) -> bool:
     source = observed.source[name]
-    return isinstance(source, StoredObject) and bool(breach(name, source.body, releases=observed.stack.fetches))
+    return isinstance(source, StoredObject) and bool(breach(name, source.body, releases=observed.stack.releases))
 
 
 def _check_policy(observed: Observation) -> Iterator[Check]:
@@ -82,7 +82,7 @@ def _check_published(
         )
         if not same and len(source.body) == len(stored.body):
             actual += ", but others"
-        manifest = parse_manifest(source.body) if name == MANIFEST_FILE and observed.stack.fetches else None
+        manifest = parse_manifest(source.body) if name == MANIFEST_FILE and observed.stack.releases else None
         others = overtaken(manifest, observed) if manifest and not same else []
         if manifest and others:
             actual = f"{manifest.release} cannot be published: the source has another {', '.join(others)}"

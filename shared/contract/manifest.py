@@ -7,10 +7,12 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from shared.contract.data import Counts
 from shared.contract.document import Codes, Date, Document, Items, Text, Timestamp, require, require_sorted
+from shared.strict_json import UnfitError
 
 MANIFEST_FILE: Final = "manifest.json"
 RELEASES_FOLDER: Final = "releases"
 MOST_FILES: Final = 1000
+MOST_BYTES: Final = 1_000_000  # one is in memory, for each destination, while the files that it names are checked
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=200)]
 
@@ -50,6 +52,14 @@ class Manifest(Document):
     next_expected: Timestamp | None = Field(
         description="When the next run by the schedule will have ended; null if that is unknown."
     )
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> Self:
+        """The same as of every document; UnfitError also if it is over `MOST_BYTES`."""
+        if len(body) > MOST_BYTES:
+            msg = f"a manifest of over {MOST_BYTES:,} bytes"
+            raise UnfitError(msg)
+        return super().from_bytes(body)
 
     @model_validator(mode="after")
     def _holds(self) -> Self:

@@ -332,6 +332,17 @@ def test_a_file_that_is_not_fit_is_named_and_keeps_the_whole_release_back(
     assert "manifest.json" not in published(s3)
 
 
+def test_a_manifest_that_states_a_wrong_size_is_rejected() -> None:
+    manifest = json.loads(MANIFEST)
+    manifest["files"][1]["bytes"] = 9
+    s3 = world(manifest=json.dumps(manifest).encode())
+
+    outcome = release(s3)
+
+    assert outcome == Rejected(KEY, "b.json: it has 3 bytes, but the manifest says 9")
+    assert "manifest.json" not in published(s3)
+
+
 def test_a_file_that_the_settings_leave_out_is_in_no_release_either() -> None:
     s3 = world()
 

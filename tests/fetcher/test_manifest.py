@@ -67,6 +67,10 @@ def test_the_next_run_is_expected_to_end_a_time_out_after_its_start(schedule: st
     assert manifest(schedule=schedule).next_expected == time
 
 
+def test_a_run_at_the_very_second_of_the_schedule_expects_the_next_day() -> None:
+    assert next_expected("cron(0 2 * * ? *)", NOW.replace(second=0)) == datetime(2026, 11, 25, 2, 5, tzinfo=UTC)
+
+
 def test_the_longest_run_is_as_long_as_the_function_s_time_out() -> None:
     resources: Any = read_template()["Resources"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fetcher.launches import Launch
-from fetcher.next_state import CrawlResult, NextState, ShrunkCatalogueError, next_state, require_no_shrink
+from fetcher.next_state import CrawlResult, NextState, ShrunkCatalogueError, _released, next_state, require_no_shrink
 from fetcher.settings import FetcherSettings, Job, RequestError, RunRequest
 from fetcher.source import PreviousFiles, SourceBucket, read_previous_files
 from fetcher.ssm import CallCounts, crawl
@@ -34,12 +34,13 @@ def decide(  # noqa: PLR0913 - a whole run in one expression; all but the first 
     request: RunRequest | None = None,
     launches: Mapping[str, Launch] | None = None,
     failing: str = "",
+    settings: FetcherSettings = SETTINGS,
 ) -> NextState:
     """The state after a run on that day, on top of the files before it."""
     now = NOW + timedelta(days=day)
     readings = crawl(MemoryStore(parameters, failing), clock=lambda: now)
     result = CrawlResult(readings, CallCounts(70, 2, 1), 1.234, launches or {}, "")
-    return next_state(Job(f"day {day}", SETTINGS, request or RunRequest()), result, stored(before), now)
+    return next_state(Job(f"day {day}", settings, request or RunRequest()), result, stored(before), now)
 
 
 def stored(files: Mapping[str, bytes]) -> PreviousFiles:
@@ -69,6 +70,18 @@ def test_without_news_only_the_files_of_every_run_a_snapshot_and_the_manifest_ar
     again = decide(PARAMETERS, FIRST.files)
 
     assert list(again.files) == [*ALWAYS_WRITTEN, SNAPSHOT, "manifest.json"]
+
+
+def test_without_releases_the_manifest_is_left_to_others() -> None:
+    settings = SETTINGS.model_copy(update={"releases": False})
+
+    assert list(decide(PARAMETERS, FIRST.files, settings=settings).files) == [*ALWAYS_WRITTEN, SNAPSHOT]
+
+
+def test_a_year_that_leaves_the_history_is_in_no_release() -> None:
+    files = {"a.json": b"{}", "change-history-2025.json": b"{}", "change-history-2025-2.json": b"{}"}
+
+    assert list(_released(files, None, stored(FIRST.files))) == ["a.json"]
 
 
 def test_a_schema_that_differs_is_written_again() -> None:

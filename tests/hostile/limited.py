@@ -34,8 +34,9 @@ from distributor.queues import FailureQueue, NoInvalidations  # noqa: E402
 from distributor.settings import DistributorSettings, InvalidatorSettings  # noqa: E402
 from distributor.store import CopyAnswer, SourceObject  # noqa: E402
 from fetcher.source import SourceBucket, read_previous_files  # noqa: E402
+from shared.contract.manifest import MOST_BYTES  # noqa: E402
 from shared.settings import read_settings  # noqa: E402
-from tests.distributor.world import ENVIRONMENT, SOURCE, WEBSITE  # noqa: E402
+from tests.distributor.world import ENVIRONMENT, SOURCE, WEBSITE, manifest_of, manifest_task  # noqa: E402
 
 LARGE = b"\xff" * 10_000_000  # unfit at its first byte, so that its check takes no time
 PROC = Path("/proc/self")
@@ -66,6 +67,19 @@ class Files:
 
     def head(self, task: Publish) -> str:
         return '"e"'
+
+
+class Releases(Files):
+    """A source with the largest manifest, whose one file is the document; all destinations read it at once."""
+
+    def get(self, task: Publish) -> SourceObject:
+        body = self.path.read_bytes()
+        if task.name == "manifest.json":
+            manifest = json.loads(manifest_of({self.name: body}))
+            manifest["staleRegions"] = [f"{number:06}" for number in range(MOST_BYTES // 10)]
+            return SourceObject('"e"', json.dumps(manifest, separators=(",", ":")).encode())
+        self.all_are_read.wait(60)
+        return SourceObject('"e"', body)
 
 
 class Small(Files):
@@ -115,6 +129,14 @@ def document(path: Path, name: str) -> dict[str, Any]:
     tasks = [Publish(SOURCE, WEBSITE, each, headers_for(each, settings), releases=settings) for each in names]
     *others, outcome = map(describe, carry_out(tasks, Files(name, path), lambda: 10**6))
     return {**outcome, "others": [other["outcome"] for other in others]}
+
+
+def release(path: Path, name: str) -> dict[str, Any]:
+    """Publish a release of the document to eight destinations at once."""
+    replicas = ",".join(f"my-mirror/{number}" for number in range(CONCURRENCY - 1))
+    settings = read_settings(DistributorSettings, {**ENVIRONMENT, "REPLICA_DESTINATIONS": replicas})
+    tasks = [manifest_task(destination, REPLICA_DESTINATIONS=replicas) for destination in settings.destinations]
+    return {"outcomes": [describe(each)["outcome"] for each in carry_out(tasks, Releases(name, path), lambda: 10**6)]}
 
 
 def event(path: Path, _name: str) -> dict[str, Any]:
@@ -170,7 +192,7 @@ def earlier_files(path: Path, _name: str) -> dict[str, Any]:
     return {"unreadable": sorted(read_previous_files(SourceBucket(bucket, "my-source", "aws-data")).unreadable)}
 
 
-KINDS = {"document": document, "event": event, "messages": messages, "earlier files": earlier_files}
+KINDS = {"document": document, "release": release, "event": event, "messages": messages, "earlier files": earlier_files}
 for line in sys.stdin:
     job = json.loads(line)
     peak_mib()

@@ -23,6 +23,11 @@ def test_a_hostile_document_is_judged_like_any_other(judge: Judge, case: Case) -
     assert case.outcome(judge) == case.promised
 
 
+@pytest.mark.parametrize("title", ["names beyond the first plane, as many as allowed", "numbers, as many as allowed"])
+def test_a_hostile_document_is_published_in_a_release_too(judge: Judge, title: str) -> None:
+    assert judge.ask("release", ANY[title](), "x.json")["outcomes"] == ["copied"] * 8
+
+
 @pytest.mark.parametrize("title", [title for title in ANY if title in FIT or "too many" in title])
 def test_the_fetcher_reads_no_such_document_for_a_file_of_its_last_run(judge: Judge, title: str) -> None:
     answer = judge.ask("earlier files", ANY[title]())

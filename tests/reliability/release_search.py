@@ -34,10 +34,10 @@ Objects = tuple[tuple[str, bytes], ...]
 
 
 class Write(NamedTuple):
-    """A file that the source gets."""
+    """A file that the source gets, or, without a body, loses."""
 
     name: str
-    body: bytes
+    body: bytes | None
 
 
 def run(number: int, **files: bytes) -> tuple[Write, ...]:
@@ -59,6 +59,7 @@ class Replay:
 
     def __init__(self, answers: Answers) -> None:
         self._answers = iter(answers)
+        self.retries = 0
 
     def get_object(self, **request: Any) -> dict[str, Any]:
         body = self._next(NextCall("GET", _name(request)), "NoSuchKey")
@@ -70,16 +71,24 @@ class Replay:
     def copy_object(self, **request: Any) -> dict[str, Any]:
         target = request["Key"].removeprefix(f"{WEBSITE.prefix}/")
         call = NextCall("COPY", _name(request["CopySource"]), target, request.get("CopySourceIfMatch"))
-        return _response(CopyObjectResult={"ETag": etag(self._next(call, "NoSuchKey"))})
+        answer = _response(CopyObjectResult={"ETag": etag(self._next(call, "NoSuchKey"))})
+        answer["ResponseMetadata"]["RetryAttempts"] = self.retries
+        return answer
 
     def _next(self, call: NextCall, missing: str) -> bytes:
         match next(self._answers, None):
             case None:
                 raise call
             case ("body", bytes(body)):
+                self.retries = 0
+                return body
+            case ("body again", bytes(body)):
+                self.retries = 1
                 return body
             case ("changed", _):
                 raise refusal("PreconditionFailed")
+            case ("changed again", _):
+                raise refusal("PreconditionFailed", retries=1)
             case ("lost", _):
                 raise ReadTimeoutError(endpoint_url="http://s3")
             case _:
@@ -101,12 +110,13 @@ Variant = Callable[[Store], ObjectStore]
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy under way: sent, or with its source read and about to land."""
+    """A copy under way: sent, or with its source read and about to land. `again`: the SDK's second request for it."""
 
     name: str
     target: str
     condition: str | None
     read: bytes | None = None
+    again: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ class World:
     duplicates: int = 0
     crashes: int = 0
     timeouts: int = 0
+    repeats: int = 0
     drops: int = 0
     unannounced: bool = True
     source: Objects = ()
@@ -186,7 +197,7 @@ def _sha256(body: bytes | None) -> str:
 
 def _known(first: World) -> dict[str, str]:
     """The hash of each file of each release that may come about, by its name on the website."""
-    manifests = [write.body for writes in first.runs for write in writes if write.name == MANIFEST]
+    manifests = [write.body for writes in first.runs for write in writes if write.name == MANIFEST and write.body]
     return {f"{folder}{name}": value for folder, hashes in map(_release, manifests) for name, value in hashes.items()}
 
 
@@ -250,7 +261,11 @@ def _following(world: World, step_of: Callable[[Answers], Step]) -> Iterator[tup
         yield from _of_abandoned(left, copy)
 
 
-def _of_write(world: World, name: str, body: bytes) -> Iterator[tuple[str, World]]:
+def _of_write(world: World, name: str, body: bytes | None) -> Iterator[tuple[str, World]]:
+    if body is None:
+        left = tuple(held for held in world.source if held[0] != name)
+        yield f"delete {name}", replace(world, source=left, unannounced=True)
+        return
     silent = replace(world, source=_with(world.source, name, body), unannounced=True)
     action = f"write {name} {body[:20]!r}"
     if name != MANIFEST:
@@ -273,24 +288,35 @@ def _of_delivery(others: World, delivery: Delivery, step: Step) -> Iterator[tupl
     if others.crashes:
         crashed = replace(others, crashes=others.crashes - 1, retries=others.retries + 1, abandoned=abandoned)
         yield f"crash before {action} is answered", crashed
-    if copy and others.timeouts:
-        given_up = replace(others, timeouts=others.timeouts - 1, abandoned=abandoned)
-        yield f"the answer of {action} is lost", goes_on(("lost", None), world=given_up)
+    if copy:
+        yield from _without_answer(replace(others, abandoned=abandoned), copy, action, goes_on)
     source = dict(others.source).get(step.name)
     answer: Answer = ("missing", None) if source is None else ("body", source)
     if step.operation != "COPY":
         yield action, goes_on(answer)
-    elif copy is None and (others.crashes or others.timeouts):  # else none can be given up before it reads
+    elif copy is None and (
+        others.crashes or others.timeouts or others.repeats
+    ):  # else none can be given up before it reads
         yield f"{action} is sent", goes_on(copy=Copy(step.name, step.target, step.condition))
     elif copy and copy.read is not None:
         landed = replace(others, website=_with(others.website, copy.target, copy.read))
-        yield f"{action} lands", goes_on(("body", copy.read), world=landed)
+        yield f"{action} lands", goes_on((f"body{copy.again}", copy.read), world=landed)
     elif source is None:
         yield f"{action} finds nothing", goes_on(answer)
     elif step.condition not in {None, etag(source)}:
-        yield f"{action} finds another ETag", goes_on(("changed", None))
+        yield f"{action} finds another ETag", goes_on((f"changed{copy.again if copy else ''}", None))
     else:
-        yield f"{action} reads", goes_on(copy=Copy(step.name, step.target, step.condition, source))
+        sent = copy or Copy(step.name, step.target, step.condition)
+        yield f"{action} reads", goes_on(copy=replace(sent, read=source))
+
+
+def _without_answer(left: World, copy: Copy, action: str, goes_on: Callable[..., World]) -> Iterator[tuple[str, World]]:
+    if left.timeouts:
+        lost = replace(left, timeouts=left.timeouts - 1)
+        yield f"the answer of {action} is lost", goes_on(("lost", None), world=lost)
+    if left.repeats:
+        repeated = replace(left, repeats=left.repeats - 1)
+        yield f"the SDK sends {action} again", goes_on(copy=replace(copy, read=None, again=" again"), world=repeated)
 
 
 def _of_abandoned(left: World, copy: Copy) -> Iterator[tuple[str, World]]:

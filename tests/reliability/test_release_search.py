@@ -25,6 +25,10 @@ HISTORIES = {
     "a file is uploaded by hand and put back": World((A, (Write("f.json", b"[9]"), A[0]))),
     "a file is uploaded that is not fit": World((A, (Write("f.json", b"<html>"),)), crashes=1),
     "a manifest is uploaded again by hand": World((A + A[-1:],), crashes=1),
+    "the SDK repeats a copy": World((A + B,), repeats=1),
+    "a file is deleted": World((A, (Write("f.json", None),)), crashes=1),
+    "a manifest is deleted": World((A, (Write(MANIFEST, None),)), timeouts=1),
+    "a file is deleted, and the next run writes it": World((A, (Write("f.json", None), *B))),
 }
 LARGER_HISTORIES = {
     "two runs, a crash": World((A + B,), crashes=1),
@@ -44,7 +48,7 @@ def test_the_release_that_is_named_is_whole_at_every_moment_and_the_newest_at_re
 
     assert result.violation == ()
     assert result.rests > 0
-    assert result.named >= {json.loads(writes[-1].body)["path"] for writes in ALL[name].runs[:1]}
+    assert result.named >= {json.loads(writes[-1].body or b"")["path"] for writes in ALL[name].runs[:1]}
 
 
 class Weakened:
@@ -115,13 +119,21 @@ class BelievingALostAnswer(Weakened):
         return CopyAnswer(copied=answer.copied or (in_release(task) and not answer.certain), certain=answer.certain)
 
 
+class BelievingARepeatedAnswer(Weakened):
+    """Takes the answer to the SDK's second request for the end of its first."""
+
+    def copy(self, task: Publish, etag: str) -> CopyAnswer:
+        answer = super().copy(task, etag)
+        return CopyAnswer(copied=answer.copied, certain=answer.copied)
+
+
 class BelievingTheManifest(Weakened):
     """Copies what is there as if it had the hash that the manifest gives."""
 
     def get(self, task: Publish) -> SourceObject | None:
         source = super().get(task)
         if task.name == MANIFEST and source:
-            self.expected = A[0].body if source.body == A[-1].body else B[0].body
+            self.expected = (A if source.body == A[-1].body else B)[0].body or b""
         return SourceObject(source.etag, self.expected) if source and task.name != MANIFEST else source
 
 
@@ -144,6 +156,7 @@ class WithoutLookingAgain(Weakened):
         (WithoutACondition, World((A, B))),
         (WithoutAConditionOnThePointer, World((A, B))),
         (BelievingALostAnswer, World((A,), timeouts=1)),
+        (BelievingARepeatedAnswer, World((A + B,), repeats=1)),
         (BelievingTheManifest, World((A, B))),
         (WithoutLookingAgain, World((A, B))),
     ],

@@ -342,6 +342,11 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     ),
     "a release that leaves its folder": ("manifest.json", lambda d: d.update(release="20261123T020000Z-.."), "pattern"),
     "another path": ("manifest.json", lambda d: d.update(path="releases/"), "path must be"),
+    "a manifest that is too large to be kept": (
+        "manifest.json",
+        lambda d: d.update(staleRegions=[f"{number:09}" for number in range(100_000)]),
+        "a manifest of over 1,000,000 bytes",
+    ),
     "a year's days in the wrong order": (
         "change-history-2025.json",
         lambda d: d["changeLog"].reverse(),

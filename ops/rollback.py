@@ -8,8 +8,9 @@ from itertools import islice
 from ops.arrivals import Arrival, await_arrivals
 from ops.checks.source import breach
 from ops.difference import count_lines, text_lines
-from ops.observation import fetched_files, (
+from ops.observation import (
     ScheduleState,
+    fetched_files,
     is_paused,
     is_published,
     observe_distributor,
@@ -18,7 +19,7 @@ from ops.observation import fetched_files, (
 )
 from ops.stack import DeployedStack, InvocationError, StackError
 from ops.versions import Content, SourceFile, Version, open_source_file, short_name
-from shared.contract import FILES, MANIFEST_FILE, schemas
+from shared.contract import MANIFEST_FILE, schemas
 from shared.strict_json import MAX_BYTES, UnfitError
 
 SCHEDULE_STATE = "set ScheduleState=DISABLED in samconfig.toml and run sam deploy"

@@ -51,7 +51,7 @@ check: setup ## Lint, types, boundaries, template.
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m cloud.template > .venv/template.json
-	$(BIN)/cfn-lint .venv/template.json
+	$(BIN)/cfn-lint .venv/template.json website.yaml
 	$(UV) lock --check
 
 build: setup ## Build the Lambdas with SAM into .aws-sam, without Docker.

@@ -22,6 +22,7 @@ from ops.commands import (
     ls,
     redistribute,
     rollback,
+    site,
     smoke,
     status,
     sweep,
@@ -165,6 +166,7 @@ for command in (
     logs,
     open_,
     costs,
+    site,
     smoke,
 ):
     app.add_typer(command.app)

@@ -32,8 +32,8 @@ OF_THE_DISTRIBUTION = {
 CERTIFICATE = f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/1-2"
 DOMAIN = {"DomainName": "feed.example.com", "CertificateArn": CERTIFICATE}
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
 
@@ -262,7 +262,7 @@ def test_sam_deploys_it_to_an_independent_emulator_from_its_environment_of_samco
     environment = dict(os.environ)
     isolate(environment)
     environment |= {**second_cloud.environment(), "SAM_CLI_TELEMETRY": "0"}
-    command = [ROOT / ".venv" / "bin" / "sam", "deploy", "--config-env", "website", "--no-confirm-changeset"]
+    command = [f"{ROOT}/.venv/bin/sam", "deploy", "--config-env", "website", "--no-confirm-changeset"]
 
     finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 

@@ -3,6 +3,7 @@
 import itertools
 import os
 import pty
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -30,6 +31,7 @@ REPORTS = {
     "redistribute",
     "redrive",
     "rollback",
+    "site",
     "status",
     "sweep",
     "unpublish",
@@ -254,3 +256,4 @@ def test_the_lines_of_a_cloud_leave_a_shell_with_nothing_else_of_aws(
     names = {line.partition("=")[0] for line in environment.stdout.splitlines()}
     assert names == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
     assert "/aws-data/\n" in printed
+    assert re.search(r"^# Its site, as readers get it: http://127\.0\.0\.1:\d+/$", printed, re.MULTILINE)

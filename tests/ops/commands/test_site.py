@@ -1,13 +1,16 @@
 """`feed site` uploads the page beside the published files; each test looks at what the website bucket has then."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.edge import Edge, EdgeServer, bucket_origin
 from tests.ops.commands.conftest import Deploy, Feed
 from tests.ops.commands.page import make_page
 
@@ -102,3 +105,26 @@ def test_a_prefix_that_the_page_would_fall_below_is_refused(cloud: EmbeddedCloud
     assert finished.exit_code == 2
     assert "among the published files" in finished.output
     assert stored(cloud) == before
+
+
+@pytest.fixture
+def site(cloud: EmbeddedCloud) -> Iterator[str]:
+    """The address of an edge over the website."""
+    with EdgeServer() as server:
+        server.edge = Edge(bucket_origin(cloud.client("s3"), cloud.website), cloud.edge.cloudfront)
+        yield server.url
+
+
+def test_readers_get_a_page_whose_every_file_is_there_and_files_that_pass_every_check(feed: Feed, site: str) -> None:
+    feed("site", "--yes")
+
+    page = requests.get(f"{site}/", timeout=5)
+    assets = re.findall('"(assets/[^"]+)"', page.text)
+    verified = json.loads(feed("verify", "--url", f"{site}/data/", "--json").stdout)
+
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert len(assets) == 2
+    assert [requests.get(f"{site}/{asset}", timeout=5).status_code for asset in assets] == [200, 200]
+    of_readers = [check for check in verified if check["group"] == f"{site}/data/"]
+    assert len(of_readers) > 20
+    assert [check for check in of_readers if not check["holds"]] == []

@@ -30,7 +30,7 @@ CONTENT_TYPES = {
 }
 SHORT = "public, max-age=60, stale-while-revalidate=600"
 IMMUTABLE = "public, max-age=31536000, immutable"
-DATA = '<meta name="data" content="data/">'  # where the page looks for the published files, relative to itself
+DATA = "data"  # where the page says that the published files are, relative to itself
 
 
 class State(StrEnum):
@@ -72,8 +72,8 @@ def read_page(folder: Path, prefix: str) -> list[PageObject]:
     files = sorted(path for path in (folder / ASSETS).glob("*") if path.is_file() and not path.name.startswith("."))
     bodies = {path.name: path.read_bytes() for path in files}
     assets = f"{ASSETS}/{_hash(bodies.items())}/"
-    index = (folder / INDEX).read_text(encoding="utf-8").replace(f'"{ASSETS}/', f'"{assets}')
-    index = index.replace(DATA, DATA.replace("data/", f"{data}/"))
+    index = (folder / INDEX).read_text(encoding="utf-8")
+    index = index.replace(f'"{ASSETS}/', f'"{assets}').replace(f'"{DATA}/', f'"{data}/')
     objects = [PageObject(f"{root}{assets}{name}", body, IMMUTABLE) for name, body in bodies.items()]
     objects.append(PageObject(f"{root}{INDEX}", index.encode(), SHORT))
     for page_object in objects:

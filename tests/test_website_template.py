@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint import ManualArgs  # type: ignore[import-untyped]
 from cfnlint.api import lint  # type: ignore[import-untyped]
+from typer.testing import CliRunner
 
 from cloud import isolate
 from cloud import template as template_module
@@ -23,6 +26,8 @@ from cloud.template import (
     read_template,
     resolve,
 )
+from ops.cli import app
+from ops.samconfig import read_environment
 
 NAME = f"site-{ACCOUNT}-{REGION}"
 ARN = f"arn:aws:s3:::{NAME}"
@@ -258,7 +263,9 @@ def test_access_logs_are_refused_outside_us_east_1(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.second_cloud
-def test_sam_deploys_it_to_an_independent_emulator_from_its_environment_of_samconfig(second_cloud: SecondCloud) -> None:
+def test_sam_deploys_it_to_an_independent_emulator_and_feed_init_takes_it_over(
+    second_cloud: SecondCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     environment = dict(os.environ)
     isolate(environment)
     environment |= {**second_cloud.environment(), "SAM_CLI_TELEMETRY": "0"}
@@ -280,3 +287,16 @@ def test_sam_deploys_it_to_an_independent_emulator_from_its_environment_of_samco
     assert [statement.get("Condition") for statement in policy["Statement"]][1:] == [
         {"StringEquals": {"AWS:SourceArn": arn}}
     ] * 2
+
+    for name, value in second_cloud.environment().items():
+        monkeypatch.setenv(name, value)
+    shutil.copy(ROOT / "samconfig.toml", tmp_path)
+    monkeypatch.setattr("ops.commands.init.need_checkout", lambda: tmp_path)
+    options = ("--stack-name", "feed", "--alarm-email", "", "--region", REGION, "--yes")
+    taken = CliRunner().invoke(app, ["init", "--website-stack", "aws-services-feed-website", *options])
+    written = read_environment((tmp_path / "samconfig.toml").read_text(encoding="utf-8"), "default").parameters
+    assert taken.exit_code == 0, taken.output
+    assert {name: written[name] for name in outputs.keys() - {"DistributionDomainName"}} == {
+        name: value for name, value in outputs.items() if name != "DistributionDomainName"
+    }
+    assert "✓ the bucket's policy lets it read" in taken.output

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cloud.stand_ins.cloudfront import CloudFront
 from cloud.stand_ins.loopback import HttpReply, HttpRequest, LoopbackServer
@@ -104,8 +104,11 @@ class Edge:
         added = _policy_headers(policy, of_another_origin="origin" in headers)
         if request.method not in READING:
             return HttpReply(403, "text/html", b"", {**added, "X-Cache": "Error from cloudfront"})
-        with self._lock:
-            kept, how = self._find(f"/{self._root}" if path == "/" else path)
+        try:
+            with self._lock:
+                kept, how = self._find(f"/{self._root}" if path == "/" else path)
+        except (BotoCoreError, ClientError):
+            return HttpReply(502, "text/html", b"", {**added, "X-Cache": "Error from cloudfront"})
         if kept is None:
             return HttpReply(
                 404, "application/xml", b"<Error><Code>NoSuchKey</Code></Error>", {**added, "X-Cache": how}

@@ -2,6 +2,10 @@
 
 import gzip
 import hashlib
+import socket
+import struct
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
@@ -9,6 +13,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from cloud.stand_ins.cloudfront import CloudFront
 from cloud.stand_ins.edge import Edge, EdgeServer, StoredFile
@@ -233,6 +238,30 @@ def test_over_http_head_has_the_headers_without_the_bytes(served: str) -> None:
         assert (head.read(), whole.read()) == (b"", BODY)
         assert head.headers["Content-Length"] == str(len(BODY))
         assert head.headers["ETag"] == whole.headers["ETag"]
+
+
+def test_a_bucket_that_does_not_answer_is_502(world: World) -> None:
+    def refuse(_: str) -> StoredFile:
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    edge = Edge(refuse, world.cloudfront)
+
+    assert edge.answer(HttpRequest("GET", "/data/x.json", {}, b"")).status == 502
+
+
+def test_a_reader_that_hangs_up_leaves_no_word(served: str, world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    world.put("data/large.bin", b" " * 20_000_000)
+    host, port = served.removeprefix("http://").split(":")
+
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(b"GET /data/large.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.recv(100)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    give_up = time.monotonic() + 5
+    while any("process_request" in thread.name for thread in threading.enumerate()) and time.monotonic() < give_up:
+        time.sleep(0.01)
+
+    assert capfd.readouterr().err == ""
 
 
 def test_an_edge_without_a_bucket_answers_503() -> None:

@@ -30,6 +30,7 @@ CONTENT_TYPES = {
 }
 SHORT = "public, max-age=60, stale-while-revalidate=600"
 IMMUTABLE = "public, max-age=31536000, immutable"
+KEPT = {SHORT: "a minute", IMMUTABLE: "for good"}
 DATA = "data"  # where the page says that the published files are, relative to itself
 
 

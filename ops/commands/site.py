@@ -1,6 +1,7 @@
 """`feed site`: upload the page to the website bucket, beside the published files and never among them."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,20 +30,23 @@ app = typer.Typer()
 
 
 @app.command(rich_help_panel=ACT, epilog=examples("feed site", "feed site --yes"))
-def site(
+def site(  # noqa: PLR0913 - one argument an option
     *,
+    folder: Annotated[
+        Path | None, typer.Option(help="The page: index.html and assets/. By default website/ of the checkout.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Upload what is new or changed.")] = False,
     as_json: Json = False,
     stack_name: StackName = DEFAULT_STACK,
     profile: Profile = None,
     region: RegionOption = None,
 ) -> None:
-    """Show what of the page (website/) the website lacks; with --yes upload it. Nothing is deleted.
+    """Show what of the page the website lacks; with --yes upload it. Nothing is deleted.
 
     Published files are never touched. Needs the right s3:PutObject on the page's own keys.
     """
-    folder = need_checkout() / "website"
-    from ops.page import State, compare_page, read_page, upload_page
+    folder = folder or need_checkout() / "website"
+    from ops.page import KEPT, State, compare_page, read_page, upload_page
 
     with open_stack(stack_name, profile, region) as stack, spinner("comparing"):
         bucket, s3 = stack.output("WebsiteBucketName"), stack.client("s3")
@@ -54,13 +58,24 @@ def site(
             upload_page(s3, bucket, wanted)
             refusals = _invalidate(stack, [page_object for page_object in wanted if page_object is objects[-1]])
     rows = [
-        [page_object.key, f"{len(page_object.body):,}", page_object.cache_control, state.value]
+        [page_object.key, f"{len(page_object.body):,}", KEPT[page_object.cache_control], state.value]
         for page_object, state in zip(objects, states, strict=True)
     ]
-    columns = ("key", "bytes", "cacheControl", "state")
-    data = {"bucket": bucket, "uploaded": yes, "objects": [dict(zip(columns, row, strict=True)) for row in rows]}
+    data = {
+        "bucket": bucket,
+        "uploaded": yes,
+        "objects": [
+            {
+                "key": page_object.key,
+                "bytes": len(page_object.body),
+                "cacheControl": page_object.cache_control,
+                "state": state.value,
+            }
+            for page_object, state in zip(objects, states, strict=True)
+        ],
+    }
     print_rows(
-        f"The page on s3://{bucket}", ["key", "bytes", "Cache-Control", "state"], rows, data=data, as_json=as_json
+        f"The page on s3://{bucket}", ["key", "bytes", "browsers keep it", "state"], rows, data=data, as_json=as_json
     )
     say(_result(len(wanted), refusals, yes=yes), as_json=as_json)
     if refusals:

@@ -4,6 +4,7 @@ import itertools
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ from cloud.stand_ins.ssm import ParameterServer
 from ops.cli import _keep, _stay, app
 from ops.stack import DeployedStack, make_session
 from tests.fetcher.small_world import PARAMETERS
-from tests.ops.commands.page import make_page
+from tests.ops.commands.conftest import PAGE
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 REPORTS = {
@@ -209,7 +210,7 @@ def test_the_demo_ends_with_the_site_until_a_person_stops_it(
         pages.append(requests.get(f"{running.site.url}/", timeout=5).text)
         raise KeyboardInterrupt
 
-    make_page(tmp_path)
+    shutil.copytree(PAGE, tmp_path / "website")
     monkeypatch.setattr("ops.cli.need_checkout", lambda: tmp_path)
     monkeypatch.setattr("ops.cli._keep", look)
     with EdgeServer() as site, EmbeddedCloud(site=site, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,7 @@ import typer
 from cloud.embedded import EmbeddedCloud
 from cloud.template import ROOT
 from ops.cli import app
-from tests.ops.commands.conftest import STACK, Deploy, Feed, take_from_website, upload
-from tests.ops.commands.page import make_page
+from tests.ops.commands.conftest import PAGE, STACK, Deploy, Feed, take_from_website, upload
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 CODES = (0, 1, 2)
@@ -199,29 +197,17 @@ def redrive_2(here: Here) -> int:
     return here.ends("redrive", "--stack-name", "nowhere")
 
 
-@contextmanager
-def checkout_with_page(here: Here) -> Iterator[Path]:
-    """A checkout whose page the command uploads; its folder."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("ops.commands.site.need_checkout", lambda: here.folder)
-        yield make_page(here.folder)
-
-
 def site_0(here: Here) -> int:
-    with checkout_with_page(here):
-        assert here.ends("site") == 0
-        return ends_where_stack_invalidates(here, "site", "--yes")
+    assert here.ends("site", "--folder", str(PAGE)) == 0
+    return ends_where_stack_invalidates(here, "site", "--folder", str(PAGE), "--yes")
 
 
 def site_1(here: Here) -> int:
-    with checkout_with_page(here):
-        return ends_where_stack_invalidates(here, "site", "--yes", refuses=True)
+    return ends_where_stack_invalidates(here, "site", "--folder", str(PAGE), "--yes", refuses=True)
 
 
 def site_2(here: Here) -> int:
-    with checkout_with_page(here) as page:
-        (page / "index.html").unlink()
-        return here.ends("site")
+    return here.ends("site", "--folder", str(here.folder))
 
 
 def smoke_0(here: Here) -> int:

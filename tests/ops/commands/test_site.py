@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,13 @@ import requests
 
 from cloud.embedded import EmbeddedCloud
 from cloud.stand_ins.edge import Edge, EdgeServer, bucket_origin
-from tests.ops.commands.conftest import Deploy, Feed
-from tests.ops.commands.page import make_page
+from tests.ops.commands.conftest import PAGE, Deploy, Feed
 
 
 @pytest.fixture(autouse=True)
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("ops.commands.site.need_checkout", lambda: tmp_path)
-    return make_page(tmp_path)
+    return shutil.copytree(PAGE, tmp_path / "website")
 
 
 @pytest.fixture

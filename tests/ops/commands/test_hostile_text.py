@@ -129,6 +129,7 @@ CASES: list[tuple[list[str], object]] = [
     (["redrive", "--yes"], FAILED),
     (["rollback", f"{IN_A_NAME}.json"], None),
     (["rollback", "regions.json", ANYWHERE], None),
+    (["site", "--folder", IN_A_NAME], None),
     (["status"], None),
     (["status", "--drift"], FAILED),
     (["sweep"], SWEPT),

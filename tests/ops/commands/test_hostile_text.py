@@ -142,6 +142,7 @@ CASES: list[tuple[list[str], object]] = [
     (["rollback", "--release", ANYWHERE], None),
     (["rollback", f"{IN_A_NAME}.json"], None),
     (["rollback", "regions.json", ANYWHERE], None),
+    (["site", "--folder", IN_A_NAME], None),
     (["status"], None),
     (["status", "--drift"], FAILED),
     (["sweep"], SWEPT),

@@ -25,12 +25,12 @@ HISTORIES = {
     "a file is uploaded by hand and put back": World((A, (Write("f.json", b"[9]"), A[0]))),
     "a file is uploaded that is not fit": World((A, (Write("f.json", b"<html>"),)), crashes=1),
     "a manifest is uploaded again by hand": World((A + A[-1:],), crashes=1),
-    "the SDK repeats a copy": World((A + B,), repeats=1),
     "a file is deleted": World((A, (Write("f.json", None),)), crashes=1),
     "a manifest is deleted": World((A, (Write(MANIFEST, None),)), timeouts=1),
     "a file is deleted, and the next run writes it": World((A, (Write("f.json", None), *B))),
 }
 LARGER_HISTORIES = {
+    "the SDK repeats a copy": World((A + B,), repeats=1),
     "two runs, a crash": World((A + B,), crashes=1),
     "two runs, a duplicate": World((A + B,), duplicates=1),
     "two runs that overlap, a crash": World((A, B), crashes=1),

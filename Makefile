@@ -21,7 +21,7 @@ SYNC ?=
 # Bytecode is kept even where the environment forbids it: without it each process compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test prove second-cloud smoke check types browser screenshots build bench format clean
+.PHONY: help setup demo test prove second-cloud smoke check types browser screenshots build site bench format clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -51,7 +51,7 @@ check: setup types ## Lint, types, boundaries, template.
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m cloud.template > .venv/template.json
-	$(BIN)/cfn-lint .venv/template.json
+	$(BIN)/cfn-lint .venv/template.json website.yaml
 	$(UV) lock --check
 
 # The page has no build; TypeScript only reads its modules. npm checks the hash in website/package-lock.json.
@@ -74,6 +74,9 @@ screenshots: setup ## Take pictures of every page, light and dark, narrow and wi
 
 build: setup ## Build the Lambdas with SAM into .aws-sam, without Docker.
 	$(SAM) build
+
+site: setup ## Upload the page (website/) beside the published files; OPTIONS=--stack-name=NAME says where.
+	@$(BIN)/feed site --yes $(OPTIONS)
 
 bench: setup ## Measure and print figures, some minutes for each; SUBJECTS="storm search" chooses.
 	$(BIN)/python -m benchmarks $(SUBJECTS)

@@ -43,6 +43,7 @@ from cloud.moto_server import (
 )
 from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRuntime, Runtime, emulator
 from cloud.stand_ins.cloudfront import CloudFront, CloudFrontServer
+from cloud.stand_ins.edge import Edge, EdgeServer, bucket_origin
 from cloud.stand_ins.launch_feed import LaunchFeed
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ACCOUNT, REGION, Resource, Stack, read_template, resolve, translate
@@ -79,22 +80,25 @@ ROOT_CREDENTIALS = Credentials("root", "root")
 class EmbeddedCloud:
     """A deployed stack, ready for use; `with` starts and stops it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what differs from cloud to cloud
         self,
         parameters: Mapping[str, str] | None = None,
         *,
         template: Mapping[str, Any] | None = None,
         stack_name: str = "aws-services-feed",
         ssm: ParameterServer | None = None,
+        site: EdgeServer | None = None,
         in_process: bool = False,
     ) -> None:
         """Deploy `template` (the project's own by default) with these parameters, a website bucket among them.
 
-        `ssm` is a stand-in not yet started, by default one over the catalogue that moto ships. `in_process` runs the
-        functions in this process instead of under AWS's emulator.
+        `ssm` is a stand-in not yet started, by default one over the catalogue that moto ships. `site` is an edge that
+        is started already, and shows the website. `in_process` runs the functions in this process instead of under
+        AWS's emulator.
         """
         defaults = {"DistributionBucketName": WEBSITE, "SsmRequestsPerSecond": "10000"}
-        values = {**defaults, "CloudFrontDistributionId": DISTRIBUTION, **(parameters or {})}
+        address = {"SiteUrl": f"{site.url}/data/"} if site else {}
+        values = {**defaults, "CloudFrontDistributionId": DISTRIBUTION, **address, **(parameters or {})}
         self.stack: Stack = resolve(translate(template or read_template()), stack_name, values)
         self.website = values["DistributionBucketName"]
         self.parameters = ssm or ParameterServer()
@@ -102,6 +106,7 @@ class EmbeddedCloud:
         self.launches = LaunchFeed()
         distributions = {values["CloudFrontDistributionId"], values.get("SecondCloudFrontDistributionId", "")} - {""}
         self.edge = CloudFrontServer(CloudFront(distributions), is_permitted)
+        self.site = site
         self._work = Work()
         self._mapped: list[Queue] = []
         self._delivered = 0  # invocations whose log is in its log group
@@ -211,6 +216,8 @@ class EmbeddedCloud:
             self.lambdas.functions[function.name] = self._function(function)
         self._register()
         self._enforce_iam(stack)
+        if self.site:
+            self.site.edge = Edge(bucket_origin(self.client("s3"), self.website), self.edge.cloudfront)
         for resource in self.stack.of_type("AWS::Lambda::EventSourceMapping"):
             self._start_mapping(resource, stack)
 

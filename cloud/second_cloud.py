@@ -177,6 +177,8 @@ def _statements(node: Json) -> Iterator[Json]:
 
 
 NO_OWNERS = "copies whatever the owner"
+NO_LIFECYCLE = "makes a bucket without the template's lifecycle rules"
+NO_DELIVERIES = "has no AWS::Logs::DeliverySource"
 GAPS: dict[str, Callable[[Json], None]] = {
     "has no AWS::Logs::QueryDefinition": _leave_out("AWS::Logs::QueryDefinition"),
     "has no AWS::CloudWatch::CompositeAlarm": _leave_out("AWS::CloudWatch::CompositeAlarm"),
@@ -185,5 +187,7 @@ GAPS: dict[str, Callable[[Json], None]] = {
     "wants a right of its own for a batch of messages": _allow_batches,
     "has no catalogue in SSM": _nothing,
     NO_OWNERS: _nothing,
+    NO_LIFECYCLE: _nothing,
+    NO_DELIVERIES: _nothing,  # only access logs need it, which are off unless somebody wants them
 }
 """What the emulator can't do, and what becomes of it in the template. A test finds out when it has learnt something."""

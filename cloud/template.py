@@ -1,4 +1,4 @@
-"""template.yaml in, CloudFormation resources with literal values out.
+"""A template in, CloudFormation resources with literal values out.
 
 SAM is translated by AWS's own translator. The intrinsic functions are then resolved as CloudFormation would resolve
 them. An unknown function raises, so that nothing in the template is passed over in silence.
@@ -22,7 +22,7 @@ from samtranslator.yaml_helper import yaml_parse
 from cloud import isolate
 
 ROOT = Path(__file__).parents[1]
-TEMPLATE = ROOT / "template.yaml"
+TEMPLATE, WEBSITE_TEMPLATE = ROOT / "template.yaml", ROOT / "website.yaml"
 ACCOUNT = "123456789012"  # moto's account
 REGION = "us-east-1"
 PARTITION = "aws"
@@ -224,8 +224,8 @@ class _Resolver:
         logical_id, _, attribute = path.partition(".") if isinstance(path, str) else (path[0], "", path[1])
         self._referred.add(logical_id)
         type_ = self._template["Resources"][logical_id]["Type"]
-        if (type_, attribute) == ("AWS::SQS::Queue", "QueueName"):
-            return self._name(logical_id)
+        if (type_, attribute) in _ATTRIBUTES:
+            return _ATTRIBUTES[type_, attribute].format(self._name(logical_id))
         if attribute != "Arn":
             msg = f"!GetAtt {logical_id}.{attribute} is not known to the embedded cloud"
             raise TemplateError(msg)
@@ -267,7 +267,19 @@ def _with_defaults(declared: Mapping[str, Json], given: Mapping[str, str]) -> di
     return {name: str(value) for name, value in values.items()}
 
 
+_ATTRIBUTES = {
+    ("AWS::CloudFront::Distribution", "DomainName"): "{}.cloudfront.net",
+    ("AWS::CloudFront::OriginAccessControl", "Id"): "{}",
+    ("AWS::S3::Bucket", "RegionalDomainName"): f"{{}}.s3.{REGION}.amazonaws.com",
+    ("AWS::SQS::Queue", "QueueName"): "{}",
+}
+"""What `!GetAtt` gives beside an ARN, made of the resource's name."""
+
 _NAME_PROPERTIES = {
+    "AWS::CloudFront::CachePolicy": "-",
+    "AWS::CloudFront::Distribution": "-",
+    "AWS::CloudFront::OriginAccessControl": "-",
+    "AWS::CloudFront::ResponseHeadersPolicy": "-",
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
@@ -276,6 +288,9 @@ _NAME_PROPERTIES = {
     "AWS::Lambda::EventSourceMapping": "-",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::Permission": "-",
+    "AWS::Logs::Delivery": "-",
+    "AWS::Logs::DeliveryDestination": "Name",
+    "AWS::Logs::DeliverySource": "Name",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::Logs::QueryDefinition": "Name",
     "AWS::S3::Bucket": "BucketName",
@@ -286,7 +301,7 @@ _NAME_PROPERTIES = {
     "AWS::SQS::Queue": "QueueName",
     "AWS::Scheduler::Schedule": "Name",
 }
-"""The property that names a resource of each type; "-" where it has no name. No other type may be in the template."""
+"""The property that names a resource of each type; "-" where it has no name. No other type may be in a template."""
 
 
 def _arn(type_: str, name: str) -> str:
@@ -295,6 +310,7 @@ def _arn(type_: str, name: str) -> str:
         "AWS::CloudWatch::CompositeAlarm": f"cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
         "AWS::IAM::Role": f"iam::{ACCOUNT}:role/{name}",
         "AWS::Lambda::Function": f"lambda:{REGION}:{ACCOUNT}:function:{name}",
+        "AWS::Logs::DeliveryDestination": f"logs:{REGION}:{ACCOUNT}:delivery-destination:{name}",
         "AWS::Logs::LogGroup": f"logs:{REGION}:{ACCOUNT}:log-group:{name}:*",
         "AWS::S3::Bucket": f"s3:::{name}",
         "AWS::SNS::Topic": f"sns:{REGION}:{ACCOUNT}:{name}",

@@ -22,6 +22,7 @@ from ops.commands import (
     ls,
     redistribute,
     rollback,
+    site,
     smoke,
     status,
     sweep,
@@ -34,6 +35,7 @@ from ops.terminal import (
     LOCAL,
     console,  # noqa: TID251 - the demo prints only its own words
     examples,
+    is_interactive,
     need_checkout,
     print_in_any_encoding,
     refuse,
@@ -82,13 +84,17 @@ def demo(
         Path | None, typer.Option(dir_okay=False, help="Also draw the headings and checks to this file, as an SVG.")
     ] = None,
     *,
+    serve: Annotated[
+        bool | None,
+        typer.Option("--serve/--no-serve", help="Show the site until Ctrl-C; by default at a terminal."),
+    ] = None,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Run the functions in this process instead of AWS's emulator.")
     ] = False,
 ) -> None:
     """Run the main job on this machine, without an AWS account: schedule, fetch, distribute, change, reject, sweep.
 
-    Exit code 0 if every check held, 1 otherwise.
+    Exit code 0 if every check held, 1 otherwise. At a terminal the site can then be looked at, until Ctrl-C.
     """
     need_checkout()
     if output and output.exists() and not output.is_dir():
@@ -97,8 +103,28 @@ def demo(
     from ops.demo import run_demo
 
     isolate()
-    if not run_demo(console(), output, picture, in_process=in_process):
+    stay = _stay if (is_interactive() if serve is None else serve) else None
+    if not run_demo(console(), output, picture, stay=stay, in_process=in_process):
         raise typer.Exit(FAILED)
+
+
+def _stay(running: "EmbeddedCloud") -> None:
+    say(f"The site, until Ctrl-C: {_show_site(running)}")
+    try:
+        _keep(running, float("inf"))
+    except KeyboardInterrupt:
+        say("stopped")
+
+
+def _show_site(running: "EmbeddedCloud") -> str:
+    """Upload the page, if the checkout has one, beside the published files; the address of the site."""
+    from ops.page import INDEX, read_page, upload_page
+
+    folder = need_checkout() / "website"
+    if (folder / INDEX).is_file():
+        page = read_page(folder, running.stack.outputs["WebsiteKeyPrefix"])
+        upload_page(running.client("s3"), running.website, page)
+    return running.stack.outputs["SiteUrl"].removesuffix("data/")
 
 
 @app.command(
@@ -114,14 +140,18 @@ def cloud(
         float | None, typer.Option(min=0, max=1_000_000, help="Stop after so many seconds; by default at Ctrl-C.")
     ] = None,
 ) -> None:
-    """Keep the embedded cloud running, with the files fetched and published, for other commands to try."""
+    """Keep the embedded cloud running, with the files fetched and published, for other commands to try.
+
+    Its site is on an edge of this machine, whose address it prints.
+    """
     need_checkout()
     from cloud import isolate
     from cloud.embedded import EmbeddedCloud
+    from cloud.stand_ins.edge import EdgeServer
 
     isolate()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with EmbeddedCloud(in_process=in_process) as running:
+    with EdgeServer() as edge, EmbeddedCloud(site=edge, in_process=in_process) as running:
         running.fire("FetchSchedule")
         running.settle()
         outputs = running.stack.outputs
@@ -130,6 +160,7 @@ def cloud(
         for name, value in running.environment().items():
             say(f"export {name}={value}")
         say(f"# Its source files: s3://{outputs['SourceBucketName']}/{outputs['SourceKeyPrefix']}/")
+        say(f"# Its site, as readers get it: {_show_site(running)}")
         say("# Ctrl-C stops it.")
         try:
             _keep(running, seconds if seconds is not None else float("inf"))
@@ -165,6 +196,7 @@ for command in (
     logs,
     open_,
     costs,
+    site,
     smoke,
 ):
     app.add_typer(command.app)

@@ -23,8 +23,8 @@ NEW_FOR = timedelta(hours=26)  # a day, the longest time until a daily schedule 
 
 # Commands in a text, as a person would copy them.
 FEED_COMMAND = re.compile(
-    r"\bfeed (diff|failures|fetch|history|invalidate|logs|ls|open|redistribute|redrive|rollback|status|sweep|unpublish"
-    r"|verify)\b"
+    r"\bfeed (diff|failures|fetch|history|invalidate|logs|ls|open|redistribute|redrive|rollback|site|status|sweep"
+    r"|unpublish|verify)\b"
     r"(?: --stack-name \S+)?"
 )
 AWS_COMMAND = re.compile(r"\baws [a-z0-9-]+ [a-z0-9-]+\b")

@@ -6,10 +6,11 @@ import click
 import pytest
 from samcli.cli.types import CfnParameterOverridesType, CfnTags  # type: ignore[import-untyped]
 
-from cloud.template import ROOT, read_template, resolve, translate
+from cloud.template import ROOT, WEBSITE_TEMPLATE, read_template, resolve, translate
 
 CONFIG: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
-ENVIRONMENTS = [name for name in CONFIG if name != "version"]
+WEBSITE = "website"
+ENVIRONMENTS = [name for name in CONFIG if name not in {"version", WEBSITE}]
 
 
 def read_by_sam(entries: list[str]) -> dict[str, str]:
@@ -53,7 +54,16 @@ def test_sam_reads_a_value_with_spaces_whole_only_in_double_quotes() -> None:
     assert read_by_sam([f"CacheControlRules={rules}"]) == {"CacheControlRules": "change-feed.json=public,"}
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_website_has_an_environment_that_names_its_template_and_every_parameter_of_it() -> None:
+    deploy = CONFIG[WEBSITE]["deploy"]["parameters"]
+    parameters = read_by_sam(deploy["parameter_overrides"])
+
+    assert ROOT / deploy["template_file"] == WEBSITE_TEMPLATE
+    assert list(parameters) == list(read_template(WEBSITE_TEMPLATE)["Parameters"])
+    assert resolve(read_template(WEBSITE_TEMPLATE), "feed", parameters).resources
+
+
+@pytest.mark.parametrize("environment", [*ENVIRONMENTS, WEBSITE])
 def test_an_environments_stack_is_tagged_and_with_it_whatever_can_have_tags(environment: str) -> None:
     written = CONFIG[environment]["deploy"]["parameters"]["tags"]
 
@@ -64,5 +74,5 @@ def test_an_environments_stack_is_tagged_and_with_it_whatever_can_have_tags(envi
 
 def test_every_environment_is_a_stack_of_its_own_and_builds_without_copying_the_folder() -> None:
     assert ENVIRONMENTS == ["default", "staging", "prod"]
-    assert len({CONFIG[name]["global"]["parameters"]["stack_name"] for name in ENVIRONMENTS}) == 3
+    assert len({CONFIG[name]["global"]["parameters"]["stack_name"] for name in [*ENVIRONMENTS, WEBSITE]}) == 4
     assert all(CONFIG[name]["build"]["parameters"]["build_in_source"] for name in ENVIRONMENTS)

@@ -109,6 +109,7 @@ def stack_with(**parameters: str) -> Stack:
 ON = {
     "ReplicaBucketName": "my-mirror",
     "ReplicaKeyPrefix": "x/y",
+    "SiteUrl": "https://your.site/data/",
     "CloudFrontDistributionId": "E1EXAMPLE",
     "SecondCloudFrontDistributionId": "E2EXAMPLE",
     "RolePath": "/feed/",

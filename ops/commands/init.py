@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +40,7 @@ NONE = "-"  # a person's answer for no value: an empty line takes what is offere
 STACK_NAME = r"[A-Za-z][A-Za-z0-9-]{0,127}"
 REGION = r"[a-z]{2,4}(-[a-z]+)+-\d"
 ASKED = ("DistributionBucketName", "DistributionKeyPrefix", "AlarmEmail", "FetchEnabled", "CloudFrontDistributionId")
+SITE = ("DistributionBucketName", "DistributionKeyPrefix", "CloudFrontDistributionId")
 STYLES = {"+": "green", "-": "red"}
 
 
@@ -94,6 +95,13 @@ class Given:
     fetch: bool | None
     distribution_id: str | None
 
+    def on(self, site: Mapping[str, str]) -> "Given":
+        """The answers with those that a website's stack gives; none are given without such a stack."""
+        if not site:
+            return self
+        bucket, prefix, id_ = (site[name] for name in SITE)
+        return replace(self, website_bucket=bucket, website_prefix=prefix, distribution_id=id_)
+
 
 @app.command(
     name="init",
@@ -101,11 +109,16 @@ class Given:
     epilog=examples(
         "feed init",
         "feed init --config-env staging",
+        "feed init --website-stack aws-services-feed-website",
         "feed init --website-bucket my-website --alarm-email you@example.com --region eu-west-1 --yes",
     ),
 )
 def init(  # noqa: PLR0913 - one argument an option
     *,
+    website_stack: Annotated[
+        str | None,
+        typer.Option(help="A deployed website.yaml, by name or ARN: gives bucket, prefix, distribution and address."),
+    ] = None,
     website_bucket: Annotated[
         str | None,
         typer.Option(help="The bucket of your website, which exists already. Empty: the stack only fetches."),
@@ -143,7 +156,10 @@ def init(  # noqa: PLR0913 - one argument an option
     given = Given(stack_name, region, website_bucket, website_prefix, alarm_email, fetch, distribution_id)
     answers = Answers(asks=is_interactive() and not yes)
     with errors_in_a_line():
-        environment, found = _prepare(answers, given, read_environment(text, config_env), profile)
+        known = read_environment(text, config_env)
+        site = _read_site(given, website_stack, profile, known.region) if website_stack else {}
+        environment, found = _prepare(answers, given.on(site), known, profile)
+        environment = replace(environment, parameters={**environment.parameters, **site})
     checks = _show_checks(environment, found)
     trouble = any(check.fails for check in checks)
     prepared = write_environment(text, config_env, environment)
@@ -183,6 +199,20 @@ def _prepare(
         pattern = patterns["CloudFrontDistributionId"]
         parameters |= _ask_distribution(answers, given, parameters, pattern, found.distributions)
     return Environment(name, region, parameters), found
+
+
+def _read_site(given: Given, name: str, profile: str | None, known_region: str) -> dict[str, str]:
+    """The parameters that a stack of website.yaml gives. One of another Region is named by its ARN."""
+    from ops.stack import find_stack
+
+    if any(answer is not None for answer in (given.website_bucket, given.website_prefix, given.distribution_id)):
+        refuse("--website-stack gives bucket, prefix and distribution: leave out their options")
+    region = name.split(":")[3] if name.startswith("arn:") else given.region or known_region or None
+    outputs = find_stack(name, profile, region).outputs
+    missing = [output for output in (*SITE, "SiteUrl") if output not in outputs]
+    if missing:
+        refuse(f"{name} is no stack of website.yaml: it has no {', '.join(missing)}")
+    return {**{output: outputs[output] for output in (*SITE, "SiteUrl")}, "CloudFrontOriginPath": ""}
 
 
 def _look(session: "boto3.Session", environment: "Environment") -> "Found":

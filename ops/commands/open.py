@@ -4,7 +4,7 @@ import os
 import sys
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 
 import typer
 
@@ -62,7 +62,7 @@ def open_place(  # noqa: PLR0913 - one argument an option
     profile: Profile = None,
     region: RegionOption = None,
 ) -> None:
-    """Print an address in AWS's console, or that of the published files, and open it in a browser if there is one."""
+    """Print an address in AWS's console, or that of the site, and open it in a browser if there is one."""
     import webbrowser
 
     with open_stack(stack_name, profile, region) as stack:
@@ -78,12 +78,14 @@ def _has_display() -> bool:
 
 
 def _site(stack: DeployedStack) -> str:
-    address = stack.parameters.get("SiteUrl", "")
+    """The page, which is beside the published files."""
+    address = {**stack.parameters, **stack.outputs}.get("SiteUrl", "")
     if not address:
         refuse(
             "the stack does not know its public address: set SiteUrl in samconfig.toml, such as https://your.site/data/"
         )
-    return address
+    page = urljoin(address if address.endswith("/") else f"{address}/", "..")
+    return page if urlsplit(page).path == "/" else f"{page}index.html"
 
 
 def _console(stack: DeployedStack) -> str:

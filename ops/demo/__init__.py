@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,34 +13,42 @@ from rich.console import Console
 
 from cloud.deploy import DeployError
 from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.edge import EdgeServer
 from cloud.template import TemplateError
 from ops.demo import files, incidents, scheduled_run
 from ops.demo.story import Story
 
 
 def run_demo(
-    console: Console, output: Path | None = None, picture: Path | None = None, *, in_process: bool = False
+    console: Console,
+    output: Path | None = None,
+    picture: Path | None = None,
+    *,
+    stay: Callable[[EmbeddedCloud], None] | None = None,
+    in_process: bool = False,
 ) -> bool:
     """Run everything; True if every check held.
 
-    The published files and a report go below `output`, an SVG of the headings and checks to `picture`, if given.
+    The published files and a report go below `output`, an SVG of the headings and checks to `picture`, if given. `stay`
+    is called with the cloud at the end, if all went well.
     """
     story = Story(console)
     story.begin("aws-services-feed on the embedded cloud", "template.yaml, deployed to this machine")
-    try:
-        cloud = EmbeddedCloud(in_process=in_process)
-        with story.chapter("1. Deploy the stack"), ExitStack() as stack:
-            stack.enter_context(cloud)
-            running = stack.pop_all()
-        with running:
+    with ExitStack() as stack:
+        try:
+            cloud = EmbeddedCloud(site=stack.enter_context(EdgeServer()), in_process=in_process)
+            with story.chapter("1. Deploy the stack"):
+                stack.enter_context(cloud)
             _tell(story, cloud)
             if output:
                 _write_output(story, cloud, output)
-    except (ClientError, DeployError, TemplateError) as error:
-        story.check(f"the stack deploys and the story can be told to its end: {error}", holds=False)
-    story.end()
-    if picture:
-        picture.write_text(story.picture(), encoding="utf-8")
+        except (ClientError, DeployError, TemplateError) as error:
+            story.check(f"the stack deploys and the story can be told to its end: {error}", holds=False)
+        story.end()
+        if picture:
+            picture.write_text(story.picture(), encoding="utf-8")
+        if stay and story.ok:
+            stay(cloud)
     return story.ok
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from threading import Thread
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 from moto.sqs.models import Message, SQSBackend
 
@@ -13,6 +14,7 @@ from cloud.embedded import EmbeddedCloud
 from cloud.moto_server import queues_keep_messages
 from cloud.runtimes import emulator
 from cloud.stand_ins.cloudfront import EdgeQuirks
+from cloud.stand_ins.edge import EdgeServer
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ACCOUNT
 from shared import contract
@@ -21,8 +23,8 @@ from tests.fetcher.small_world import PARAMETERS
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[EmbeddedCloud]:
-    """The whole stack under AWS's emulator where it runs, after one run of the schedule."""
-    with EmbeddedCloud(ssm=ParameterServer(PARAMETERS)) as started:
+    """The whole stack under AWS's emulator where it runs, after one run of the schedule, and an edge that shows it."""
+    with EdgeServer() as site, EmbeddedCloud(ssm=ParameterServer(PARAMETERS), site=site) as started:
         started.fire("FetchSchedule")
         started.settle()
         yield started
@@ -49,6 +51,28 @@ def test_the_schedule_ends_with_the_files_on_the_website(cloud: EmbeddedCloud) -
     assert folder.startswith("releases/")
     assert set(names) == files | {f"{folder}/{name}" for name in files}
     assert cloud.runs_in_process == (emulator() is None)
+
+
+def test_readers_get_a_new_file_as_soon_as_it_is_invalidated(cloud: EmbeddedCloud) -> None:
+    address = f"{cloud.stack.outputs['SiteUrl']}shown.json"
+    read: list[tuple[str, str]] = []
+    for body in (b"[1]", b"[2]"):
+        upload(cloud, "aws-data/shown.json", body)
+        answers = [requests.get(address, timeout=5) for _ in range(2)]
+        read += [(answer.text, answer.headers["X-Cache"]) for answer in answers]
+
+    assert read == [
+        ("[1]", "Miss from cloudfront"),
+        ("[1]", "Hit from cloudfront"),
+        ("[2]", "Miss from cloudfront"),
+        ("[2]", "Hit from cloudfront"),
+    ]
+
+
+def test_the_feed_names_the_address_at_which_readers_find_it(cloud: EmbeddedCloud) -> None:
+    feed = requests.get(f"{cloud.stack.outputs['SiteUrl']}change-feed.json", timeout=5)
+
+    assert feed.json()["feed_url"] == feed.url
 
 
 def test_an_upload_by_hand_is_distributed_too(cloud: EmbeddedCloud) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-from cloud.second_cloud import COPY_SOURCE, GAPS, NO_OWNERS, SecondCloud, without_gaps
+from cloud.second_cloud import COPY_SOURCE, GAPS, NO_DELIVERIES, NO_LIFECYCLE, NO_OWNERS, SecondCloud, without_gaps
 from cloud.template import ROOT, read_template
 from tests.cloud.test_leftovers import all_end
 
@@ -137,6 +137,25 @@ def has_no_owners(cloud: SecondCloud) -> None:
     )
 
 
+def has_no_lifecycle(cloud: SecondCloud) -> None:
+    name, cloudformation = f"bucket-{uuid.uuid4().hex}", cloud.client("cloudformation")
+    rules = {"Rules": [{"Status": "Enabled", "ExpirationInDays": 1}]}
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name, "LifecycleConfiguration": rules}}
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"It": bucket}}))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+    with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
+        cloud.client("s3").get_bucket_lifecycle_configuration(Bucket=name)
+
+
+def has_no_deliveries(cloud: SecondCloud) -> None:
+    source = {"Name": "access", "LogType": "ACCESS_LOGS", "ResourceArn": "arn:aws:cloudfront::1:distribution/E1"}
+
+    assert "Unrecognized resource types" in failure_of(
+        cloud, {"Type": "AWS::Logs::DeliverySource", "Properties": source}
+    )
+
+
 TRIALS: dict[str, Callable[[SecondCloud], None]] = {
     "has no AWS::Logs::QueryDefinition": has_no_queries,
     "has no AWS::CloudWatch::CompositeAlarm": has_no_composite_alarms,
@@ -145,6 +164,8 @@ TRIALS: dict[str, Callable[[SecondCloud], None]] = {
     "wants a right of its own for a batch of messages": wants_batches,
     "has no catalogue in SSM": has_no_catalogue,
     NO_OWNERS: has_no_owners,
+    NO_LIFECYCLE: has_no_lifecycle,
+    NO_DELIVERIES: has_no_deliveries,
 }
 
 

@@ -3,11 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer
 
-from cloud.template import ROOT, read_template
+from cloud.template import ROOT, TEMPLATE, WEBSITE_TEMPLATE, read_template
 from fetcher.settings import CATALOGUE_REGIONS
 from ops.cli import app
 from shared import contract
@@ -99,18 +100,20 @@ def test_no_document_says_what_another_says() -> None:
 COMPUTED = {"S3BucketName", "SsmRegions", "LaunchFeedUrl"}  # their defaults are told in words
 
 
-def described_parameters() -> Iterator[tuple[str, str]]:
-    """Each parameter with its default as the document tells it; a row may be about two."""
-    for row in re.findall(r"^\| `[A-Z].+", DOCUMENTS["docs/configuration.md"], re.MULTILINE):
+def described_parameters(section: str) -> Iterator[tuple[str, str]]:
+    """Each parameter with its default as a section of the document tells it; a row may be about two."""
+    text = DOCUMENTS["docs/configuration.md"].split(f"\n## {section}\n")[1].split("\n## ")[0]
+    for row in re.findall(r"^\| `[A-Z].+", text, re.MULTILINE):
         _, names, defaults, *_ = (cell.strip().replace("`", "") for cell in row.split("|"))
         several = names.split(", ")
         told = defaults.split(", ") if len(several) > 1 else [defaults]
         yield from zip(several, told * (len(several) // len(told)), strict=True)
 
 
-def test_every_parameter_is_described_with_its_default() -> None:
-    defaults = {name: str(body["Default"]) for name, body in read_template()["Parameters"].items()}
-    described = dict(described_parameters())
+@pytest.mark.parametrize(("section", "template"), [("Parameters", TEMPLATE), ("A new website", WEBSITE_TEMPLATE)])
+def test_every_parameter_is_described_with_its_default(section: str, template: Path) -> None:
+    defaults = {name: str(body["Default"]) for name, body in read_template(template)["Parameters"].items()}
+    described = dict(described_parameters(section))
 
     assert described.keys() == defaults.keys()
     assert {name: default for name, default in described.items() if name not in COMPUTED} == {

@@ -3,19 +3,26 @@
 import itertools
 import os
 import pty
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
+import requests
 import typer
 from typer.testing import CliRunner
 
+from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.edge import EdgeServer
 from cloud.stand_ins.ssm import ParameterServer
-from ops.cli import _keep, app
+from ops.cli import _keep, _stay, app
 from ops.stack import DeployedStack, make_session
 from tests.fetcher.small_world import PARAMETERS
+from tests.ops.commands.conftest import PAGE
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 REPORTS = {
@@ -30,6 +37,7 @@ REPORTS = {
     "redistribute",
     "redrive",
     "rollback",
+    "site",
     "status",
     "sweep",
     "unpublish",
@@ -192,6 +200,26 @@ class Clock:
         self.now += seconds
 
 
+def test_the_demo_ends_with_the_site_until_a_person_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages: list[str] = []
+
+    def look(running: EmbeddedCloud, _: float) -> None:
+        assert running.site
+        pages.append(requests.get(f"{running.site.url}/", timeout=5).text)
+        raise KeyboardInterrupt
+
+    shutil.copytree(PAGE, tmp_path / "website")
+    monkeypatch.setattr("ops.cli.need_checkout", lambda: tmp_path)
+    monkeypatch.setattr("ops.cli._keep", look)
+    with EdgeServer() as site, EmbeddedCloud(site=site, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+        _stay(cloud)
+
+    assert capsys.readouterr().out == f"The site, until Ctrl-C: {site.url}/\nstopped\n"
+    assert "<title>Page</title>" in pages[0]
+
+
 def test_an_idle_cloud_evaluates_its_alarms_once_a_minute_and_soon_after_a_function_has_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -254,3 +282,4 @@ def test_the_lines_of_a_cloud_leave_a_shell_with_nothing_else_of_aws(
     names = {line.partition("=")[0] for line in environment.stdout.splitlines()}
     assert names == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
     assert "/aws-data/\n" in printed
+    assert re.search(r"^# Its site, as readers get it: http://127\.0\.0\.1:\d+/$", printed, re.MULTILINE)

@@ -60,7 +60,7 @@ def test_an_installed_verify_says_what_it_cannot_compare(feed: Feed) -> None:
     assert "! samconfig.toml is compared" in finished.stdout
 
 
-@pytest.mark.parametrize("name", ["demo", "cloud", "init", "smoke"])
+@pytest.mark.parametrize("name", ["demo", "cloud", "init", "site", "smoke"])
 def test_a_command_that_needs_the_project_s_files_says_that_it_needs_a_checkout(feed: Feed, name: str) -> None:
     finished = feed(name)
 

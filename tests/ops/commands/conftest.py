@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -21,6 +22,7 @@ from ops.cli import app
 from tests.fetcher.small_world import PARAMETERS
 
 STACK = "aws-services-feed"
+PAGE = Path(__file__).parent / "page"  # a small page, as the folder website/ has it
 FAILURE_QUEUES = ("FetchFailures", "DistributionFailures")
 Feed = Callable[..., Result]
 ProcessFeed = Callable[..., CompletedProcess[str]]

@@ -16,7 +16,7 @@ import typer
 from cloud.embedded import EmbeddedCloud
 from cloud.template import ROOT
 from ops.cli import app
-from tests.ops.commands.conftest import STACK, Deploy, Feed, take_from_website, upload
+from tests.ops.commands.conftest import PAGE, STACK, Deploy, Feed, take_from_website, upload
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 CODES = (0, 1, 2)
@@ -138,22 +138,23 @@ def fetch_2(here: Here) -> int:
     return here.ends("fetch", "--region-code", "mars-1")
 
 
-def invalidate_0(here: Here) -> int:
-    url = here.cloud.queue_url("FetchFailures")  # stands for the queue that this cloud's stack lacks
-    here.deploy("invalidating", here.cloud.stack.outputs | {"InvalidationsUrl": url})
-    return here.ends("invalidate", "regions.json", "--stack-name", "invalidating")
-
-
-def invalidate_1(here: Here) -> int:
+def ends_where_stack_invalidates(here: Here, *arguments: str, refuses: bool = False) -> int:
+    """The exit code against a stack with an invalidation queue, for which another one stands; it may refuse."""
     url = here.cloud.queue_url("FetchFailures")
     here.deploy("invalidating", here.cloud.stack.outputs | {"InvalidationsUrl": url})
     with pytest.MonkeyPatch.context() as patched:
         refused = [{"Id": "0", "Code": "InternalError", "SenderFault": False}]
-        patched.setattr(
-            "moto.sqs.models.SQSBackend.send_message_batch",
-            lambda *_, **__: ([], refused),
-        )
-        return here.ends("invalidate", "regions.json", "--stack-name", "invalidating")
+        if refuses:
+            patched.setattr("moto.sqs.models.SQSBackend.send_message_batch", lambda *_, **__: ([], refused))
+        return here.ends(*arguments, "--stack-name", "invalidating")
+
+
+def invalidate_0(here: Here) -> int:
+    return ends_where_stack_invalidates(here, "invalidate", "regions.json")
+
+
+def invalidate_1(here: Here) -> int:
+    return ends_where_stack_invalidates(here, "invalidate", "regions.json", refuses=True)
 
 
 def invalidate_2(here: Here) -> int:
@@ -194,6 +195,19 @@ def redrive_1(here: Here) -> int:
 
 def redrive_2(here: Here) -> int:
     return here.ends("redrive", "--stack-name", "nowhere")
+
+
+def site_0(here: Here) -> int:
+    assert here.ends("site", "--folder", str(PAGE)) == 0
+    return ends_where_stack_invalidates(here, "site", "--folder", str(PAGE), "--yes")
+
+
+def site_1(here: Here) -> int:
+    return ends_where_stack_invalidates(here, "site", "--folder", str(PAGE), "--yes", refuses=True)
+
+
+def site_2(here: Here) -> int:
+    return here.ends("site", "--folder", str(here.folder))
 
 
 def smoke_0(here: Here) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -331,3 +332,59 @@ def test_the_commands_that_follow_are_as_a_shell_reads_them(feed: Feed, bucket: 
     _, deployed, verified = finished.stdout.splitlines()[-3:]
     assert shlex.split(deployed) == ["make", "build", "&&", ".venv/bin/sam", "deploy"]
     assert shlex.split(verified)[:6] == [".venv/bin/feed", "sweep", "--yes", "--stack-name", "feed", "&&"]
+
+
+SITE = {
+    "DistributionBucketName": "my-site",
+    "DistributionKeyPrefix": "files",
+    "CloudFrontDistributionId": "E2SITE",
+    "SiteUrl": "https://feed.example.com/files/",
+}
+REST = ("--stack-name", "feed", "--alarm-email", "", "--yes")
+
+
+def test_a_website_stack_gives_all_that_the_main_stack_must_know_of_it(
+    feed: Feed, bucket: str, deploy: Deploy, file: Path
+) -> None:
+    deploy("site", {**SITE, "DistributionDomainName": "d1.cloudfront.net"})
+    before = written(file).parameters
+
+    finished = feed("init", "--website-stack", "site", *REST)
+
+    assert finished.exit_code == 0, finished.output
+    assert written(file).parameters == {**before, **SITE}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "options", "reason"),
+    [
+        (SITE, ("--website-bucket", "another"), "leave out their options"),
+        ({"SiteUrl": "https://a.b/"}, (), "no stack of website.yaml"),
+    ],
+)
+def test_a_website_stack_that_cannot_give_it_is_refused(  # noqa: PLR0913, PLR0917 - a row of the table
+    outputs: dict[str, str], options: tuple[str, ...], reason: str, feed: Feed, deploy: Deploy, file: Path
+) -> None:
+    deploy("site", outputs)
+    before = file.read_bytes()
+
+    finished = feed("init", "--website-stack", "site", *options, *REST)
+
+    assert finished.exit_code == 2
+    assert reason in finished.stderr
+    assert file.read_bytes() == before
+
+
+def test_a_website_stack_of_another_region_is_found_by_its_arn(
+    cloud: EmbeddedCloud, feed: Feed, bucket: str, file: Path
+) -> None:
+    cloudformation = boto3.client("cloudformation", region_name="eu-west-1")
+    outputs = {name: {"Value": value} for name, value in SITE.items()}
+    template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
+    arn = cloudformation.create_stack(StackName="far", TemplateBody=json.dumps(template))["StackId"]
+
+    finished = feed("init", "--website-stack", arn, *REST)
+
+    cloudformation.delete_stack(StackName="far")
+    assert finished.exit_code == 0, finished.output
+    assert (written(file).region, written(file).parameters["SiteUrl"]) == ("us-east-1", SITE["SiteUrl"])

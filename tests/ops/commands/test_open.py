@@ -66,11 +66,27 @@ def test_a_partition_whose_console_is_not_known_is_refused(feed: Feed, monkeypat
     assert feed("open").exit_code == 2
 
 
-def test_the_site_is_opened_if_the_stack_knows_it_and_else_it_is_said_how(feed: Feed, deploy: Deploy) -> None:
-    deploy("shown", {"SourceBucketName": "x"}, {"SiteUrl": "https://your.site/data/"})
+@pytest.mark.parametrize(
+    ("files", "page"),
+    [
+        ("https://your.site/data/", "https://your.site/"),
+        ("https://your.site/data", "https://your.site/"),
+        ("https://your.site/staging/data/", "https://your.site/staging/index.html"),
+    ],
+)
+def test_the_page_beside_the_files_is_opened_if_the_stack_knows_their_address(
+    files: str, page: str, feed: Feed, deploy: Deploy
+) -> None:
+    deploy("shown", {"SourceBucketName": "x", "SiteUrl": files})
+    deploy("before", {"SourceBucketName": "x"}, {"SiteUrl": files})  # it was deployed before there was an output
 
-    assert feed("open", "site", "--stack-name", "shown").stdout == "https://your.site/data/\n"
+    assert feed("open", "site", "--stack-name", "shown").stdout == f"{page}\n"
+    assert feed("open", "site", "--stack-name", "before").stdout == f"{page}\n"
+
+
+def test_without_an_address_it_is_said_how_to_set_it(feed: Feed) -> None:
     unknown = feed("open", "site")
+
     assert unknown.exit_code == 2
     assert "set SiteUrl in samconfig.toml" in unknown.stderr
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cloud.embedded import EmbeddedCloud
 from ops.cli import app
-from tests.ops.commands.conftest import STACK, Deploy, alarm, take_from_website, upload
+from tests.ops.commands.conftest import PAGE, STACK, Deploy, alarm, take_from_website, upload
 from tests.ops.test_cli import REPORTS
 from tests.terminal import STYLE, at_terminal
 
@@ -34,6 +34,7 @@ COMMANDS = [
     "redrive --yes",
     "redrive",
     "rollback twice.json",
+    f"site --folder {PAGE}",
     "status --drift",
     "sweep --all",
     "sweep",

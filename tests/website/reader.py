@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Playwright
 
-from tests.website.edge import Edge
+from tests.website.edge import SiteServer
 from tests.website.published_files import NOW
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -31,12 +31,12 @@ class Reader:
     """Somebody with a browser. `said`: the console's messages and the errors of scripts."""
 
     page: Page
-    edge: Edge
+    edge: SiteServer
     said: list[str] = field(default_factory=list)
     requested: list[str] = field(default_factory=list)
 
     def open(self, address: str = "") -> Page:
-        self.page.goto(self.edge.url + address)
+        self.page.goto(f"{self.edge.url}/{address}")
         self.page.wait_for_selector(READY)
         return self.page
 
@@ -59,7 +59,7 @@ class Reader:
 
 
 @contextmanager
-def reading(browser: Browser, edge: Edge, **options: Any) -> Iterator[Reader]:
+def reading(browser: Browser, edge: SiteServer, **options: Any) -> Iterator[Reader]:
     """A reader in Zurich, at the time of the newest files; whatever the test is about, nothing leaves the site."""
     defaults = {"locale": "en-GB", "timezone_id": "Europe/Zurich", "viewport": {"width": 1280, "height": 800}}
     context = browser.new_context(**{**defaults, **options})

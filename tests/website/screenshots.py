@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.website.edge import Edge
+from tests.website.edge import SiteServer
 from tests.website.published_files import publish_weeks
 from tests.website.reader import PAGES, launch, reading
 
@@ -17,7 +17,7 @@ SCHEMES = ("light", "dark")
 def take(folder: Path) -> None:
     """One picture for each page, scheme and width."""
     folder.mkdir(parents=True, exist_ok=True)
-    with Edge(publish_weeks().files) as edge, sync_playwright() as playwright, launch(playwright) as browser:
+    with SiteServer(publish_weeks().files) as edge, sync_playwright() as playwright, launch(playwright) as browser:
         for scheme, width in product(SCHEMES, SIZES):
             size = {"width": width, "height": SIZES[width]}
             with reading(browser, edge, color_scheme=scheme, viewport=size) as reader:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from cloud.stand_ins.ssm import ROOT, catalogue
-from tests.website.edge import Edge
+from tests.website.edge import SiteServer
 from tests.website.published_files import NOW, RUNS, Site
 from tests.website.reader import PAGES, READY, Reader, reading
 
@@ -22,13 +22,13 @@ AXE = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_t
 
 
 @pytest.fixture
-def edge(site: Site) -> Iterator[Edge]:
-    with Edge(dict(site.files)) as edge:
+def edge(site: Site) -> Iterator[SiteServer]:
+    with SiteServer(dict(site.files)) as edge:
         yield edge
 
 
 @pytest.fixture
-def reader(browser: Browser, edge: Edge) -> Iterator[Reader]:
+def reader(browser: Browser, edge: SiteServer) -> Iterator[Reader]:
     """A reader whom nothing is amiss for: the console stays empty."""
     with reading(browser, edge) as reader:
         yield reader
@@ -36,7 +36,7 @@ def reader(browser: Browser, edge: Edge) -> Iterator[Reader]:
 
 
 @pytest.fixture
-def troubled(browser: Browser, edge: Edge) -> Iterator[Reader]:
+def troubled(browser: Browser, edge: SiteServer) -> Iterator[Reader]:
     """A reader whose browser says that a request failed, but never that a script did."""
     with reading(browser, edge) as reader:
         yield reader
@@ -196,8 +196,9 @@ class TestSearch:
 
         lost = page.evaluate(
             """async () => {
-              const { find, allRegions, allServices } = await import("/assets/search.js");
-              const { load } = await import("/assets/catalogue.js");
+              const here = (name) => new URL(name, document.querySelector("script[src]").src).href;
+              const { find, allRegions, allServices } = await import(here("search.js"));
+              const { load } = await import(here("catalogue.js"));
               const catalogue = await load();
               const all = [...allRegions(catalogue), ...allServices(catalogue)];
               return [all.length, all.filter((one) => find(all, one.code)[0].code !== one.code)];
@@ -357,10 +358,10 @@ class TestFreshness:
         site = Site()
         older = {path: value for path, value in catalogue().items() if not path.startswith(f"{ROOT}/regions/ca-west-1")}
         site.publish(RUNS[-1], older)
-        with Edge(dict(site.files)) as edge, reading(browser, edge) as reader:
+        with SiteServer(dict(site.files)) as edge, reading(browser, edge) as reader:
             page = reader.open()
 
-            with page.expect_response(f"{edge.url}data/manifest.json"):
+            with page.expect_response(f"{edge.url}/data/manifest.json"):
                 page.clock.fast_forward("05:00")
             assert [(status, size) for path, status, size in edge.received if path == "data/manifest.json"][1:] == [
                 (304, 0)
@@ -519,22 +520,20 @@ class TestTrouble:
             expect(page.get_by_role("heading", level=1)).to_have_text(hostile)
             assert page.locator("main img, main a[href^=javascript]").count() == 0
 
-    def test_without_javascript_there_is_a_list_of_links(self, browser: Browser, edge: Edge) -> None:
+    def test_without_javascript_there_is_a_list_of_links(self, browser: Browser, edge: SiteServer) -> None:
         with reading(browser, edge, java_script_enabled=False) as reader:
             reader.page.goto(edge.url)
 
             links = reader.page.locator(".plain a")
             expect(reader.page.get_by_text("The data do not")).to_be_visible()
             expect(links).to_have_count(7)
-            assert all(
-                reader.page.request.get(edge.url + (link.get_attribute("href") or "")).ok for link in links.all()
-            )
+            assert all(reader.page.request.get(f"{edge.url}/{link.get_attribute('href')}").ok for link in links.all())
 
 
 class TestEverybody:
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("name", PAGES)
-    def test_axe_finds_nothing(self, name: str, scheme: str, browser: Browser, edge: Edge) -> None:
+    def test_axe_finds_nothing(self, name: str, scheme: str, browser: Browser, edge: SiteServer) -> None:
         with reading(browser, edge, color_scheme=scheme) as reader:
             # Rows are all alike, and each costs a moment.
             page = reader.open(f"{PAGES[name]}?service=bedrock" if name == "matrix" else PAGES[name])
@@ -549,7 +548,7 @@ class TestEverybody:
 
     @pytest.mark.parametrize(("width", "text"), [(320, "100%"), (640, "200%")])
     def test_nothing_is_cut_off_on_a_phone_or_with_large_text(
-        self, width: int, text: str, browser: Browser, edge: Edge
+        self, width: int, text: str, browser: Browser, edge: SiteServer
     ) -> None:
         with reading(browser, edge, viewport={"width": width, "height": 640}) as reader:
             page = reader.open("#/nowhere")

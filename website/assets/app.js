@@ -78,7 +78,7 @@ function missing() {
   return [
     h("h1", {}, "The catalogue can’t be read now"),
     h("p", {}, "This page needs complete-data.json. The ", h("a", { href: "#/changes" }, "changes"), " and the ", h("a", { href: "#/developers" }, "files"), " may still be there."),
-    h("p", {}, h("button", { type: "button", onclick: refresh }, "Try again")),
+    h("p", {}, h("button", { type: "button", onclick: () => refresh("no-cache") }, "Try again")),
   ];
 }
 
@@ -98,8 +98,9 @@ function notify() {
   }
 }
 
-async function refresh() {
-  catalogue = await load();
+/** @param {RequestCache} [cache] */
+async function refresh(cache) {
+  catalogue = await load(cache);
   notify();
   search(element("search"), catalogue);
   show({ focus: false });
@@ -114,7 +115,7 @@ async function lookForNewer() {
     "p",
     { class: "notice offer" },
     `A newer catalogue was published (${dayText(newest.time)}). `,
-    h("button", { type: "button", onclick: refresh }, "Show it"),
+    h("button", { type: "button", onclick: () => refresh("no-cache") }, "Show it"),
   );
   notices.append(offer);
 }

@@ -126,12 +126,12 @@ export class Catalogue {
 }
 
 /** Everything that can be read. Files of one release if there is a manifest; what can't be read is in `problems`. */
-export async function load() {
-  const manifest = await readManifest("default").catch(() => null);
-  const catalogue = await assemble(manifest);
+export async function load(cache = /** @type {RequestCache} */ ("default")) {
+  const manifest = await readManifest(cache).catch(() => null);
+  const catalogue = await assemble(manifest, cache);
   if (!manifest || !catalogue.problems.length) return catalogue;
   // The release may have expired on this site, or is on its way: the newest file of each name then is better than none.
-  const newest = await assemble(null);
+  const newest = await assemble(null, cache);
   newest.manifest = manifest;
   return newest.problems.length < catalogue.problems.length ? newest : catalogue;
 }
@@ -149,15 +149,15 @@ async function readManifest(cache) {
   return manifest;
 }
 
-/** @param {Manifest | null} manifest */
-async function assemble(manifest) {
+/** @param {Manifest | null} manifest @param {RequestCache} cache */
+async function assemble(manifest, cache) {
   const catalogue = new Catalogue();
   catalogue.manifest = manifest;
   catalogue.counts = manifest?.counts ?? null;
   catalogue.time = manifest ? new Date(manifest.time) : null;
   const named = new Set(manifest?.files.map((file) => file.name));
   const [complete, services, history] = await Promise.allSettled(
-    [COMPLETE, SERVICES, HISTORY].map((name) => read(manifest && named.has(name) ? manifest.path + name : name)),
+    [COMPLETE, SERVICES, HISTORY].map((name) => read(manifest && named.has(name) ? manifest.path + name : name, cache)),
   );
   const take = (/** @type {string} */ name, /** @type {PromiseSettledResult<any>} */ file, /** @type {(file: any) => void} */ add) => {
     try {

@@ -49,7 +49,8 @@ class SiteServer(LoopbackServer):
 
     def _origin(self, key: str) -> StoredFile | None:
         body = self.files.get(key.removeprefix("data/")) if key.startswith("data/") else None
-        return self._page.get(key) if body is None else _stored(body, "application/json", DATA_CACHE_CONTROL)
+        content_type = "text/html" if key.endswith(".html") else "application/json"
+        return self._page.get(key) if body is None else _stored(body, content_type, DATA_CACHE_CONTROL)
 
 
 def _stored(body: bytes, content_type: str, cache_control: str) -> StoredFile:

@@ -3,7 +3,7 @@
 import { Catalogue } from "./catalogue.js";
 import { address, amount, byName, checkbox, day, dayText, h, keep, select, textField } from "./dom.js";
 
-const AT_ONCE = 45; // rows in a frame: the first are seen while the others are made
+const FIRST_ROWS = 30; // fill a screen, and are seen while the others are made
 
 /** @param {Catalogue} catalogue @param {URLSearchParams} params */
 export function matrix(catalogue, params) {
@@ -64,9 +64,10 @@ function table(catalogue, regions, services) {
   const said = h("p", { class: "cell quiet", role: "status" }, "Point at a cell, or move with the arrow keys, and it says since when.");
   const body = h("tbody");
   const fill = () => {
-    const next = services.slice(body.rows.length, body.rows.length + AT_ONCE);
+    const next = services.slice(body.rows.length, 2 * body.rows.length || FIRST_ROWS);
     body.append(...next.map((service) => row(catalogue, regions, service)));
-    if (body.rows.length < services.length) requestAnimationFrame(() => body.isConnected && fill());
+    // Each time as many again, since the whole table is laid out anew; after a frame, so that the last are seen.
+    if (body.rows.length < services.length) requestAnimationFrame(() => setTimeout(() => body.isConnected && fill()));
   };
   fill();
   const scroller = h(

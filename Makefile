@@ -21,7 +21,7 @@ SYNC ?=
 # Bytecode is kept even where the environment forbids it: without it each process compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test prove second-cloud smoke check build site bench format clean
+.PHONY: help setup demo test prove second-cloud smoke check types browser screenshots build site bench format clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -45,7 +45,7 @@ second-cloud: setup .venv/second-cloud/.synced ## Deploy and walk on an independ
 smoke: setup ## Do the same in your AWS account, with a throw-away stack; OPTIONS=--help says how.
 	@$(BIN)/feed smoke $(OPTIONS)
 
-check: setup ## Lint, types, boundaries, template.
+check: setup types ## Lint, types, boundaries, template.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -53,6 +53,24 @@ check: setup ## Lint, types, boundaries, template.
 	$(BIN)/python -m cloud.template > .venv/template.json
 	$(BIN)/cfn-lint .venv/template.json website.yaml
 	$(UV) lock --check
+
+# The page has no build; TypeScript only reads its modules. npm checks the hash in website/package-lock.json.
+types: ## Check the types of the page's modules; needs npm.
+	@if command -v npm > /dev/null; then $(MAKE) --no-print-directory .venv/node/.synced && \
+	  .venv/node/node_modules/.bin/tsc --project website; else echo "no npm: types of website/ are not checked"; fi
+
+.venv/node/.synced: website/package-lock.json
+	@mkdir -p $(@D) && cp website/package.json website/package-lock.json $(@D)
+	@npm ci --prefix $(@D) --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+browser: ## Install Debian's Chromium for the tests of the page, if there is no browser; needs root.
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	  command -v $$name > /dev/null && exit 0; done; \
+	  apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends chromium > /dev/null
+
+screenshots: setup ## Take pictures of every page, light and dark, narrow and wide, into build/screenshots.
+	$(BIN)/python -m tests.website.screenshots build/screenshots
 
 build: setup ## Build the Lambdas with SAM into .aws-sam, without Docker.
 	$(SAM) build

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.crawl import client_table, crawl_table
+from benchmarks.page import page_table
 from benchmarks.reliability import events_table, hostile_table, load_table, search_table, storm_table
 from benchmarks.sync import sync_table
 from cloud import isolate
@@ -42,6 +43,7 @@ def main() -> None:
         "load": load_table,
         "hostile": hostile_table,
         "events": events_table,
+        "page": page_table,
     }
     unknown = set(sys.argv[1:]) - set(subjects)
     if unknown:

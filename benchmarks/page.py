@@ -1,0 +1,54 @@
+"""How soon the page shows its tables, beside a page of one cell on the same server and in the same browser."""
+
+import json
+from statistics import median
+
+from playwright.sync_api import Browser, sync_playwright
+from rich.table import Table
+
+from tests.website.edge import SiteServer
+from tests.website.published_files import publish_weeks
+from tests.website.reader import launch
+
+VISITS = 7
+BARE = "data/bare.html", "table"
+FIRST_TABLES = {
+    "regions on the first page": ("", ".bars li"),
+    "a region": ("#/region/us-east-1", ".list table"),
+    "the matrix": ("#/matrix", ".matrix td"),
+}
+# The frame after the one that has it: then it was painted.
+WATCH = """
+const watch = () => requestAnimationFrame(() => {
+  if (!document.querySelector(SELECTOR)) return watch();
+  requestAnimationFrame(() => { window.seen = performance.now(); });
+});
+watch();
+"""
+
+
+def page_table() -> Table:
+    """Medians, with an empty cache at each visit; the second column is for a processor of a quarter of the speed."""
+    table = Table("first table of", "seconds", "of the bare page's", "seconds on a phone", "of the bare page's")
+    server = SiteServer({**publish_weeks().files, "bare.html": b"<!doctype html><table><tr><td>1</table>"})
+    with server, sync_playwright() as playwright, launch(playwright) as browser:
+        bare = [_seconds(browser, server.url, BARE, slower) for slower in (1, 4)]
+        table.add_row("a bare page", f"{bare[0]:.2f}", "1.0", f"{bare[1]:.2f}", "1.0")
+        for name, view in FIRST_TABLES.items():
+            times = [_seconds(browser, server.url, view, slower) for slower in (1, 4)]
+            cells = [(f"{spent:.2f}", f"{spent / least:.1f}") for spent, least in zip(times, bare, strict=True)]
+            table.add_row(name, *cells[0], *cells[1])
+    return table
+
+
+def _seconds(browser: Browser, url: str, view: tuple[str, str], slower: int) -> float:
+    address, selector = view
+    times: list[float] = []
+    for _ in range(VISITS):
+        page = browser.new_page()
+        page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
+        page.add_init_script(WATCH.replace("SELECTOR", json.dumps(selector)))
+        page.goto(f"{url}/{address}", wait_until="commit")
+        times.append(page.wait_for_function("() => window.seen").json_value() / 1000)
+        page.close()
+    return median(times)

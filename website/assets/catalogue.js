@@ -1,0 +1,187 @@
+/** The published files in, one catalogue out. The only module that reads from the network. */
+
+/**
+ * @typedef {{code: string, name: string, partition: string, country: string, geography: string, area: string, zones: Record<string, string[]>,
+ *   launchDate: string, blogUrl: string, domain: string, services: Set<string>, lastFetched: string}} Region
+ * @typedef {{code: string, name: string, homeUrl: string, regions: string[]}} Service
+ * @typedef {{code: string, name: string}} Named
+ * @typedef {{region: string, service: string}} Pair
+ * @typedef {{newServices: Named[], removedServices: Named[], newRegions: Named[], removedRegions: Named[],
+ *   newRegionalServices: Pair[], removedRegionalServices: Pair[], renamed: {kind: string, code: string, from: string, to: string}[],
+ *   zoneChanges: {region: string, kind: string, added: string[], removed: string[]}[]}} Changes
+ * @typedef {{date: string, summary: string, changes: Changes}} Entry
+ * @typedef {{name: string, bytes: number, sha256: string}} File
+ * @typedef {{release: string, time: string, path: string, files: File[], counts: Counts, nextExpected: string | null}} Manifest
+ * @typedef {{regions: number, services: number, regionServices: number}} Counts
+ * @typedef {{name: string, reason: string}} Problem
+ */
+
+export const dataAddress = new URL(
+  /** @type {HTMLMetaElement} */ (document.querySelector("meta[name=data]")).content,
+  document.baseURI,
+);
+
+const COMPLETE = "complete-data.json";
+const SERVICES = "services.json";
+const HISTORY = "change-history.json";
+const DAY = 86_400_000;
+const NEW_DAYS = 30;
+
+/** Which part of the world a country is in: no file says it, and nobody looks for a region by 30 countries. */
+const AREAS = new Map(
+  Object.entries({
+    Africa: "ZA KE NG EG MA",
+    "Asia Pacific": "AU CN HK ID IN JP KR MY NZ PH SG TH TW VN",
+    Europe: "AT BE CH CZ DE DK ES FI FR GB IE IT NL NO PL PT SE",
+    "Middle East": "AE BH IL JO KW OM QA SA TR",
+    "North America": "CA MX US",
+    "South America": "AR BR CL CO PE",
+  }).flatMap(([area, codes]) => codes.split(" ").map((code) => [code, area])),
+);
+
+export class Catalogue {
+  /** @type {Map<string, Region>} */ regions = new Map();
+  /** @type {Map<string, Service>} */ services = new Map();
+  /** @type {Counts | null} */ counts = null;
+  /** @type {Date | null} */ time = null;
+  /** @type {Entry[]} */ entries = [];
+  /** @type {{file: string, oldest: string, newest: string}[]} */ earlier = [];
+  /** @type {Set<string>} regions whose list is of an earlier run */ stale = new Set();
+  /** @type {Manifest | null} */ manifest = null;
+  /** @type {Problem[]} */ problems = [];
+  /** @type {Map<string, string>} the day on which a pair came, if it is in the log */ #since = new Map();
+
+  /** The regions and services could be read. */
+  get complete() {
+    return this.regions.size > 0;
+  }
+
+  /** The day on which a service was first seen in a region; undefined if the log does not say. @param {string} region @param {string} service */
+  since(region, service) {
+    return this.#since.get(`${region} ${service}`);
+  }
+
+  /** It came in the last thirty days before the data were made. @param {string} region @param {string} service */
+  isNew(region, service) {
+    const since = this.since(region, service);
+    return since !== undefined && this.time !== null && this.time.getTime() - Date.parse(since) < NEW_DAYS * DAY;
+  }
+
+  /** What it is called, or its code. @param {string} code */
+  serviceName(code) {
+    return this.services.get(code)?.name ?? code;
+  }
+
+  /** @param {string} code */
+  regionName(code) {
+    return this.regions.get(code)?.name ?? code;
+  }
+
+  /** The newest day of the log on which anything changed comes first. */
+  get changedDays() {
+    return this.entries.filter(({ changes }) => Object.values(changes).some((list) => list.length));
+  }
+
+  /** @param {any} complete */
+  addComplete(complete) {
+    /** @type {Map<string, Region>} */ const regions = new Map();
+    /** @type {Map<string, Service>} */ const services = new Map();
+    for (const region of complete.regions.regions) {
+      const offer = complete.servicesByRegion.byRegion[region.code] ?? { services: [], lastFetched: "" };
+      regions.set(region.code, {
+        ...region,
+        name: region.name || region.code,
+        area: AREAS.get(region.country) ?? "Elsewhere",
+        services: new Set(offer.services),
+        lastFetched: offer.lastFetched,
+      });
+    }
+    for (const code of complete.services.services) {
+      const having = [...regions.values()].filter((region) => region.services.has(code)).map((region) => region.code);
+      services.set(code, { code, name: code, homeUrl: "", regions: having });
+    }
+    const { counts, timestamp, staleRegions } = complete.metadata;
+    Object.assign(this, { regions, services, counts, time: new Date(timestamp), stale: new Set(staleRegions) });
+  }
+
+  /** @param {any} services */
+  addNames(services) {
+    for (const { code, name, homeUrl } of services.services) {
+      const service = this.services.get(code);
+      if (service) Object.assign(service, { name: name || code, homeUrl });
+    }
+  }
+
+  /** @param {any} history */
+  addHistory(history) {
+    const since = new Map();
+    for (const { date, changes } of [...history.changeLog].reverse()) {
+      for (const { region, service } of changes.newRegionalServices) since.set(`${region} ${service}`, date);
+      for (const { region, service } of changes.removedRegionalServices) since.delete(`${region} ${service}`);
+    }
+    this.#since = since;
+    this.entries = history.changeLog;
+    this.earlier = history.earlier ?? [];
+  }
+}
+
+/** Everything that can be read. Files of one release if there is a manifest; what can't be read is in `problems`. */
+export async function load(cache = /** @type {RequestCache} */ ("default")) {
+  const manifest = await readManifest(cache).catch(() => null);
+  const catalogue = await assemble(manifest, cache);
+  if (!manifest || !catalogue.problems.length) return catalogue;
+  // The release may have expired on this site, or is on its way: the newest file of each name then is better than none.
+  const newest = await assemble(null, cache);
+  newest.manifest = manifest;
+  return newest.problems.length < catalogue.problems.length ? newest : catalogue;
+}
+
+/** The manifest as it is now; costs no bytes while there is nothing new, since the browser sends its ETag. */
+export const newestManifest = () => readManifest("no-cache");
+
+/** A year of the log that has left the newest file. @param {string} name @returns {Promise<Entry[]>} */
+export const readYear = async (name) => (await read(name)).changeLog;
+
+/** @param {RequestCache} cache @returns {Promise<Manifest>} */
+async function readManifest(cache) {
+  const manifest = await read("manifest.json", cache);
+  if (!/^releases\/[\w-]+\/$/.test(manifest.path) || !Array.isArray(manifest.files)) throw new Error("is no manifest");
+  return manifest;
+}
+
+/** @param {Manifest | null} manifest @param {RequestCache} cache */
+async function assemble(manifest, cache) {
+  const catalogue = new Catalogue();
+  catalogue.manifest = manifest;
+  catalogue.counts = manifest?.counts ?? null;
+  catalogue.time = manifest ? new Date(manifest.time) : null;
+  const named = new Set(manifest?.files.map((file) => file.name));
+  const [complete, services, history] = await Promise.allSettled(
+    [COMPLETE, SERVICES, HISTORY].map((name) => read(manifest && named.has(name) ? manifest.path + name : name, cache)),
+  );
+  const take = (/** @type {string} */ name, /** @type {PromiseSettledResult<any>} */ file, /** @type {(file: any) => void} */ add) => {
+    try {
+      if (file.status === "rejected") throw file.reason;
+      add(file.value);
+    } catch (error) {
+      catalogue.problems.push({ name, reason: error instanceof ReadError ? error.message : "is not what it should be" });
+    }
+  };
+  take(COMPLETE, complete, (file) => catalogue.addComplete(file));
+  take(SERVICES, services, (file) => catalogue.addNames(file));
+  take(HISTORY, history, (file) => catalogue.addHistory(file));
+  return catalogue;
+}
+
+class ReadError extends Error {}
+
+/** @param {string} path @param {RequestCache} [cache] @returns {Promise<any>} */
+async function read(path, cache = "default") {
+  const response = await fetch(new URL(path, dataAddress), { cache }).catch(() => {
+    throw new ReadError("can’t be reached");
+  });
+  if (!response.ok) throw new ReadError([403, 404].includes(response.status) ? "is missing" : `was answered with HTTP ${response.status}`);
+  return response.json().catch(() => {
+    throw new ReadError("is not JSON");
+  });
+}

@@ -1,0 +1,139 @@
+/** A page for each region and each service. */
+
+import { Catalogue, dataAddress } from "./catalogue.js";
+import { isEmpty, wording } from "./changes.js";
+import { address, addressOf, byName, countryName, day, h, moment, number, outward, textField } from "./dom.js";
+
+/** @typedef {import("./catalogue.js").Changes} Changes */
+
+const REGION_PAGES = "https://aws.amazon.com/about-aws/global-infrastructure/regions_az/";
+
+/** @param {Catalogue} catalogue @param {URLSearchParams} _params @param {string} code */
+export function region(catalogue, _params, code) {
+  const found = catalogue.regions.get(code);
+  if (!found) return absent("region", code);
+  const { zones } = found;
+  const launched = new Date(found.launchDate ?? "");
+  return [
+    h("p", { class: "kind" }, "Region"),
+    h("h1", {}, found.name),
+    h(
+      "dl",
+      { class: "facts" },
+      fact("Code", h("code", {}, code)),
+      fact("Services", `${number(found.services.size)} of ${number(catalogue.services.size)}`),
+      fact("Country", [countryName(found.country), found.geography].filter(Boolean).join(", ")),
+      fact("Partition", found.partition),
+      fact("Domain", found.domain),
+      fact("Launched", Number.isNaN(launched.getTime()) ? "" : [day(launched.toISOString().slice(0, 10)), found.blogUrl ? " · " : "", found.blogUrl ? outward(found.blogUrl, "announcement") : ""]),
+      ...["availability", "local", "wavelength"].map((kind) => fact(`${kind[0].toUpperCase()}${kind.slice(1)} zones`, zones?.[kind]?.length ? `${number(zones[kind].length)}: ${zones[kind].join(", ")}` : "")),
+      fact("Last read", found.lastFetched ? moment(new Date(found.lastFetched)) : ""),
+    ),
+    links(
+      h("a", { href: addressOf("compare", { regions: code }) }, "Compare with another region"),
+      h("a", { href: addressOf("matrix", { region: code }) }, "In the matrix"),
+      outward(REGION_PAGES, "AWS on its regions"),
+      json(catalogue, "regions.json"),
+    ),
+    list(
+      "Services here",
+      [...found.services].map((service) => ({ code: service, name: catalogue.serviceName(service), href: address("service", service), since: catalogue.since(code, service), isNew: catalogue.isNew(code, service) })),
+      catalogue,
+    ),
+    list(
+      "Not here",
+      [...catalogue.services.values()].filter((service) => !found.services.has(service.code)).map(({ code, name }) => ({ code, name, href: address("service", code) })),
+      catalogue,
+    ),
+    past(catalogue, (changes) => ({
+      newRegions: changes.newRegions.filter((change) => change.code === code),
+      removedRegions: changes.removedRegions.filter((change) => change.code === code),
+      newServices: [],
+      removedServices: [],
+      newRegionalServices: changes.newRegionalServices.filter((pair) => pair.region === code),
+      removedRegionalServices: changes.removedRegionalServices.filter((pair) => pair.region === code),
+      renamed: changes.renamed.filter((change) => change.kind === "region" && change.code === code),
+      zoneChanges: changes.zoneChanges.filter((change) => change.region === code),
+    })),
+  ];
+}
+
+/** @param {Catalogue} catalogue @param {URLSearchParams} _params @param {string} code */
+export function service(catalogue, _params, code) {
+  const found = catalogue.services.get(code);
+  if (!found) return absent("service", code);
+  const item = (/** @type {import("./catalogue.js").Region} */ region) => ({ code: region.code, name: region.name, href: address("region", region.code), since: catalogue.since(region.code, code), isNew: catalogue.isNew(region.code, code) });
+  const regions = [...catalogue.regions.values()];
+  return [
+    h("p", { class: "kind" }, "Service"),
+    h("h1", {}, found.name),
+    h("dl", { class: "facts" }, fact("Code", h("code", {}, code)), fact("Regions", `${number(found.regions.length)} of ${number(catalogue.regions.size)}`)),
+    links(
+      found.homeUrl ? outward(found.homeUrl, "Its page at AWS") : null,
+      h("a", { href: addressOf("where", { services: code }) }, "Where, together with others"),
+      h("a", { href: addressOf("matrix", { service: code }) }, "In the matrix"),
+      json(catalogue, "services.json"),
+    ),
+    list("Regions that have it", regions.filter((region) => region.services.has(code)).map(item), catalogue),
+    list("Regions that have it not", regions.filter((region) => !region.services.has(code)).map(item), catalogue),
+    past(catalogue, (changes) => ({
+      newRegions: [],
+      removedRegions: [],
+      newServices: changes.newServices.filter((change) => change.code === code),
+      removedServices: changes.removedServices.filter((change) => change.code === code),
+      newRegionalServices: changes.newRegionalServices.filter((pair) => pair.service === code),
+      removedRegionalServices: changes.removedRegionalServices.filter((pair) => pair.service === code),
+      renamed: changes.renamed.filter((change) => change.kind === "service" && change.code === code),
+      zoneChanges: [],
+    })),
+  ];
+}
+
+/** @param {string} kind @param {string} code */
+function absent(kind, code) {
+  return [h("h1", {}, `No ${kind} is called ${code}`), h("p", {}, "AWS may have taken it back: the ", h("a", { href: addressOf("changes", { text: code }) }, "changes"), " would say so.")];
+}
+
+/** @param {string} name @param {import("./dom.js").Child | import("./dom.js").Child[]} value */
+const fact = (name, value) => (value ? h("div", {}, h("dt", {}, name), h("dd", {}, value)) : null);
+
+/** @param {...(Node | string | null)} all */
+const links = (...all) => h("ul", { class: "links" }, all.filter((link) => link).map((link) => h("li", {}, link)));
+
+/** @param {Catalogue} catalogue @param {string} file */
+const json = ({ manifest }, file) => h("a", { href: String(new URL((manifest?.path ?? "") + file, dataAddress)) }, file);
+
+/** @param {string} title @param {{code: string, name: string, href: string, since?: string, isNew?: boolean}[]} items @param {Catalogue} catalogue */
+function list(title, items, catalogue) {
+  items.sort((a, b) => byName(a.name, b.name));
+  const dated = items.some((item) => item.since);
+  const rows = items.map(({ code, name, href, since, isNew }) =>
+    h("tr", {}, h("th", { scope: "row" }, h("a", { href }, name)), h("td", {}, h("code", {}, code)), dated && h("td", { class: isNew ? "fresh" : "" }, since ? day(since) : "")),
+  );
+  const body = h("tbody", {}, rows);
+  const narrow = (/** @type {string} */ text) => {
+    for (const row of rows) row.hidden = !row.textContent?.toLowerCase().includes(text.trim().toLowerCase());
+  };
+  const begins = catalogue.entries.at(-1)?.date;
+  return h(
+    "section",
+    { class: "list" },
+    h("h2", {}, `${title} `, h("span", { class: "count" }, number(items.length))),
+    items.length > 12 ? textField(`Narrow down: ${title.toLowerCase()}`, "", narrow) : null,
+    items.length
+      ? h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), h("th", { scope: "col" }, "Code"), dated && h("th", { scope: "col" }, "Since"))), body)
+      : h("p", { class: "quiet" }, "None."),
+    dated && begins ? h("p", { class: "quiet" }, "What has no date came before the log tells: it begins on ", day(begins), ".") : null,
+  );
+}
+
+/** @param {Catalogue} catalogue @param {(changes: Changes) => Changes} narrow */
+function past(catalogue, narrow) {
+  const days = catalogue.entries.map((entry) => ({ ...entry, changes: narrow(entry.changes) })).filter(({ changes }) => !isEmpty(changes));
+  return h(
+    "section",
+    {},
+    h("h2", {}, "What came and went"),
+    days.length ? h("ol", { class: "days" }, days.map((entry) => h("li", {}, h("h3", {}, day(entry.date)), wording(catalogue, entry.changes, {})))) : h("p", { class: "quiet" }, "Nothing that the log tells of."),
+  );
+}

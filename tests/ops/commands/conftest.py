@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.logs.models import logs_backends
 from moto.s3.models import FakeKey, s3_backends
 from moto.sqs.models import sqs_backends
 from typer.testing import CliRunner, Result
@@ -85,7 +86,7 @@ def buckets(started: EmbeddedCloud) -> tuple[Files, Files]:
 def cloud(
     started: EmbeddedCloud, buckets: tuple[Files, Files], monkeypatch: pytest.MonkeyPatch, no_aws: None
 ) -> Iterator[EmbeddedCloud]:
-    """The cloud that AWS tools of this process use; what a test did to files, failure queues and alarms is undone.
+    """The cloud that AWS tools of this process use; what a test did to files, queues, logs and alarms is undone.
 
     It has no alarms but a test's own.
     """
@@ -105,6 +106,8 @@ def cloud(
         files.remember()
     for queue in FAILURE_QUEUES:
         sqs_backends[ACCOUNT][REGION].queues[f"{STACK}-{queue}"]._messages.clear()
+    for group in logs_backends[ACCOUNT][REGION].groups.values():
+        group.streams.clear()
 
 
 @pytest.fixture

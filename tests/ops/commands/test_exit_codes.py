@@ -373,6 +373,22 @@ def rollback_1(here: Here) -> int:
     return code
 
 
+def releases_0(here: Here) -> int:
+    return here.ends("releases")
+
+
+def releases_1(here: Here) -> int:
+    s3, bucket = here.cloud.client("s3"), here.cloud.website
+    (entry, *_) = s3.list_objects_v2(Bucket=bucket, Prefix="data/releases/")["Contents"]
+    s3.delete_object(Bucket=bucket, Key=entry["Key"])
+    return here.ends("releases")
+
+
+def releases_2(here: Here) -> int:
+    here.deploy("fetch-only", {"SourceBucketName": "x"})
+    return here.ends("releases", "--stack-name", "fetch-only")
+
+
 def rollback_2(here: Here) -> int:
     return here.ends("rollback", "regions.json", "no-such-version", "--yes")
 

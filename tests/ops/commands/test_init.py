@@ -378,7 +378,7 @@ def test_a_website_stack_that_cannot_give_it_is_refused(  # noqa: PLR0913, PLR09
 def test_a_website_stack_of_another_region_is_found_by_its_arn(
     cloud: EmbeddedCloud, feed: Feed, bucket: str, file: Path
 ) -> None:
-    cloudformation = boto3.client("cloudformation", region_name="eu-west-1")
+    cloudformation = boto3.Session().client("cloudformation", region_name="eu-west-1")
     outputs = {name: {"Value": value} for name, value in SITE.items()}
     template = {"Resources": {"Placeholder": {"Type": "AWS::Logs::LogGroup"}}, "Outputs": outputs}
     arn = cloudformation.create_stack(StackName="far", TemplateBody=json.dumps(template))["StackId"]

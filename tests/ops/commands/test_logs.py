@@ -8,16 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from moto.core.exceptions import JsonRESTError
-from moto.logs.models import LogsBackend, logs_backends
+from moto.logs.models import LogsBackend
 from typer.testing import Result
 
 from cloud.embedded import EmbeddedCloud
-from cloud.template import ACCOUNT, REGION
 from ops.log_events import OVERLAP_SECONDS, Tail
 from tests.ops.commands.conftest import Feed, upload
 
@@ -66,10 +65,8 @@ class Logs:
 
 
 @pytest.fixture
-def written(cloud: EmbeddedCloud) -> Iterator[Logs]:
-    yield Logs(cloud)
-    for group in logs_backends[ACCOUNT][REGION].groups.values():
-        group.streams.clear()
+def written(cloud: EmbeddedCloud) -> Logs:
+    return Logs(cloud)
 
 
 @pytest.fixture

@@ -354,14 +354,14 @@ def test_an_event_that_is_handled_meanwhile_leaves_nothing_behind(
 
 
 def test_an_orphan_is_taken_down_for_good(published: EmbeddedCloud, feed: Feed) -> None:
-    published.client("s3").put_object(Bucket=published.website, Key="data/orphan.json", Body=b"[]")
+    published.client("s3").put_object(Bucket=published.website, Key="data/left-behind.json", Body=b"[]")
 
-    planned = feed("unpublish", "orphan.json")
-    finished = feed("unpublish", "orphan.json", "--yes")
+    planned = feed("unpublish", "left-behind.json")
+    finished = feed("unpublish", "left-behind.json", "--yes")
 
-    assert "no bucket keeps versions of orphan.json: this cannot be undone" in planned.stdout
+    assert "no bucket keeps versions of left-behind.json: this cannot be undone" in planned.stdout
     assert finished.exit_code == 0, finished.output
-    assert has(published, "orphan.json") == (False, False)
+    assert has(published, "left-behind.json") == (False, False)
     assert "to undo it" not in finished.stdout
 
 
@@ -369,12 +369,12 @@ def test_an_orphan_comes_back_where_the_bucket_keeps_versions(
     published: EmbeddedCloud, feed: Feed, replica: str
 ) -> None:
     s3 = published.client("s3")
-    s3.put_object(Bucket=replica, Key="copies/orphan.json", Body=b"[]")
+    s3.put_object(Bucket=replica, Key="copies/left-behind.json", Body=b"[]")
 
-    (undo,) = json.loads(feed("unpublish", "orphan.json", "--yes", "--json").stdout)["undo"]
+    (undo,) = json.loads(feed("unpublish", "left-behind.json", "--yes", "--json").stdout)["undo"]
 
     (marker,) = s3.list_object_versions(Bucket=replica)["DeleteMarkers"]
-    assert undo.endswith(f"--bucket {replica} --key copies/orphan.json --version-id {marker['VersionId']}")
+    assert undo.endswith(f"--bucket {replica} --key copies/left-behind.json --version-id {marker['VersionId']}")
 
 
 def test_a_name_that_is_nowhere_is_refused(published: EmbeddedCloud, feed: Feed) -> None:

@@ -36,7 +36,7 @@ test: setup ## Show every promise; branch coverage of the Lambdas must be 100%.
 	$(PYTEST) -m $(QUICK) $(COVERED) --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 	$(PYTEST) -m $(QUICK) $(COVERED:%=--ignore=%)
 
-prove: setup ## Show how deep the promises go: mutants, searches, storms, load, fuzz, the cause of every alarm.
+prove: setup ## Show how deep the promises go: mutants, searches, storms, every alarm, command, procedure.
 	$(PYTEST) -m "prove or hypothesis" --hypothesis-profile=prove
 
 second-cloud: setup .venv/second-cloud/.synced ## Deploy and walk on an independent emulator of AWS, with SAM itself.

@@ -13,6 +13,8 @@ from cloud.template import read_template
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS
 
+pytestmark = pytest.mark.prove
+
 Template = dict[str, Any]
 WEBHOOK = {
     "EventBusName": "default",

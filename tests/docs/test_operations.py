@@ -279,6 +279,7 @@ TRIALS: dict[str, Callable[[Operated], None]] = {
 }
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_procedure_of_the_manual_does_what_it_is_for(name: str, operated: Operated) -> None:
     TRIALS[name](operated)

@@ -18,6 +18,8 @@ from ops.demo.scheduled_run import PUBLISHED_FILES
 from shared.contract import FILES
 from tests.fetcher.small_world import PARAMETERS
 
+pytestmark = pytest.mark.prove
+
 FEED = ROOT / ".venv" / "bin" / "feed"
 
 

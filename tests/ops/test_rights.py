@@ -25,6 +25,8 @@ from cloud.template import ACCOUNT, REGION, ROOT
 from ops.cli import app
 from tests.fetcher.small_world import PARAMETERS
 
+pytestmark = pytest.mark.prove
+
 Policy = dict[str, Any]
 Feed = Callable[..., Result]
 LONGEST_POLICY = 6144  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

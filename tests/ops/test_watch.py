@@ -18,6 +18,8 @@ from cloud.template import ACCOUNT, read_template
 from tests.distributor.messages import queue_event, received
 from tests.fetcher.small_world import PARAMETERS
 
+pytestmark = pytest.mark.prove
+
 FETCHER, DISTRIBUTOR, SWEEPER, INVALIDATOR = (
     f"aws-services-feed-{name}" for name in ("fetcher", "distributor", "sweeper", "invalidator")
 )

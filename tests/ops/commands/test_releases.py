@@ -15,6 +15,8 @@ from cloud.embedded import EmbeddedCloud
 from tests.fetcher.small_world import PARAMETERS
 from tests.ops.commands.conftest import STACK, Deploy, Feed, ProcessFeed, source_outputs, version_ids
 
+pytestmark = pytest.mark.prove
+
 FUNCTION = f"{STACK}-fetcher"
 NEW_SERVICE = {"services/newest": "newest", "services/newest/longName": "The Newest"}
 ROOT = "/aws/service/global-infrastructure/"

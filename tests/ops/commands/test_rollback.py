@@ -23,6 +23,8 @@ from tests.ops.commands.conftest import (
     version_ids,
 )
 
+pytestmark = pytest.mark.prove
+
 GOOD, BETTER = b'[\n  "good"\n]\n', b'[\n  "better"\n]\n'
 DISTRIBUTOR = f"{STACK}-distributor"
 

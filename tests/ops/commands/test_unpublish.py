@@ -13,6 +13,8 @@ from ops import takedown
 from ops.stack import DeployedStack
 from tests.ops.commands.conftest import Deploy, Feed, take_from_website, upload
 
+pytestmark = pytest.mark.prove
+
 DISTRIBUTOR = "aws-services-feed-distributor"
 REPLICA = "example-replica"
 INVALIDATING = "invalidating"

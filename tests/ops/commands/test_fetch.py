@@ -9,6 +9,8 @@ from cloud.embedded import EmbeddedCloud
 from shared.contract import FILES
 from tests.ops.commands.conftest import STACK, Deploy, ProcessFeed, upload
 
+pytestmark = pytest.mark.prove
+
 REWRITTEN = {  # by every run
     *("regions.json", "services.json", "service-regions.json", "complete-data.json", "manifest.json"),
 }

@@ -159,6 +159,7 @@ def test_no_report_is_left_out() -> None:
     assert {arguments[0] for arguments, _ in CASES} == REPORTS
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize(("arguments", "answer"), CASES, ids=lambda value: value[0] if isinstance(value, list) else "")
 def test_a_command_shows_hostile_text_only_escaped(
     arguments: list[str], answer: object, hostile: EmbeddedCloud, run: Run, monkeypatch: pytest.MonkeyPatch

@@ -93,7 +93,7 @@ EVENTS: tuple[type[EventDetail], ...] = (FilePublished, ReleasePublished)
 class EventBus:
     """Gets an event for every file that was written, or may have been, on the website. Replicas get none.
 
-    `name`: name or ARN of the bus. `site_url`: public address of the prefix, with a slash at the end; empty if unknown.
+    `site_url`: public address of the prefix, with a slash at the end; empty if unknown.
     """
 
     client: "EventBridgeClient"

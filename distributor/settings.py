@@ -28,7 +28,7 @@ _PRINTABLE_ASCII = r"^[ -~]+$"  # other characters are not allowed in a header
 
 HeaderValue = Annotated[NonBlank, Field(pattern=_PRINTABLE_ASCII)]
 QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
-BusName = Annotated[str, Field(pattern=r"^(arn:\S+|[\w./-]+)?$")]
+BusName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]*$")]
 AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
 
@@ -65,7 +65,7 @@ class DistributorSettings(HeaderSettings):
 
     The owners are account ids: a bucket that belongs to another account is refused. If empty, the owner is not checked.
     `replica_destinations`: further destinations of every file, in the form `bucket/prefix`, separated by commas.
-    `event_bus_name`: name or ARN of the bus that gets events; none if empty.
+    `event_bus_name`: the bus that gets events; none if empty.
     """
 
     source_bucket: BucketName

@@ -209,7 +209,7 @@ def test_all_that_it_can_do_is_left_in() -> None:
     left_out = {template["Resources"][name]["Type"] for name in template["Resources"].keys() - adapted["Resources"]}
     changed = {body["Type"] for name, body in adapted["Resources"].items() if body != template["Resources"][name]}
     assert left_out == {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
-    assert changed == {"AWS::CloudWatch::Alarm", "AWS::IAM::Role"}
+    assert changed == {"AWS::CloudWatch::Alarm", "AWS::IAM::Role", "AWS::SQS::QueuePolicy"}
     assert {key: value for key, value in adapted.items() if key != "Resources"} == {
         key: value for key, value in template.items() if key != "Resources"
     }

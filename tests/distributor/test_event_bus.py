@@ -127,12 +127,6 @@ def test_without_the_websites_address_an_event_has_no_url(bus: Bus) -> None:
     assert [detail.keys() for detail in bus.details()] == [{"bucket", "key", "etag", "bytes", "correlationId"}]
 
 
-def test_a_bus_may_be_named_by_its_arn(bus: Bus) -> None:
-    assert bus.put([copied()], name="arn:aws:events:us-east-1:123456789012:event-bus/feed") == []
-
-    assert len(bus.received()) == 1
-
-
 def test_what_a_copy_has_written_is_announced_whatever_the_outcome_without_what_is_uncertain(bus: Bus) -> None:
     gone, unfit, failed = (task(f"{name}.json") for name in ("gone", "unfit", "failed"))
 

@@ -3,24 +3,27 @@
 import os
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from distributor.event_bus import EventBus, Events, NoEvents
 from distributor.queues import FailureQueue, InvalidationQueue, Invalidations, NoInvalidations
 from distributor.settings import DistributorSettings
 from distributor.store import Store
 from shared.clients import KEEPING_FAILURES, PUBLISHING, PUTTING_EVENTS, QUEUEING_INVALIDATIONS, connect
 from shared.settings import read_settings
 
+if TYPE_CHECKING:
+    from distributor.event_bus import EventBus
+
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Settings and clients."""
+    """Settings and clients; `event_bus` is None if no bus is named."""
 
     settings: DistributorSettings
     store: Store
     failures: FailureQueue
     invalidations: Invalidations
-    event_bus: Events
+    event_bus: "EventBus | None"
 
 
 @cache
@@ -43,8 +46,10 @@ def _invalidations(settings: DistributorSettings) -> Invalidations:
     return InvalidationQueue(client, settings.invalidation_queue_url, settings.distribution_bucket)
 
 
-def _event_bus(settings: DistributorSettings) -> Events:
+def _event_bus(settings: DistributorSettings) -> "EventBus | None":
     if not settings.event_bus_name:
-        return NoEvents()
+        return None
+    from distributor.event_bus import EventBus  # noqa: PLC0415 - its models would slow each start where no bus is named
+
     client = connect("events", PUTTING_EVENTS)
     return EventBus(client, settings.event_bus_name, settings.website, settings.site_url)

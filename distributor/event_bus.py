@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import not_
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -167,18 +167,6 @@ class EventBus:
             refusal: PutEventsResultEntryTypeDef = {"ErrorCode": type(error).__name__, "ErrorMessage": str(error)}
             answers += [refusal] * (len(entries) - len(answers))
         return answers
-
-
-@dataclass(frozen=True, slots=True)
-class NoEvents:
-    """Replaces the bus if events are switched off."""
-
-    def put(self, _outcomes: Iterable[Outcome]) -> list[NotSent]:
-        """Put nothing."""
-        return []
-
-
-Events: TypeAlias = EventBus | NoEvents
 
 
 def _summary(manifest: Manifest) -> Summary:

@@ -22,7 +22,9 @@ def follow_up(
     """
     log_outcomes(outcomes, logger)
     measure_outcomes(outcomes, dependencies.settings.website, metrics)
-    not_sent = [*dependencies.invalidations.send(outcomes), *dependencies.event_bus.put(outcomes)]
+    not_sent = dependencies.invalidations.send(outcomes)
+    if dependencies.event_bus:
+        not_sent += dependencies.event_bus.put(outcomes)
     report_not_sent(not_sent, logger, metrics)
     dependencies.failures.keep_not_sent(not_sent)
     if keep_rejections:

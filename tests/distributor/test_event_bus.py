@@ -13,7 +13,7 @@ from jsonschema import Draft4Validator
 from moto import mock_aws
 
 from cloud.template import ROOT
-from distributor.event_bus import PAUSES, SOURCE, EventBus, NoEvents, schemas
+from distributor.event_bus import PAUSES, SOURCE, EventBus, schemas
 from distributor.outcomes import Copied, Failed, Gone, NotSent, Omission, Outcome, Publish, Rejected
 from distributor.settings import Location
 from shared.contract import Manifest
@@ -162,10 +162,6 @@ def test_nothing_published_is_nothing_put() -> None:
 
     assert EventBus(client, "feed", WEBSITE, SITE).put(EVERY_KIND[1:]) == []
     assert client.mock_calls == []
-
-
-def test_where_events_are_off_nothing_is_put() -> None:
-    assert NoEvents().put([copied()]) == []
 
 
 @dataclass

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -81,6 +83,16 @@ def test_only_where_a_bus_is_named_eventbridge_gets_a_client_and_a_call(
     assert "events" not in without
     assert clients["events"] == 1
     assert calls == {"PutEvents": 1}
+
+
+def test_without_a_bus_its_module_is_not_even_loaded() -> None:
+    loaded = (
+        "import sys, distributor.handler, distributor.sweeper.handler; print('distributor.event_bus' in sys.modules)"
+    )
+
+    assert (
+        subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "False\n"
+    )
 
 
 def test_an_event_that_is_not_put_touches_no_copy_and_waits_on_the_failure_queue(

@@ -24,7 +24,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext  # noqa: E402 -
 
 from distributor import handler as distributor  # noqa: E402
 from distributor.dependencies import Dependencies  # noqa: E402
-from distributor.event_bus import NoEvents  # noqa: E402
 from distributor.invalidator import handler as invalidator  # noqa: E402
 from distributor.invalidator.redelivery import Redelivery  # noqa: E402
 from distributor.outcomes import Publish, describe  # noqa: E402
@@ -144,7 +143,7 @@ def event(path: Path, _name: str) -> dict[str, Any]:
     settings = read_settings(DistributorSettings, ENVIRONMENT)
     queue: Any = Queue()
     store: Any = Small()
-    dependencies = Dependencies(settings, store, FailureQueue(queue, "https://queue"), NoInvalidations(), NoEvents())
+    dependencies = Dependencies(settings, store, FailureQueue(queue, "https://queue"), NoInvalidations(), None)
     distributor.build_dependencies = lambda: dependencies  # type: ignore[assignment, attr-defined]
     return handled(distributor.lambda_handler, path)
 

@@ -24,6 +24,7 @@ from distributor.publish import publish
 from distributor.store import ObjectStore, Store
 from tests.distributor.fake_s3 import etag, refusal
 from tests.distributor.world import WEBSITE, manifest_of, manifest_task
+from tests.reliability.search import response, way_to
 
 MANIFEST = "manifest.json"
 TASK = manifest_task()
@@ -63,15 +64,15 @@ class Replay:
 
     def get_object(self, **request: Any) -> dict[str, Any]:
         body = self._next(NextCall("GET", _name(request)), "NoSuchKey")
-        return _response(ETag=etag(body), ContentLength=len(body), Body=StreamingBody(BytesIO(body), len(body)))
+        return response(ETag=etag(body), ContentLength=len(body), Body=StreamingBody(BytesIO(body), len(body)))
 
     def head_object(self, **request: Any) -> dict[str, Any]:
-        return _response(ETag=etag(self._next(NextCall("HEAD", _name(request)), "404")))
+        return response(ETag=etag(self._next(NextCall("HEAD", _name(request)), "404")))
 
     def copy_object(self, **request: Any) -> dict[str, Any]:
         target = request["Key"].removeprefix(f"{WEBSITE.prefix}/")
         call = NextCall("COPY", _name(request["CopySource"]), target, request.get("CopySourceIfMatch"))
-        answer = _response(CopyObjectResult={"ETag": etag(self._next(call, "NoSuchKey"))})
+        answer = response(CopyObjectResult={"ETag": etag(self._next(call, "NoSuchKey"))})
         answer["ResponseMetadata"]["RetryAttempts"] = self.retries
         return answer
 
@@ -98,10 +99,6 @@ class Replay:
 def _name(request: Mapping[str, Any]) -> str:
     name: str = request["Key"].removeprefix(f"{TASK.source.prefix}/")
     return name
-
-
-def _response(**fields: Any) -> dict[str, Any]:
-    return {"ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}, **fields}
 
 
 Variant = Callable[[Store], ObjectStore]
@@ -174,7 +171,7 @@ def search(first: World, variant: Variant = lambda store: store) -> Result:
         if pointer := dict(world.website).get(MANIFEST):
             named.add(_release(pointer)[0])
         if _is_violated(world, known, at_rest=not following):
-            return Result(len(came_from), rests, frozenset(named), _way_to(world, came_from))
+            return Result(len(came_from), rests, frozenset(named), way_to(world, came_from))
         for action, after in following:
             if after not in came_from:
                 came_from[after] = (world, action)
@@ -215,14 +212,6 @@ def _is_violated(world: World, known: Mapping[str, str], *, at_rest: bool) -> bo
 def _is_whole(manifest: bytes, objects: Mapping[str, bytes], *, in_folder: bool = True) -> bool:
     folder, hashes = _release(manifest)
     return all(_sha256(objects.get(f"{folder * in_folder}{name}")) == value for name, value in hashes.items())
-
-
-def _way_to(world: World, came_from: dict[World, tuple[World, str] | None]) -> tuple[str, ...]:
-    way: list[str] = []
-    while step := came_from[world]:
-        world, action = step
-        way.append(action)
-    return tuple(reversed(way))
 
 
 Step = NextCall | bool

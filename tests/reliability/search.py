@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ReadTimeoutError
 from botocore.response import StreamingBody
@@ -25,6 +25,7 @@ from distributor.store import ObjectStore, Store
 from tests.distributor.fake_s3 import etag, refusal
 from tests.distributor.world import task
 
+AnyWorld = TypeVar("AnyWorld")
 Body = bytes | None
 Answer = tuple[str, Body]
 Answers = tuple[Answer, ...]
@@ -47,14 +48,14 @@ class Replay:
 
     def get_object(self, **_: object) -> dict[str, Any]:
         body = self._next(NextCall("GET"), "NoSuchKey")
-        return _response(ETag=etag(body), ContentLength=len(body), Body=StreamingBody(BytesIO(body), len(body)))
+        return response(ETag=etag(body), ContentLength=len(body), Body=StreamingBody(BytesIO(body), len(body)))
 
     def head_object(self, **_: object) -> dict[str, Any]:
-        return _response(ETag=etag(self._next(NextCall("HEAD"), "404")))
+        return response(ETag=etag(self._next(NextCall("HEAD"), "404")))
 
     def copy_object(self, **request: Any) -> dict[str, Any]:
         body = self._next(NextCall("COPY", request.get("CopySourceIfMatch")), "NoSuchKey")
-        return _response(CopyObjectResult={"ETag": etag(body)})
+        return response(CopyObjectResult={"ETag": etag(body)})
 
     def _next(self, call: NextCall, missing: str) -> bytes:
         answer = next(self._answers, None)
@@ -71,7 +72,8 @@ class Replay:
                 raise refusal(missing)
 
 
-def _response(**fields: Any) -> dict[str, Any]:
+def response(**fields: Any) -> dict[str, Any]:
+    """An answer as boto3 gives it, at the first try."""
     return {"ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}, **fields}
 
 
@@ -159,7 +161,7 @@ def search(history: History, variant: Variant = lambda store: store) -> Result:
         following = list(_following(world, step_of))
         rests += not following
         if _is_violated(world, history, at_rest=not following):
-            return Result(len(came_from), rests, _way_to(world, came_from))
+            return Result(len(came_from), rests, way_to(world, came_from))
         for action, after in following:
             if after not in came_from:
                 came_from[after] = (world, action)
@@ -181,7 +183,8 @@ def _is_violated(world: World, history: History, *, at_rest: bool) -> bool:
     return world.edge_behind and known
 
 
-def _way_to(world: World, came_from: dict[World, tuple[World, str] | None]) -> tuple[str, ...]:
+def way_to(world: AnyWorld, came_from: dict[AnyWorld, tuple[AnyWorld, str] | None]) -> tuple[str, ...]:
+    """The actions that lead to this world, from the first."""
     way: list[str] = []
     while step := came_from[world]:
         world, action = step

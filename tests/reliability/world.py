@@ -18,7 +18,6 @@ from botocore.exceptions import ReadTimeoutError
 
 from distributor.content import check
 from distributor.dependencies import Dependencies
-from distributor.event_bus import NoEvents
 from distributor.events import decode
 from distributor.outcomes import Copied, Failed, Outcome, Skipped
 from distributor.plan import plan
@@ -68,7 +67,7 @@ class World:
     def __post_init__(self) -> None:
         self.settings = read_settings(DistributorSettings, ENVIRONMENT)
         self.store = Store(self.s3, 10_000)  # type: ignore[arg-type]
-        self.made = Dependencies(self.settings, self.store, Mock(), NoInvalidations(), NoEvents())
+        self.made = Dependencies(self.settings, self.store, Mock(), NoInvalidations(), None)
 
     def put(self, name: str, body: bytes, *, heard: bool = True) -> None:
         """Write to the source; S3 sends an event, which may be lost."""

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from distributor import handler as distributor
 from distributor.answers import DistributionFailedError
 from distributor.dependencies import Dependencies, build_dependencies
-from distributor.event_bus import NoEvents
 from distributor.outcomes import Publish
 from distributor.queues import FailureQueue, NoInvalidations
 from distributor.settings import DistributorSettings
@@ -108,7 +107,7 @@ def test_a_second_sweep_of_a_website_encrypted_with_kms_finds_nothing_to_do(
 ) -> None:
     fake: Any = FakeS3({("my-source", "aws-data/a.json"): BODY}, encrypted=frozenset({"my-website"}))
     queues = NoInvalidations(), FailureQueue(Mock(), "")
-    dependencies = Dependencies(settings, Store(fake, 1000), queues[1], queues[0], NoEvents())
+    dependencies = Dependencies(settings, Store(fake, 1000), queues[1], queues[0], None)
     monkeypatch.setattr(sweeper, "build_dependencies", lambda: dependencies)
     sweeper.lambda_handler({}, lambda_context)
     published = fake.objects["my-website", "data/a.json"]
@@ -146,7 +145,7 @@ def test_metadata_that_the_sweeper_may_not_read_is_a_warning_and_the_file_is_pub
 ) -> None:
     fake: Any = FakeS3({("my-source", "aws-data/a.json"): BODY}, encrypted=frozenset({"my-website"}))
     fake.unreadable = frozenset({"my-website"})
-    dependencies = Dependencies(settings, Store(fake, 1000), FailureQueue(Mock(), ""), NoInvalidations(), NoEvents())
+    dependencies = Dependencies(settings, Store(fake, 1000), FailureQueue(Mock(), ""), NoInvalidations(), None)
     monkeypatch.setattr(sweeper, "build_dependencies", lambda: dependencies)
     sweeper.lambda_handler({}, lambda_context)
 

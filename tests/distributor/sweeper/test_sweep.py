@@ -7,7 +7,6 @@ from unittest.mock import Mock
 import pytest
 
 from distributor.dependencies import Dependencies
-from distributor.event_bus import NoEvents
 from distributor.outcomes import Copied, Failed, Outcome, Rejected
 from distributor.queues import NoInvalidations
 from distributor.settings import DistributorSettings
@@ -54,7 +53,7 @@ def swept(tmp_path: Path) -> Callable[..., SweepResult]:
         **environment: str,
     ) -> SweepResult:
         settings = read_settings(DistributorSettings, ENVIRONMENT | environment)
-        dependencies = Dependencies(settings, store_on(s3, 10_000), Mock(), NoInvalidations(), NoEvents())
+        dependencies = Dependencies(settings, store_on(s3, 10_000), Mock(), NoInvalidations(), None)
         progress = Progress(tmp_path / "sweep.jsonl", "sweep-1")
         return sweep(SweepRequest(dry_run=dry_run), dependencies, lambda: 10**6, followed, progress)
 

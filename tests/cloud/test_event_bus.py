@@ -12,6 +12,8 @@ from cloud.template import ROOT, Stack, read_template, resolve
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS
 
+pytestmark = pytest.mark.prove
+
 ON = {
     "EventBusName": "default",
     "SiteUrl": "https://your.site/data",

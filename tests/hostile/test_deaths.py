@@ -13,6 +13,8 @@ from moto.server import ThreadedMotoServer
 
 from cloud.template import ROOT
 
+pytestmark = pytest.mark.prove
+
 NAMES = [f"{number:02}.json" for number in range(51)]
 FATAL = NAMES[25]
 

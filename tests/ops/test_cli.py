@@ -266,6 +266,7 @@ SHELL_OF_ANOTHER = {
 }
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("inherited", [SHELL_OF_ANOTHER, {}])
 def test_the_lines_of_a_cloud_leave_a_shell_with_nothing_else_of_aws(
     inherited: dict[str, str], monkeypatch: pytest.MonkeyPatch

@@ -48,6 +48,7 @@ def test_a_redrive_deletes_only_what_went_well(cloud: EmbeddedCloud, feed: Feed)
     assert [failure["keys"] for failure in shown(feed)] == [["aws-data/broken.json"]]
 
 
+@pytest.mark.prove
 def test_many_failures_are_a_few_lines_by_reason_and_all_of_them_when_asked_for(
     cloud: EmbeddedCloud, feed: Feed
 ) -> None:

@@ -6,7 +6,15 @@ from datetime import date, datetime, timedelta
 
 from fetcher.catalogue import Catalogue, assemble
 from fetcher.documents import Documents, build_documents
-from fetcher.history import build_feed, forget_undone, merge, move_years
+from fetcher.history import (
+    build_feed,
+    forget_undone,
+    known_by_log,
+    known_without_log,
+    merge,
+    move_years,
+    with_days,
+)
 from fetcher.last_good import MAX_CLOCK_SKEW, LastGood, last_good
 from fetcher.launches import Launch
 from fetcher.manifest import build_manifest
@@ -78,7 +86,9 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     documents = build_documents(catalogue, job.id, timestamp)
     if before and not request.accept_shrink:
         require_no_shrink(before.complete_data, documents.complete_data, settings.max_shrink_percent)
-    history_files = _history_files(documents, previous, settings.site_url)
+    log = _extended_log(documents, previous)
+    documents = _with_days(documents, log, previous)
+    history_files = _history_files(log, documents, previous, settings.site_url) if log else {}
     history, unfit_history = _read_back(history_files, previous)
     all_files = _files(documents, {} if unfit_history else history_files)
     changed = {
@@ -156,19 +166,37 @@ def _files(documents: Documents, history: Mapping[str, bytes]) -> dict[str, byte
     }
 
 
-def _history_files(documents: Documents, previous: PreviousFiles, site_url: str) -> dict[str, bytes]:
-    """The history, its feed, and the years that move; nothing if the previous history can't be read, so that it stays.
-
-    Nothing moves while dates of the log are put right.
-    """
+def _extended_log(documents: Documents, previous: PreviousFiles) -> contract.ChangeHistory | None:
+    """The log with the changes of this run; None if the previous one can't be read, so that it stays."""
     if contract.CHANGE_HISTORY_FILE in previous.unreadable:
-        return {}
+        return None
     now = documents.complete_data.metadata.timestamp
-    latest = _latest_day(now)
+    return merge(_settled_history(previous, now), previous.state, documents, now.date(), _latest_day(now))
+
+
+def _with_days(documents: Documents, log: contract.ChangeHistory | None, previous: PreviousFiles) -> Documents:
+    """The documents with the days since when things are there.
+
+    If the log begins anew, or can't be read as a whole, the days of the previous data are kept, and the changes of this
+    run are added to them.
+    """
+    before, data = previous.state, documents.complete_data
+    known = known_by_log(log, previous.sights, before) if log and previous.sights is not None else None
+    if not known and before:
+        known = known_without_log(before, documents, data.metadata.timestamp.date())
+    if not known and log and not previous.history:
+        known = known_by_log(log, {}, None)
+    return replace(documents, complete_data=with_days(data, known)) if known else documents
+
+
+def _history_files(
+    log: contract.ChangeHistory, documents: Documents, previous: PreviousFiles, site_url: str
+) -> dict[str, bytes]:
+    """The history, its feed, and the years that move. Nothing moves while dates of the log are put right."""
+    latest = _latest_day(documents.complete_data.metadata.timestamp)
     dated_right = previous.history and all(entry.date <= latest for entry in previous.history.change_log[:1])
     years = previous.years if dated_right else {}
-    history = merge(_settled_history(previous, now), previous.state, documents, now.date(), latest)
-    history = move_years(history, years, previous.state or documents)
+    history = move_years(log, years, previous.state or documents)
     return {
         **{name: year.to_bytes() for name, year in years.items()},
         contract.CHANGE_HISTORY_FILE: history.to_bytes(),

@@ -45,6 +45,7 @@ from shared.contract.document import Document, RfcDate, Url
 from shared.contract.feed import ChangeFeed, FeedItem
 from shared.contract.manifest import MANIFEST_FILE, RELEASES_FOLDER, LatestChange, Manifest, ReleaseFile, name_release
 from shared.contract.schema import build_schemas, schema_name
+from shared.contract.seen import Between, Key, Seen, Sightings, earliest, latest
 
 __all__ = [
     "CHANGE_FEED_FILE",
@@ -62,6 +63,7 @@ __all__ = [
     "SOURCE",
     "TOOL",
     "YEAR_FILE",
+    "Between",
     "ChangeEntry",
     "ChangeFeed",
     "ChangeHistory",
@@ -74,6 +76,7 @@ __all__ = [
     "FeedItem",
     "HistoryMetadata",
     "Inception",
+    "Key",
     "LatestChange",
     "Manifest",
     "Metadata",
@@ -85,18 +88,22 @@ __all__ = [
     "ReleaseFile",
     "Renamed",
     "RfcDate",
+    "Seen",
     "Service",
     "ServiceCodes",
     "ServiceRegion",
     "ServiceRegions",
     "Services",
     "ServicesByRegion",
+    "Sightings",
     "Summary",
     "Url",
     "ZoneChange",
     "ZoneKind",
     "Zones",
     "content_type",
+    "earliest",
+    "latest",
     "model_of",
     "name_release",
     "schema_name",

@@ -30,6 +30,7 @@ PRINTED = {
         "2025-11-23 s3 is new in ap-southeast-7",
         "2025-11-23 AmazonGameLiftStreams is new in us-east-1",
     ],
+    "Since when Amazon S3 is in Thailand": ["after 2025-11-20, by 2025-11-23"],
     "Checking a file against its schema, with `pip install jsonschema`": ["3 regions, all as the schema says"],
 }
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fetcher.documents import Documents, build_documents
-from fetcher.history import build_feed, merge, move_years
+from fetcher.history import build_feed, known_by_log, merge, move_years, watch, with_days
 from fetcher.manifest import build_manifest
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS, ROOT, read_catalogue
@@ -62,16 +62,18 @@ def example_files() -> dict[str, bytes]:
     history = merge(None, None, before, datetime(2026, 11, 20, tzinfo=UTC).date())
     history = merge(history, before, after, datetime(2026, 11, 23, tzinfo=UTC).date())
     year = _last_year(history)
-    history = move_years(
-        history.model_copy(update={"change_log": (*history.change_log, *year.change_log)}), {YEAR: year}, after
-    )
+    metadata = history.metadata.model_copy(update={"created": year.change_log[-1].date})
+    log = (*history.change_log, *year.change_log)
+    history = move_years(history.model_copy(update={"metadata": metadata, "change_log": log}), {YEAR: year}, after)
     history = merge(history, after, after, datetime(2026, 11, 23, tzinfo=UTC).date())
     feed = build_feed(history, after, "https://your.site/data/")
+    sights = watch({}, reversed(year.change_log), history.metadata.created)
+    complete_data = with_days(after.complete_data, known_by_log(history, sights, None))
     documents: dict[str, contract.Document] = {
         contract.REGIONS_FILE: after.regions,
         contract.SERVICES_FILE: after.services,
         contract.SERVICE_REGIONS_FILE: after.service_regions,
-        contract.COMPLETE_DATA_FILE: after.complete_data,
+        contract.COMPLETE_DATA_FILE: complete_data,
         contract.CHANGE_HISTORY_FILE: history,
         contract.CHANGE_FEED_FILE: feed,
         YEAR: year,

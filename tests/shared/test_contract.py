@@ -63,6 +63,17 @@ COMPLETE: dict[str, Any] = {
             "timestamp": NOW,
             "lastUpdated": NOW,
         },
+        "knownSince": "2026-11-20",
+        "firstSeen": {
+            "regions": {"us-east-1": {"after": "2026-11-20", "before": "2026-11-22"}},
+            "services": {"gone": "2026-11-21", "s3": "2026-11-22"},
+            "pairs": {"us-east-1": {"gone": "2026-11-21", "s3": {"before": "2026-11-20"}}},
+        },
+        "lastSeen": {
+            "regions": {"mars-1": "2026-11-21"},
+            "services": {"gone": {"after": "2026-11-21", "before": "2026-11-23"}},
+            "pairs": {"us-east-1": {"gone": {"after": "2026-11-21", "before": "2026-11-23"}}},
+        },
     },
 }
 SERVICE_REGIONS = {
@@ -301,6 +312,31 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
         ),
         "lacks: ['mars']",
     ),
+    "days without the first of all": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"].pop("knownSince"),
+        "must be there together",
+    ),
+    "a last day of what is there": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["lastSeen"]["services"].update(s3="2026-11-22"),
+        "what is there",
+    ),
+    "a first day of what never was": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["firstSeen"]["pairs"].update(mars={"s3": "2026-11-22"}),
+        "neither is there nor in lastSeen",
+    ),
+    "a last day before the first": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["firstSeen"]["services"].update(gone="2026-11-22"),
+        "must not be after lastSeen",
+    ),
+    "a day between two looks on one day": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["firstSeen"]["regions"]["us-east-1"].update(after="2026-11-22"),
+        "before the day in before",
+    ),
     "a service under another's key": (
         "service-regions.json",
         lambda d: d["byService"]["s3"].update(serviceCode="ec2"),
@@ -439,6 +475,15 @@ def test_a_file_of_the_first_version_may_have_carried_over_regions_without_namin
         document["servicesByRegion"]["summary"].update(cachedRegions=1, fetchedRegions=1)
 
     assert contract.CompleteData.from_bytes(changed(COMPLETE, as_first)).metadata.stale_regions == ()
+
+
+@pytest.mark.parametrize("kind", ["regions", "services", "pairs"])
+def test_days_of_nothing_but_errors_are_refused_at_the_first(kind: str) -> None:
+    wrong = {f"{number}": {"x": 1} for number in range(4000)}
+    body = changed(COMPLETE, lambda d: d["servicesByRegion"]["firstSeen"].update({kind: wrong}))
+
+    with pytest.raises(UnfitError, match=r"in \d place\(s\)"):
+        contract.CompleteData.from_bytes(body)
 
 
 def test_a_log_that_knows_no_removals_is_taken() -> None:

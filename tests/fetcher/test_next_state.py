@@ -299,3 +299,12 @@ def test_as_many_others_do_not_make_up_for_what_is_lost() -> None:
 
     with pytest.raises(ShrunkCatalogueError, match="10 of 10 regions"):
         require_no_shrink(BEFORE, others, 10)
+
+
+def test_by_default_one_service_of_fifty_may_vanish_and_two_may_not() -> None:
+    fifty = [f"s{number:02}" for number in range(49)]  # and the one that every state has
+    before = state({"r": []}, nowhere=fifty).complete_data
+
+    require_no_shrink(before, state({"r": []}, nowhere=fifty[1:]).complete_data, SETTINGS.max_shrink_percent)
+    with pytest.raises(ShrunkCatalogueError, match="2 of 50 services have vanished, more than 2 %"):
+        require_no_shrink(before, state({"r": []}, nowhere=fifty[2:]).complete_data, SETTINGS.max_shrink_percent)

@@ -17,7 +17,7 @@ from shared.contract.document import (
     require_sorted,
 )
 
-SCHEMA_VERSION = "1.3.0"
+SCHEMA_VERSION = "1.4.0"
 TOOL: Final = "aws-services-feed"
 SOURCE: Final = "ssm"
 

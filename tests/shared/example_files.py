@@ -45,8 +45,12 @@ def _read(parameters: Mapping[str, str], day: int) -> Documents:
 
 def _last_year(history: contract.ChangeHistory) -> contract.ChangeHistoryYear:
     """The entries of the history, as if they were a year older."""
+    years = ((entry, entry.date.year - 1, entry.after) for entry in history.change_log)
     log = tuple(
-        entry.model_copy(update={"date": entry.date.replace(year=entry.date.year - 1)}) for entry in history.change_log
+        entry.model_copy(
+            update={"date": entry.date.replace(year=year), "after": after.replace(year=year) if after else None}
+        )
+        for entry, year, after in years
     )
     return contract.ChangeHistoryYear(year=log[0].date.year, change_log=log)
 
@@ -54,8 +58,8 @@ def _last_year(history: contract.ChangeHistory) -> contract.ChangeHistoryYear:
 def example_files() -> dict[str, bytes]:
     """Every file of the contract, by name, after two runs between which there was a change of each kind."""
     then = {name: value for name, value in (PARAMETERS | GONE | OLD_NAME).items() if name not in NOT_YET}
-    before, after = _read(then, 22), _read(PARAMETERS | THIRD_REGION, 23)
-    history = merge(None, None, before, datetime(2026, 11, 22, tzinfo=UTC).date())
+    before, after = _read(then, 20), _read(PARAMETERS | THIRD_REGION, 23)
+    history = merge(None, None, before, datetime(2026, 11, 20, tzinfo=UTC).date())
     history = merge(history, before, after, datetime(2026, 11, 23, tzinfo=UTC).date())
     year = _last_year(history)
     history = move_years(

@@ -90,7 +90,7 @@ CHANGES: dict[str, list[Any]] = {
 }
 HISTORY = {
     "metadata": {
-        "created": "2026-11-22",
+        "created": "2026-11-20",
         "lastUpdated": "2026-11-23",
         "totalRegions": 2,
         "totalServices": 2,
@@ -98,8 +98,14 @@ HISTORY = {
         "changesSinceInception": {"newRegions": 2, "newServices": 2, "newRegionalServices": 2},
     },
     "changeLog": [
-        {"date": "2026-11-23", "summary": "Much.", "changes": CHANGES},
-        {"date": "2026-11-22", "summary": "Baseline.", "changes": {name: [] for name in CHANGES}},
+        {
+            "date": "2026-11-23",
+            "summary": "Much.",
+            "changes": CHANGES,
+            "after": "2026-11-21",
+            "regionsAfter": {"eu-west-3": "2026-11-20"},
+        },
+        {"date": "2026-11-20", "summary": "Baseline.", "changes": {name: [] for name in CHANGES}},
     ],
     "earlier": [
         {
@@ -322,6 +328,16 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
         "less than the regions",
     ),
     "days in the wrong order": ("change-history.json", lambda d: d["changeLog"].reverse(), "newest first"),
+    "a look after the change": (
+        "change-history.json",
+        lambda d: d["changeLog"][0].update(after="2026-11-23"),
+        "before",
+    ),
+    "a look at a region after the change": (
+        "change-history.json",
+        lambda d: d["changeLog"][0]["regionsAfter"].update({"eu-west-3": "2026-11-24"}),
+        "must be before the date",
+    ),
     "a day twice": ("change-history.json", lambda d: d["changeLog"][1].update(date="2026-11-23"), "one entry a day"),
     "an empty summary": ("change-history.json", lambda d: d["changeLog"][0].update(summary=" "), "pattern"),
     "unsorted files": ("manifest.json", lambda d: d["files"].reverse(), "sorted"),

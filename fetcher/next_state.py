@@ -128,16 +128,23 @@ def _launch_values(launches: Mapping[str, Launch]) -> Iterator[tuple[str, str]]:
 
 def require_no_shrink(previous: contract.CompleteData, current: contract.CompleteData, max_percent: float) -> None:
     """ShrunkCatalogueError if a larger share of the previous regions, services or pairs of both has vanished."""
+    shrink = describe_shrink(previous, current, max_percent)
+    if shrink:
+        msg = f'nothing is written: {shrink}; if that is right, invoke the fetcher with {{"accept_shrink": true}}'
+        raise ShrunkCatalogueError(msg)
+
+
+def describe_shrink(previous: contract.CompleteData, current: contract.CompleteData, max_percent: float) -> str:
+    """What has vanished, if it is more than this share; else empty."""
     remaining = _codes_by_kind(current)
     for kind, codes in _codes_by_kind(previous).items():
         lost = sorted(codes - remaining[kind])
         if len(lost) * 100 > len(codes) * max_percent:
-            msg = (
-                f"nothing is written: {len(lost)} of {len(codes)} {kind} have vanished, more than {max_percent:g} %, "
-                f"such as {', '.join(lost[:3])}; "
-                'if that is right, invoke the fetcher with {"accept_shrink": true}'
+            return (
+                f"{len(lost)} of {len(codes)} {kind} have vanished, more than {max_percent:g} %, "
+                f"such as {', '.join(lost[:3])}"
             )
-            raise ShrunkCatalogueError(msg)
+    return ""
 
 
 def _codes_by_kind(data: contract.CompleteData) -> dict[str, set[str]]:

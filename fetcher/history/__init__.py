@@ -1,5 +1,6 @@
 """What changed between runs, as a log, a feed and days since when. Other folders use only these names."""
 
+from fetcher.history.beginning import begin_earlier, first_day
 from fetcher.history.feed import build_feed
 from fetcher.history.log import merge
 from fetcher.history.seen import Known, Sights, known_by_log, known_without_log, watch, with_days
@@ -8,7 +9,9 @@ from fetcher.history.years import forget_undone, move_years, years_to_move
 __all__ = [
     "Known",
     "Sights",
+    "begin_earlier",
     "build_feed",
+    "first_day",
     "forget_undone",
     "known_by_log",
     "known_without_log",

@@ -32,21 +32,21 @@ def merge(
     believed: the entries of such days become a part of today's.
     """
     if history is None:
-        baseline = _entries(today, today, {}, current, Looks(today, {}))
-        return _history(baseline, {}, current, (), created=today, last_updated=today)
+        baseline = list_entries(today, today, {}, current, Looks(today, {}))
+        return make_history(baseline, {}, current, (), created=today, last_updated=today)
     log, undone = history.change_log, to_steps(history.undone)
     day = max([today, *(entry.date for entry in log if entry.date <= latest)])
     created = min([history.metadata.created, day, *(entry.date for entry in log)])
     parts = [to_steps(entry.changes) for entry in reversed(log) if entry.date >= day]
     so_far = combine(*parts)
-    news = _news(_logged_names(history), so_far, previous or current, current)
+    news = _news(logged_names(history), so_far, previous or current, current)
     if news or any(entry.date > day for entry in log):
         steps = combine(so_far, news)
         earlier = [entry for entry in log if entry.date < day]
-        log = (*_entries(day, created, steps, current, looks_before(history, previous, day, latest)), *earlier)
+        log = (*list_entries(day, created, steps, current, looks_before(history, previous, day, latest)), *earlier)
         passed = {item: step for part in (undone, *parts, news) for item, step in part.items()}
         undone = {item: step for item, step in passed.items() if item not in steps}
-    return _history(log, undone, current, history.earlier, created=created, last_updated=day)
+    return make_history(log, undone, current, history.earlier, created=created, last_updated=day)
 
 
 def _news(logged: LoggedNames, so_far: Steps, previous: State, current: State) -> Steps:
@@ -54,7 +54,7 @@ def _news(logged: LoggedNames, so_far: Steps, previous: State, current: State) -
     names = service_names(current)
     stale = set(current.complete_data.metadata.stale_regions)  # nothing new was learned about these
     before: dict[Item, str | None] = {
-        **facts_of(previous.complete_data, {**names, **service_names(previous)}, _announced(logged)),
+        **facts_of(previous.complete_data, {**names, **service_names(previous)}, announced_regions(logged)),
         **{item: name for item, name in logged.items() if item.region not in stale},
     }
     known = {item: name for item, name in before.items() if name is not None}
@@ -64,17 +64,18 @@ def _news(logged: LoggedNames, so_far: Steps, previous: State, current: State) -
     return compare_facts(known, facts_of(current.complete_data, names, announced))
 
 
-def _logged_names(history: contract.ChangeHistory) -> LoggedNames:
+def logged_names(history: contract.ChangeHistory) -> LoggedNames:
+    """The names that the log gives, each from the latest change."""
     oldest_first = [*(entry.changes for entry in reversed(history.change_log)), history.undone]
     return {item: step.after for changes in oldest_first for item, step in to_steps(changes).items()}
 
 
-def _announced(logged: LoggedNames) -> set[str]:
+def announced_regions(logged: LoggedNames) -> set[str]:
     """The regions that the log mentions and has not removed; services and zones of others are not logged yet."""
     return {item.region for item in logged if item.region and logged.get(region_item(item.region), "") is not None}
 
 
-def _entries(day: date, created: date, steps: Steps, current: State, looks: Looks) -> ChangeLog:
+def list_entries(day: date, created: date, steps: Steps, current: State, looks: Looks) -> ChangeLog:
     """The entry of the day; none if nothing changed, except for the baseline."""
     changes = to_changes(steps)
     if day == created:
@@ -88,7 +89,7 @@ def _entries(day: date, created: date, steps: Steps, current: State, looks: Look
     return [contract.ChangeEntry(date=day, summary=summary, changes=changes, after=after, regions_after=regions_after)]
 
 
-def _history(  # noqa: PLR0913 - all parts of the file
+def make_history(  # noqa: PLR0913 - all parts of the file
     log: ChangeLog,
     undone: Steps,
     current: State,
@@ -97,6 +98,7 @@ def _history(  # noqa: PLR0913 - all parts of the file
     created: date,
     last_updated: date,
 ) -> contract.ChangeHistory:
+    """The file, with its counts."""
     counts = current.complete_data.metadata.counts
     additions = [count_additions(log), *(file.additions for file in earlier)]
     return contract.ChangeHistory(

@@ -383,3 +383,12 @@ def test_where_neither_history_nor_data_knows_since_when_nothing_is_said() -> No
 
     assert not after.documents.complete_data.services_by_region.sightings()[0]
     assert b"knownSince" not in after.files["complete-data.json"]
+
+
+def test_by_default_one_service_of_fifty_may_vanish_and_two_may_not() -> None:
+    fifty = [f"s{number:02}" for number in range(49)]  # and the one that every state has
+    before = state({"r": []}, nowhere=fifty).complete_data
+
+    require_no_shrink(before, state({"r": []}, nowhere=fifty[1:]).complete_data, SETTINGS.max_shrink_percent)
+    with pytest.raises(ShrunkCatalogueError, match="2 of 50 services have vanished, more than 2 %"):
+        require_no_shrink(before, state({"r": []}, nowhere=fifty[2:]).complete_data, SETTINGS.max_shrink_percent)

@@ -7,6 +7,16 @@ JSON. Unknown keys are ignored, so that a file of a later minor version is still
 from collections.abc import Mapping
 from functools import cache
 
+from shared.contract.announcements import (
+    ANNOUNCEMENTS_FILE,
+    ANNOUNCEMENTS_KEPT,
+    MOST_ANNOUNCEMENTS,
+    SUMMARY_CHARACTERS,
+    Announcement,
+    Announcements,
+    AnnouncementsMetadata,
+    format_day,
+)
 from shared.contract.changes import (
     YEAR_FILE,
     ChangeEntry,
@@ -48,6 +58,8 @@ from shared.contract.schema import build_schemas, schema_name
 from shared.contract.seen import Between, Key, Seen, Sightings, earliest, latest
 
 __all__ = [
+    "ANNOUNCEMENTS_FILE",
+    "ANNOUNCEMENTS_KEPT",
     "CHANGE_FEED_FILE",
     "CHANGE_HISTORY_FILE",
     "COMPLETE_DATA_FILE",
@@ -55,14 +67,20 @@ __all__ = [
     "HISTORY_FOLDER",
     "JSON",
     "MANIFEST_FILE",
+    "MOST_ANNOUNCEMENTS",
+    "OTHER_FILES",
     "REGIONS_FILE",
     "RELEASES_FOLDER",
     "SCHEMA_VERSION",
     "SERVICES_FILE",
     "SERVICE_REGIONS_FILE",
     "SOURCE",
+    "SUMMARY_CHARACTERS",
     "TOOL",
     "YEAR_FILE",
+    "Announcement",
+    "Announcements",
+    "AnnouncementsMetadata",
     "Between",
     "ChangeEntry",
     "ChangeFeed",
@@ -103,6 +121,7 @@ __all__ = [
     "Zones",
     "content_type",
     "earliest",
+    "format_day",
     "latest",
     "model_of",
     "name_release",
@@ -131,7 +150,10 @@ FILES: dict[str, type[Document]] = {
     CHANGE_FEED_FILE: ChangeFeed,
     MANIFEST_FILE: Manifest,
 }
-"""The files of every run, by name below the prefix. The only others that have a model are those of `year_file`."""
+"""The files of every run, by name below the prefix."""
+
+OTHER_FILES: dict[str, type[Document]] = {ANNOUNCEMENTS_FILE: Announcements}
+"""Files that no run writes. Beside these and those of `year_file` no other has a model."""
 
 
 def year_file(year: int, part: int) -> str:
@@ -146,10 +168,10 @@ def content_type(name: str) -> str:
 
 def model_of(name: str) -> type[Document] | None:
     """The model of a file, by its name below the prefix; None if it is not a file of the contract."""
-    return ChangeHistoryYear if YEAR_FILE.fullmatch(name) else FILES.get(name)
+    return ChangeHistoryYear if YEAR_FILE.fullmatch(name) else {**FILES, **OTHER_FILES}.get(name)
 
 
 @cache
 def schemas() -> Mapping[str, bytes]:
     """The JSON Schema of every file of the contract, by the schema's name below the prefix; years share one."""
-    return build_schemas({**FILES, "change-history-year.json": ChangeHistoryYear})
+    return build_schemas({**FILES, "change-history-year.json": ChangeHistoryYear, **OTHER_FILES})

@@ -159,6 +159,38 @@ MANIFEST: dict[str, Any] = {
     "latestChange": {"date": "2026-11-23", "summary": "Much."},
     "nextExpected": "2026-11-24T02:05:00Z",
 }
+ANNOUNCEMENTS: dict[str, Any] = {
+    "metadata": {
+        "timestamp": NOW,
+        "source": "https://aws.amazon.com/about-aws/whats-new/recent/feed/",
+        "feedLastBuildDate": "Mon, 23 Nov 2026 01:55:00 GMT",
+        "tool": "aws-services-feed",
+        "version": "1.4.0",
+        "count": 2,
+    },
+    "announcements": [
+        {
+            "id": "2",
+            "title": "Amazon S3 does more",
+            "summary": "It does more.",
+            "link": "https://aws.amazon.com/about-aws/whats-new/2026/11/s3-more/",
+            "pubDate": "2026-11-22T17:00:00Z",
+            "pubDateFormatted": "Nov 22, 2026",
+            "categories": ["general:products/amazon-s3", "marketing:marchitecture/storage"],
+            "htmlContent": "<p>It does more.</p>",
+        },
+        {
+            "id": "1",
+            "title": "AWS does less",
+            "summary": "",
+            "link": "https://aws.amazon.com/about-aws/whats-new/2026/11/less",
+            "pubDate": "2026-11-09T02:00:00Z",
+            "pubDateFormatted": "Nov 9, 2026",
+            "categories": [],
+            "htmlContent": "",
+        },
+    ],
+}
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "regions.json": REGIONS,
     "services.json": SERVICES,
@@ -168,6 +200,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "change-feed.json": FEED,
     "change-history-2025.json": YEAR,
     "manifest.json": MANIFEST,
+    "aws-whats-new.json": ANNOUNCEMENTS,
 }
 
 
@@ -427,6 +460,35 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "an address that is null": ("change-feed.json", lambda d: d.update(home_page_url=None), "valid string"),
     "an item twice": ("change-feed.json", lambda d: d["items"][0].update(id="1"), "unique"),
     "an item without text": ("change-feed.json", lambda d: d["items"][0].update(content_text=""), "pattern"),
+    "a count of announcements": ("aws-whats-new.json", lambda d: d["metadata"].update(count=3), "list has 2"),
+    "announcements in the wrong order": ("aws-whats-new.json", lambda d: d["announcements"].reverse(), "newest first"),
+    "an announcement twice": ("aws-whats-new.json", lambda d: d["announcements"][0].update(id="1"), "unique"),
+    "an announcement that is too old": (
+        "aws-whats-new.json",
+        lambda d: d["announcements"][1].update(pubDate="2026-11-09T01:59:59Z"),
+        "14 days before",
+    ),
+    "an announcement of tomorrow": (
+        "aws-whats-new.json",
+        lambda d: d["announcements"][0].update(pubDate="2026-11-23T02:00:01Z", pubDateFormatted="Nov 23, 2026"),
+        "14 days before",
+    ),
+    "an announcement of another day": (
+        "aws-whats-new.json",
+        lambda d: d["announcements"][0].update(pubDateFormatted="Nov 21, 2026"),
+        "the day of pubDate",
+    ),
+    "a summary that is none": ("aws-whats-new.json", lambda d: d["announcements"][0].update(summary="x" * 201), "200"),
+    "an announcement elsewhere": (
+        "aws-whats-new.json",
+        lambda d: d["announcements"][0].update(link="https://aws.amazon.com.example/x"),
+        "pattern",
+    ),
+    "more announcements than are kept": (
+        "aws-whats-new.json",
+        lambda d: d.update(announcements=[{**d["announcements"][0], "id": str(number)} for number in range(101)]),
+        "at most 100",
+    ),
     "fetched and cached regions": (
         "complete-data.json",
         lambda d: d["servicesByRegion"]["summary"].update(cachedRegions=1),

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from cloud.stand_ins.ssm import ParameterServer, Quirks
 from cloud.template import REGION
 from fetcher.ssm import open_parameter_store
 
-FETCH_ONCE = Path(__file__).with_name("fetch_once.py")
+INVOKE_ONCE = Path(__file__).with_name("invoke_once.py")
 LATENCY = 0.04
 LAMBDA_512_MB = (
     0.29  # of a core: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html gives 1 at 1,769 MB
@@ -139,7 +140,7 @@ def client_table() -> Table:
     return table
 
 
-def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `fetch_once`
+def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `invoke_once`
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
     with ExitStack() as stack:
         quirks = [FAILING if number < scenario.failing else scenario.quirks for number in range(scenario.endpoints)]
@@ -158,7 +159,6 @@ def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `fe
             aws_secret_access_key="x",  # noqa: S106
         ).create_bucket(Bucket="crawled")
         environment = {
-            **os.environ,
             **ACCESS,
             "AWS_ENDPOINT_URL": url,
             "SOURCE_BUCKET": "crawled",
@@ -166,13 +166,20 @@ def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `fe
             "SSM_ENDPOINT_URLS": ",".join(server.url for server in ssm),
             "SSM_REQUESTS_PER_SECOND": str(scenario.per_second),
             "LAUNCH_FEED_URL": feed.url,
-            "POWERTOOLS_TRACE_DISABLED": "1",
             "PYTHONPATH": python_path,
         }
-        process = subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, "-S", "-P", FETCH_ONCE], env=environment, stdout=subprocess.PIPE, text=True
-        )
-        return json.loads(_output(process, scenario.share).splitlines()[-1])
+        return run_limited(("fetcher.handler", "300", "{}"), environment, scenario.share)
+
+
+def run_limited(arguments: Sequence[str], environment: Mapping[str, str], share: float) -> Any:  # noqa: ANN401 - see `invoke_once`
+    """The answer of one invocation in a process of its own."""
+    process = subprocess.Popen(  # noqa: S603 - our own script
+        [sys.executable, "-S", "-P", INVOKE_ONCE, *arguments],
+        env={**os.environ, **environment, "POWERTOOLS_TRACE_DISABLED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return json.loads(_output(process, share).splitlines()[-1])
 
 
 def _output(process: subprocess.Popen[str], share: float) -> str:

@@ -1,9 +1,12 @@
 """Clients of AWS. Only this module sets retries and time-outs."""
 
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import boto3
 from botocore.config import Config
+from botocore.session import get_session
+from botocore.utils import parse_timestamp
 
 
 class Patience(NamedTuple):
@@ -37,10 +40,19 @@ def connect(service: str, patience: Patience) -> Any:  # noqa: ANN401 - boto3's 
         read_timeout=patience.read,
         tcp_keepalive=True,
     )
+    if boto3.DEFAULT_SESSION is None:
+        session = get_session()
+        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
+        boto3.setup_default_session(botocore_session=session)
     create: Any = boto3.client
     client = create(service, config=config)
     client.meta.events.register("after-call.s3", _discount_redirect)
     return client
+
+
+def _parse_time(text: Any) -> Any:  # noqa: ANN401 - botocore's
+    """A time of an answer. botocore's own parser takes two thirds of the processor time of a listing."""
+    return datetime.fromisoformat(text) if isinstance(text, str) and text.endswith("Z") else parse_timestamp(text)
 
 
 def _discount_redirect(parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:

@@ -74,6 +74,9 @@ def _handler_for(server: LoopbackServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._reply()
 
+        def do_PUT(self) -> None:
+            self._reply()
+
         def _reply(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             reply = server.reply(HttpRequest(self.command, self.path, dict(self.headers), body))

@@ -35,7 +35,7 @@ DESIGN_VISIT_KB = 233
 RECORDED_BYTES = 266_218
 RECORDED_PERCENT = 5.2
 MOST = 10**12  # of anything that is counted: more than any site has, and far from where Decimal's digits end
-ALARM_METRICS = 21  # of a stack that distributes; with CloudFront seven more
+ALARM_METRICS = 19  # of a stack that distributes; with CloudFront seven more
 COMPOSITE_ALARMS = 2  # with AlarmMails=outage; none with each
 
 

@@ -1,5 +1,11 @@
+from datetime import UTC, datetime
+from unittest.mock import patch
+
+import boto3
 import pytest
 
+from benchmarks.crawl import ACCESS
+from benchmarks.sweep import Listings
 from shared import clients
 from shared.clients import Patience, connect
 
@@ -18,3 +24,19 @@ def test_a_request_of_the_publishing_protocol_is_over_well_within_a_minute() -> 
     patience = clients.PUBLISHING
 
     assert patience.attempts * (patience.connect + patience.read) <= 30
+
+
+def test_the_times_of_a_listing_are_read_without_the_slow_parser_and_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    with Listings(1) as s3:
+        for name, value in (*ACCESS.items(), ("AWS_ENDPOINT_URL", s3.url)):
+            monkeypatch.setenv(name, value)
+        client = connect("s3", clients.PUBLISHING)
+
+        with patch("dateutil.parser.parse", side_effect=AssertionError):
+            (listed,) = client.list_objects_v2(Bucket="source", Prefix="aws-data/")["Contents"]
+
+        head = client.head_object(Bucket="source", Key=listed["Key"])
+    assert listed["LastModified"] == head["LastModified"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

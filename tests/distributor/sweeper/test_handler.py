@@ -221,6 +221,18 @@ def test_a_rejected_object_has_not_drifted(
     assert [sum(line["Rejected"]) for line in measured] == [1] * (not dry_run)
 
 
+def test_drift_of_every_kind_is_one_metric_of_the_alarm(
+    s3: Any, lambda_context: LambdaContext, printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    put(s3, "missing.json", "stale.json")
+    s3.put_object(Bucket="my-website", Key="data/stale.json", Body=b"{}")
+
+    sweeper.lambda_handler({}, lambda_context)
+
+    (measured,) = [line for line in printed() if "Drift" in names_of_metrics(line)]
+    assert [measured[name] for name in ("Drift", "DriftMissing", "DriftStale", "DriftUnlike")] == [[2], [1], [1], [0]]
+
+
 def test_a_sweep_without_rejections_says_so_to_the_alarm(
     s3: Any, lambda_context: LambdaContext, printed: Callable[[], list[dict[str, Any]]]
 ) -> None:

@@ -76,7 +76,7 @@ class PreviousFiles:
 
     `unreadable`: files that exist but break the contract, with the reasons. `years`: what has to move out of the
     history, oldest first, by the name of the file that takes it. `sights`: what the years that have left the history
-    tell; None if one of them or the history can't be read.
+    tell; None if one of them, or the history that names them, can't be read.
     """
 
     files: Mapping[str, StoredFile]
@@ -163,12 +163,14 @@ def read_previous_files(bucket: SourceBucket) -> PreviousFiles:
     history = parse(contract.CHANGE_HISTORY_FILE, contract.ChangeHistory)
     state = PreviousState(complete_data, services) if complete_data else None
     years = _name_years(bucket, history, files) if history else {}
-    sights = _sights(bucket, history, unreadable) if history else None
+    sights = _sights(bucket, history, unreadable)
     return PreviousFiles(files, state, history, unreadable, years, sights)
 
 
-def _sights(bucket: SourceBucket, history: contract.ChangeHistory, unreadable: dict[str, str]) -> Sights | None:
+def _sights(bucket: SourceBucket, history: contract.ChangeHistory | None, unreadable: dict[str, str]) -> Sights | None:
     """What the years that have left the history tell; one file is in memory at a time."""
+    if history is None:
+        return None if contract.CHANGE_HISTORY_FILE in unreadable else {}
     sights: Sights = {}
     for number, earlier in enumerate(reversed(history.earlier)):
         body = bucket.read(earlier.file).body if number < MOST_YEARS else b""

@@ -7,6 +7,16 @@ JSON. Unknown keys are ignored, so that a file of a later minor version is still
 from collections.abc import Mapping
 from functools import cache
 
+from shared.contract.announcements import (
+    ANNOUNCEMENTS_FILE,
+    ANNOUNCEMENTS_KEPT,
+    MOST_ANNOUNCEMENTS,
+    SUMMARY_CHARACTERS,
+    Announcement,
+    Announcements,
+    AnnouncementsMetadata,
+    format_day,
+)
 from shared.contract.changes import (
     YEAR_FILE,
     ChangeEntry,
@@ -63,6 +73,8 @@ from shared.contract.schema import build_schemas, schema_name
 from shared.contract.seen import Between, Key, Seen, Sightings, earliest, latest
 
 __all__ = [
+    "ANNOUNCEMENTS_FILE",
+    "ANNOUNCEMENTS_KEPT",
     "CHANGE_FEED_FILE",
     "CHANGE_HISTORY_FILE",
     "COMPLETE_DATA_FILE",
@@ -74,14 +86,20 @@ __all__ = [
     "ITEM_FILE",
     "JSON",
     "MANIFEST_FILE",
+    "MOST_ANNOUNCEMENTS",
+    "OTHER_FILES",
     "REGIONS_FILE",
     "RELEASES_FOLDER",
     "SCHEMA_VERSION",
     "SERVICES_FILE",
     "SERVICE_REGIONS_FILE",
     "SOURCE",
+    "SUMMARY_CHARACTERS",
     "TOOL",
     "YEAR_FILE",
+    "Announcement",
+    "Announcements",
+    "AnnouncementsMetadata",
     "Between",
     "ChangeEntry",
     "ChangeFeed",
@@ -131,6 +149,7 @@ __all__ = [
     "Zones",
     "content_type",
     "earliest",
+    "format_day",
     "item_name",
     "latest",
     "model_of",
@@ -160,10 +179,10 @@ FILES: dict[str, type[Document]] = {
     CHANGE_FEED_FILE: ChangeFeed,
     MANIFEST_FILE: Manifest,
 }
-"""The files of every run, by name below the prefix. Others that have a model are those of `year_file` and of items."""
+"""The files of every run, by name below the prefix."""
 
-OTHER_FILES: dict[str, type[Document]] = {INDEX_FILE: ItemIndex}
-"""Files that belong to no release."""
+OTHER_FILES: dict[str, type[Document]] = {ANNOUNCEMENTS_FILE: Announcements, INDEX_FILE: ItemIndex}
+"""Files that are in no release. Beside these, those of `year_file` and those of items, no other has a model."""
 
 
 def year_file(year: int, part: int) -> str:

@@ -216,6 +216,38 @@ INDEX: dict[str, Any] = {
         for code in ("ec2", "gone")
     ],
 }
+ANNOUNCEMENTS: dict[str, Any] = {
+    "metadata": {
+        "timestamp": NOW,
+        "source": "https://aws.amazon.com/about-aws/whats-new/recent/feed/",
+        "feedLastBuildDate": "Mon, 23 Nov 2026 01:55:00 GMT",
+        "tool": "aws-services-feed",
+        "version": "1.4.0",
+        "count": 2,
+    },
+    "announcements": [
+        {
+            "id": "2",
+            "title": "Amazon S3 does more",
+            "summary": "It does more.",
+            "link": "https://aws.amazon.com/about-aws/whats-new/2026/11/s3-more/",
+            "pubDate": "2026-11-22T17:00:00Z",
+            "pubDateFormatted": "Nov 22, 2026",
+            "categories": ["general:products/amazon-s3", "marketing:marchitecture/storage"],
+            "htmlContent": "<p>It does more.</p>",
+        },
+        {
+            "id": "1",
+            "title": "AWS does less",
+            "summary": "",
+            "link": "https://aws.amazon.com/about-aws/whats-new/2026/11/less",
+            "pubDate": "2026-11-09T02:00:00Z",
+            "pubDateFormatted": "Nov 9, 2026",
+            "categories": [],
+            "htmlContent": "",
+        },
+    ],
+}
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "regions.json": REGIONS,
     "services.json": SERVICES,
@@ -229,6 +261,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "regions/us-east-1.feed.json": FEED,
     "services/s3.json": SERVICE_ITEM,
     "index.json": INDEX,
+    "aws-whats-new.json": ANNOUNCEMENTS,
 }
 
 
@@ -540,6 +573,35 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     ),
     "an item in another folder": ("index.json", lambda d: d["regions"][0].update(path="../x.json"), "pattern"),
     "an index in the wrong order": ("index.json", lambda d: d["services"].reverse(), "services must be sorted"),
+    "a count of announcements": ("aws-whats-new.json", lambda d: d["metadata"].update(count=3), "list has 2"),
+    "announcements in the wrong order": ("aws-whats-new.json", lambda d: d["announcements"].reverse(), "newest first"),
+    "an announcement twice": ("aws-whats-new.json", lambda d: d["announcements"][0].update(id="1"), "unique"),
+    "an announcement that is too old": (
+        "aws-whats-new.json",
+        lambda d: d["announcements"][1].update(pubDate="2026-11-09T01:59:59Z"),
+        "14 days before",
+    ),
+    "an announcement of tomorrow": (
+        "aws-whats-new.json",
+        lambda d: d["announcements"][0].update(pubDate="2026-11-23T02:00:01Z", pubDateFormatted="Nov 23, 2026"),
+        "14 days before",
+    ),
+    "an announcement of another day": (
+        "aws-whats-new.json",
+        lambda d: d["announcements"][0].update(pubDateFormatted="Nov 21, 2026"),
+        "the day of pubDate",
+    ),
+    "a summary that is none": ("aws-whats-new.json", lambda d: d["announcements"][0].update(summary="x" * 201), "200"),
+    "an announcement elsewhere": (
+        "aws-whats-new.json",
+        lambda d: d["announcements"][0].update(link="https://aws.amazon.com.example/x"),
+        "pattern",
+    ),
+    "more announcements than are kept": (
+        "aws-whats-new.json",
+        lambda d: d.update(announcements=[{**d["announcements"][0], "id": str(number)} for number in range(101)]),
+        "at most 100",
+    ),
     "fetched and cached regions": (
         "complete-data.json",
         lambda d: d["servicesByRegion"]["summary"].update(cachedRegions=1),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from shared.contract import FILES, SCHEMA_VERSION, schema_name, schemas
+from shared.contract import FILES, OTHER_FILES, SCHEMA_VERSION, schema_name, schemas
 from tests.shared.example_files import FOLDER, ITEMS, YEAR, example_files
 from tests.shared.test_contract import DOCUMENTS, changed, model_named
 
@@ -28,12 +28,17 @@ BROKEN: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
     ),
     "no next run": ("manifest.json", lambda d: d.pop("nextExpected")),
     "a file in a folder": ("manifest.json", lambda d: d["files"][0].update(name="a/b.json")),
+    "a link to another site": (
+        "aws-whats-new.json",
+        lambda d: d["announcements"][0].update(link="https://example.com/aws.amazon.com/"),
+    ),
     "an address that is null": ("change-feed.json", lambda d: d.update(feed_url=None)),
 }
 
 
 def test_every_file_has_an_example_and_is_broken_on_purpose() -> None:
-    assert DOCUMENTS.keys() == example_files().keys() == {*FILES, YEAR, *ITEMS}
+    assert DOCUMENTS.keys() == {*FILES, YEAR, *OTHER_FILES, *ITEMS}
+    assert example_files().keys() == {*FILES, YEAR, *ITEMS}
 
 
 def errors(name: str, body: bytes) -> list[str]:
@@ -50,7 +55,7 @@ def name_of(path: Path) -> str:
 
 
 def test_every_file_of_the_contract_has_a_valid_schema_under_a_name_of_its_own() -> None:
-    assert SCHEMAS.keys() == {schema_name(name) for name in (*FILES, YEAR, *ITEMS)}
+    assert SCHEMAS.keys() == {schema_name(name) for name in (*FILES, YEAR, *OTHER_FILES, *ITEMS)}
     assert SCHEMAS.keys() >= {f"{name.removesuffix('.json')}.schema.json" for name in FILES}
     assert len({schema["$id"] for schema in SCHEMAS.values()}) == len(SCHEMAS)
     for schema in SCHEMAS.values():

@@ -20,7 +20,7 @@ MOST_CODES = 450  # of a file, so that the largest has some 8 kB when it is comp
 LEAST_CODES = 12  # of the changes
 
 AnyItem = contract.RegionItem | contract.ServiceItem
-Announcements = Mapping[str, Sequence[contract.ItemAnnouncement]]  # by the service's code, newest first
+Announcements = Mapping[str, Sequence[contract.Announcement]]  # by the service's code, newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,10 @@ def _services(
             regions=offers(code, regions),
             gone=offers(code, gone[code]),
             **_changes(facts, ("services", code), len(regions) + len(gone[code])),
-            announcements=tuple(facts.announcements.get(code, ())),
+            announcements=tuple(
+                contract.ItemAnnouncement(id=each.id, title=each.title, link=each.link, pub_date=each.pub_date)
+                for each in facts.announcements.get(code, ())
+            ),
         )
 
 

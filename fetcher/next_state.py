@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from fetcher.announcements.matching import announcements_by_service
 from fetcher.catalogue import Catalogue, assemble
 from fetcher.documents import Documents, build_documents
 from fetcher.history import (
@@ -17,7 +18,7 @@ from fetcher.history import (
     move_years,
     with_days,
 )
-from fetcher.items import ItemFacts, build_items
+from fetcher.items import Announcements, ItemFacts, build_items
 from fetcher.last_good import MAX_CLOCK_SKEW, LastGood, last_good
 from fetcher.launches import Launch
 from fetcher.manifest import build_manifest
@@ -207,9 +208,15 @@ def _item_facts(
         documents=documents,
         changes=changes_by_item(log, previous.sights),
         names={key: sight.name for key, sight in known.sights.items()},
-        announcements={},
+        announcements=_announcements(documents, previous.announcements),
         earlier=contract.CHANGE_HISTORY_FILE if log.earlier else None,
     )
+
+
+def _announcements(documents: Documents, file: contract.Announcements | None) -> Announcements:
+    """The announcements by service; none if the file is missing or unfit."""
+    names = {service.code: service.name for service in documents.services.services}
+    return announcements_by_service(file, names, names) if file else {}
 
 
 def _history_files(

@@ -9,7 +9,8 @@ from fetcher.history import changes_by_item, known_by_log, with_days
 from fetcher.items import ItemFacts, build_items
 from shared import contract
 from tests.fetcher.history.test_looks import days, run
-from tests.fetcher.states import NOW, state
+from tests.fetcher.states import state
+from tests.shared.test_contract import ANNOUNCEMENTS, encode
 
 SITE = "https://your.site/data/"
 NAMES = {"a": "The A", "b": "The B", "us": "US (Ohio)", "eu": "Europe"}
@@ -60,9 +61,7 @@ def test_a_region_has_everything_that_is_known_of_it() -> None:
 
 
 def test_a_service_has_everything_that_is_known_of_it() -> None:
-    announcement = contract.ItemAnnouncement(
-        id="1", title="The A is better", link="https://aws.amazon.com/a", pub_date=NOW
-    )
+    announcement = contract.Announcements.from_bytes(encode(ANNOUNCEMENTS)).announcements[0]
 
     made = files((0, FIRST), (1, LATER), announcements={"a": [announcement]}, earlier="change-history.json")
 
@@ -75,7 +74,14 @@ def test_a_service_has_everything_that_is_known_of_it() -> None:
         "gone": [{"code": "eu", "name": "Europe", "firstSeen": AT_FIRST, "lastSeen": YESTERDAY}],
         "changes": [{"date": TODAY, "kind": "removed", "what": ["eu"]}],
         "earlier": "change-history.json",
-        "announcements": [json.loads(announcement.to_bytes())],
+        "announcements": [
+            {
+                "id": "2",
+                "title": "Amazon S3 does more",
+                "link": "https://aws.amazon.com/about-aws/whats-new/2026/11/s3-more/",
+                "pubDate": "2026-11-22T17:00:00Z",
+            }
+        ],
     }
 
 

@@ -39,11 +39,15 @@ GONE = {
 }
 OLD_NAME = {f"{ROOT}/services/s3/longName": "Amazon S3"}
 SITE_URL = "https://your.site/data/"
-ANNOUNCEMENT = contract.ItemAnnouncement(
+ANNOUNCEMENT = contract.Announcement(
     id="1",
     title="Amazon S3 has more of everything",
+    summary="",
     link="https://aws.amazon.com/about-aws/whats-new/2026/11/s3-more/",
     pub_date=datetime(2026, 11, 22, 17, tzinfo=UTC),
+    pub_date_formatted="Nov 22, 2026",
+    categories=("general:products/amazon-s3",),
+    html_content="",
 )
 NOT_YET = {name for name in PARAMETERS if "GameLift" in name}
 

@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from fetcher.announcements.matching import announcements_by_service
 from fetcher.catalogue import Catalogue, assemble
 from fetcher.documents import Documents, build_documents
 from fetcher.history import (
+    Known,
     build_feed,
+    changes_by_item,
     forget_undone,
     known_by_log,
     known_without_log,
@@ -15,6 +18,7 @@ from fetcher.history import (
     move_years,
     with_days,
 )
+from fetcher.items import Announcements, ItemFacts, build_items
 from fetcher.last_good import MAX_CLOCK_SKEW, LastGood, last_good
 from fetcher.launches import Launch
 from fetcher.manifest import build_manifest
@@ -56,6 +60,8 @@ class NextState:
 
     `ahead`: the times and dates in the previous files that are later than now, so that they were not believed.
     `unfit_history`: why the history is not written but stays as it is; empty if it is fit to be read again.
+    `items`: the files of single regions and services, by name, the index last; none if the history is not known as a
+    whole, so that the old ones stay.
     """
 
     catalogue: Catalogue
@@ -64,6 +70,7 @@ class NextState:
     metadata: Mapping[str, str]
     ahead: Mapping[str, str]
     unfit_history: str
+    items: Mapping[str, bytes]
 
 
 def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp: datetime) -> NextState:
@@ -87,7 +94,9 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     if before and not request.accept_shrink:
         require_no_shrink(before.complete_data, documents.complete_data, settings.max_shrink_percent)
     log = _extended_log(documents, previous)
-    documents = _with_days(documents, log, previous)
+    known = _known(documents, log, previous)
+    if known:
+        documents = replace(documents, complete_data=with_days(documents.complete_data, known))
     history_files = _history_files(log, documents, previous, settings.site_url) if log else {}
     history, unfit_history = _read_back(history_files, previous)
     all_files = _files(documents, {} if unfit_history else history_files)
@@ -103,7 +112,9 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
         manifest = build_manifest(documents, released, history, settings.schedule_expression)
         files[contract.MANIFEST_FILE] = manifest.to_bytes()
     ahead = _ahead(last, previous.history, timestamp)
-    return NextState(catalogue, documents, files, _metadata(documents, result), ahead, unfit_history)
+    facts = _item_facts(documents, log, known, previous) if not unfit_history else None
+    items = build_items(facts, settings.site_url) if facts else {}
+    return NextState(catalogue, documents, files, _metadata(documents, result), ahead, unfit_history, items)
 
 
 def require_previous_data(request: RunRequest, previous: PreviousFiles) -> None:
@@ -181,19 +192,38 @@ def _extended_log(documents: Documents, previous: PreviousFiles) -> contract.Cha
     return merge(_settled_history(previous, now), previous.state, documents, now.date(), _latest_day(now))
 
 
-def _with_days(documents: Documents, log: contract.ChangeHistory | None, previous: PreviousFiles) -> Documents:
-    """The documents with the days since when things are there.
+def _known(documents: Documents, log: contract.ChangeHistory | None, previous: PreviousFiles) -> Known | None:
+    """Since when things are there; None if nobody knows.
 
     If the log begins anew, or can't be read as a whole, the days of the previous data are kept, and the changes of this
     run are added to them.
     """
-    before, data = previous.state, documents.complete_data
-    known = known_by_log(log, previous.sights, before) if log and previous.sights is not None else None
-    if not known and before:
-        known = known_without_log(before, documents, data.metadata.timestamp.date())
-    if not known and log and not previous.history:
-        known = known_by_log(log, {}, None)
-    return replace(documents, complete_data=with_days(data, known)) if known else documents
+    before, today = previous.state, documents.complete_data.metadata.timestamp.date()
+    if log and previous.history and previous.sights is not None:
+        return known_by_log(log, previous.sights, before)
+    known = known_without_log(before, documents, today) if before else None
+    return known_by_log(log, {}, None) if log and not previous.history and not known else known
+
+
+def _item_facts(
+    documents: Documents, log: contract.ChangeHistory | None, known: Known | None, previous: PreviousFiles
+) -> ItemFacts | None:
+    """What the files of items are made of; None if the log can't be read as a whole."""
+    if not (log and known) or previous.sights is None:
+        return None
+    return ItemFacts(
+        documents=documents,
+        changes=changes_by_item(log, previous.sights),
+        names={key: sight.name for key, sight in known.sights.items()},
+        announcements=_announcements(documents, previous.announcements),
+        earlier=contract.CHANGE_HISTORY_FILE if log.earlier else None,
+    )
+
+
+def _announcements(documents: Documents, file: contract.Announcements | None) -> Announcements:
+    """The announcements by service; none if the file is missing or unfit."""
+    names = {service.code: service.name for service in documents.services.services}
+    return announcements_by_service(file, names, names) if file else {}
 
 
 def _history_files(

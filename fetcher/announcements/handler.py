@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from fetcher.announcements.run import RunResult, run
 from fetcher.settings import AnnouncementsSettings
 from fetcher.source import SourceBucket
+from shared import contract
 from shared.clients import FETCHING, connect
 from shared.observability import logger_for, metrics_for
 from shared.settings import read_settings
@@ -53,7 +54,8 @@ def _report(result: RunResult, summary: dict[str, Any]) -> None:
     if result.feed_error:
         logger.warning("announcements_feed_failed", extra={"reason": result.feed_error})
     if result.unreadable:
-        logger.warning("published_files_unreadable", extra={"reason": result.unreadable})
+        files = {contract.ANNOUNCEMENTS_FILE: result.unreadable}
+        logger.warning("published_files_unreadable", extra={"files": files})
     if summary["broken"]:
         logger.warning("announcements_broken", extra={"items": summary["broken"]})
     logger.info("announcements_finished", extra=summary)

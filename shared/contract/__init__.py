@@ -53,6 +53,21 @@ from shared.contract.data import (
 )
 from shared.contract.document import Document, RfcDate, Url
 from shared.contract.feed import ChangeFeed, FeedItem
+from shared.contract.items import (
+    INDEX_FILE,
+    ITEM_FEED,
+    ITEM_FILE,
+    IndexEntry,
+    ItemAnnouncement,
+    ItemChange,
+    ItemChangeKind,
+    ItemFolder,
+    ItemIndex,
+    ItemOffer,
+    RegionItem,
+    ServiceItem,
+    item_name,
+)
 from shared.contract.manifest import MANIFEST_FILE, RELEASES_FOLDER, LatestChange, Manifest, ReleaseFile, name_release
 from shared.contract.schema import build_schemas, schema_name
 from shared.contract.seen import Between, Key, Seen, Sightings, earliest, latest
@@ -63,8 +78,12 @@ __all__ = [
     "CHANGE_FEED_FILE",
     "CHANGE_HISTORY_FILE",
     "COMPLETE_DATA_FILE",
+    "FEED_SUFFIX",
     "FILES",
     "HISTORY_FOLDER",
+    "INDEX_FILE",
+    "ITEM_FEED",
+    "ITEM_FILE",
     "JSON",
     "MANIFEST_FILE",
     "MOST_ANNOUNCEMENTS",
@@ -94,12 +113,20 @@ __all__ = [
     "FeedItem",
     "HistoryMetadata",
     "Inception",
+    "IndexEntry",
+    "ItemAnnouncement",
+    "ItemChange",
+    "ItemChangeKind",
+    "ItemFolder",
+    "ItemIndex",
+    "ItemOffer",
     "Key",
     "LatestChange",
     "Manifest",
     "Metadata",
     "NamedCode",
     "Region",
+    "RegionItem",
     "RegionServices",
     "RegionalService",
     "Regions",
@@ -109,6 +136,7 @@ __all__ = [
     "Seen",
     "Service",
     "ServiceCodes",
+    "ServiceItem",
     "ServiceRegion",
     "ServiceRegions",
     "Services",
@@ -122,6 +150,7 @@ __all__ = [
     "content_type",
     "earliest",
     "format_day",
+    "item_name",
     "latest",
     "model_of",
     "name_release",
@@ -152,8 +181,8 @@ FILES: dict[str, type[Document]] = {
 }
 """The files of every run, by name below the prefix."""
 
-OTHER_FILES: dict[str, type[Document]] = {ANNOUNCEMENTS_FILE: Announcements}
-"""Files that no run writes. Beside these and those of `year_file` no other has a model."""
+OTHER_FILES: dict[str, type[Document]] = {ANNOUNCEMENTS_FILE: Announcements, INDEX_FILE: ItemIndex}
+"""Files that are in no release. Beside these, those of `year_file` and those of items, no other has a model."""
 
 
 def year_file(year: int, part: int) -> str:
@@ -168,10 +197,19 @@ def content_type(name: str) -> str:
 
 def model_of(name: str) -> type[Document] | None:
     """The model of a file, by its name below the prefix; None if it is not a file of the contract."""
+    if ITEM_FEED.fullmatch(name):
+        return ChangeFeed
+    if ITEM_FILE.fullmatch(name):
+        return RegionItem if name.startswith("regions/") else ServiceItem
     return ChangeHistoryYear if YEAR_FILE.fullmatch(name) else {**FILES, **OTHER_FILES}.get(name)
 
 
 @cache
 def schemas() -> Mapping[str, bytes]:
-    """The JSON Schema of every file of the contract, by the schema's name below the prefix; years share one."""
-    return build_schemas({**FILES, "change-history-year.json": ChangeHistoryYear, **OTHER_FILES})
+    """The JSON Schema of every file of the contract, by the schema's name; files of a kind share one."""
+    years_and_items: dict[str, type[Document]] = {
+        "change-history-year.json": ChangeHistoryYear,
+        "region.json": RegionItem,
+        "service.json": ServiceItem,
+    }
+    return build_schemas({**FILES, **years_and_items, **OTHER_FILES})

@@ -35,8 +35,8 @@ def _form(value: object) -> str:
 
 
 Seen = date | Between  # a day, if there were looks on it and on the day before
-_Seen = Annotated[Annotated[Date, Tag("day")] | Annotated[Between, Tag("between")], Discriminator(_form)]
-Days = Annotated[dict[Code, _Seen], FailFastObject()]
+SeenField = Annotated[Annotated[Date, Tag("day")] | Annotated[Between, Tag("between")], Discriminator(_form)]
+Days = Annotated[dict[Code, SeenField], FailFastObject()]
 
 
 class Sightings(Document):

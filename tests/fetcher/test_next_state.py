@@ -16,6 +16,7 @@ from shared import contract
 from tests.fetcher.memory_s3 import MemoryS3
 from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
 from tests.fetcher.states import state
+from tests.shared.test_contract import ANNOUNCEMENTS, encode
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 US, EU = "us-east-1", "eusc-de-east-1"
@@ -371,6 +372,42 @@ def test_without_the_history_the_days_that_are_known_stay_and_the_news_is_added(
         "2025-11-22",
         {EU: {"AmazonGameLiftStreams": "2026-11-25"}, US: {"AmazonGameLiftStreams": "2025-11-23"}},
     )
+
+
+def test_each_region_and_service_has_files_that_change_with_its_facts_alone() -> None:
+    second = decide(MORE, FIRST.files, day=1)
+    third = decide(MORE, {**FIRST.files, **second.files}, day=2)
+
+    changed = {name for name, body in second.items.items() if FIRST.items.get(name) != body}
+    assert list(FIRST.items)[-1] == "index.json"
+    assert len(FIRST.items) == 2 * 2 + 2 * 4 + 1
+    assert changed == {
+        f"{item}{suffix}"
+        for item in (f"regions/{EU}", "services/AmazonGameLiftStreams")
+        for suffix in (".json", ".feed.json")
+    }
+    assert second.items == third.items
+    assert not set(second.items) & set(second.files)
+
+
+@pytest.mark.parametrize("what", ["the history", "a year"])
+def test_without_the_history_the_files_of_items_stay_as_they_are(what: str) -> None:
+    assert decide(MORE, {**with_year(FIRST.files), **LOST[what]}, day=1).items == {}
+
+
+@pytest.mark.parametrize(("body", "titles"), [(encode(ANNOUNCEMENTS), ["Amazon S3 does more"]), (b"{}", None)])
+def test_a_service_tells_what_aws_announced_if_that_can_be_read(body: bytes, titles: list[str] | None) -> None:
+    items = decide(PARAMETERS, {**FIRST.files, "aws-whats-new.json": body}, day=1).items
+
+    s3, other = (json.loads(items[f"services/{code}.json"]) for code in ("s3", "AmazonGameLiftStreams"))
+    assert ([each["title"] for each in s3["announcements"]] if "announcements" in s3 else None) == titles
+    assert "announcements" not in other
+
+
+def test_items_tell_where_the_years_are_that_have_left_the_history() -> None:
+    items = decide(MORE, with_year(FIRST.files), day=1).items
+
+    assert json.loads(items[f"regions/{EU}.json"])["earlier"] == "change-history.json"
 
 
 def test_where_neither_history_nor_data_knows_since_when_nothing_is_said() -> None:

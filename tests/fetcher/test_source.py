@@ -10,7 +10,15 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from fetcher.history import move_years, watch
-from fetcher.source import MOST_PARTS, OvertakenError, SourceBucket, StoredFile, WrittenObject, read_previous_files
+from fetcher.source import (
+    FILES_READ_WHOLE,
+    MOST_PARTS,
+    OvertakenError,
+    SourceBucket,
+    StoredFile,
+    WrittenObject,
+    read_previous_files,
+)
 from shared import contract
 from tests.fetcher.history.test_years import START, entry, history_of
 from tests.fetcher.memory_s3 import MemoryS3
@@ -130,7 +138,9 @@ def test_a_missing_bucket_is_no_missing_file(client: Any) -> None:
 def test_of_an_empty_bucket_every_file_of_the_contract_is_missing() -> None:
     previous = read_previous_files(SourceBucket(MemoryS3("my-source"), "my-source", "p"))  # type: ignore[arg-type]
 
-    assert previous.files == dict.fromkeys([*contract.FILES, *contract.schemas()], StoredFile())
+    assert previous.files == dict.fromkeys(
+        [*contract.FILES, *contract.schemas(), contract.ANNOUNCEMENTS_FILE], StoredFile()
+    )
     assert (previous.state, previous.history, previous.unreadable, previous.years) == (None, None, {}, {})
 
 
@@ -162,7 +172,7 @@ def test_a_small_history_asks_for_no_more_files(memory: SourceBucket) -> None:
 
     previous = read_previous_files(memory)
 
-    assert previous.files.keys() == {*contract.FILES, *contract.schemas()}
+    assert previous.files.keys() == {*contract.FILES, *contract.schemas(), *FILES_READ_WHOLE}
     assert previous.years == {}
 
 
@@ -201,7 +211,7 @@ def test_of_the_files_that_take_the_names_nothing_is_kept(memory: SourceBucket) 
     previous = read_previous_files(memory)
 
     assert list(previous.years) == ["change-history-2026-3.json"]
-    assert previous.files.keys() == {*contract.FILES, *contract.schemas(), *previous.years}
+    assert previous.files.keys() == {*contract.FILES, *contract.schemas(), *FILES_READ_WHOLE, *previous.years}
 
 
 def test_a_year_without_a_free_name_stays_in_the_history(memory: SourceBucket) -> None:

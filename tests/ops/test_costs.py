@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from botocore.client import BaseClient
 
 from cloud.embedded import EmbeddedCloud
+from cloud.stand_ins.announcement_feed import recent, rss
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ROOT
 from ops.costs import (
@@ -145,7 +147,9 @@ def test_the_feed_itself_is_estimated_from_its_calls() -> None:
     # 5 of the fetcher + 3 GET + 3 HEAD + 4 GET for the release + 1 of the sweep = 16 x 30 = 480 x 0.0000004 = 0.0002.
     # 90 paths x 3 = 270 x 0.0000004 = 0.000108. 60 x 30 / 730 = 2.4658 metrics x 0.30 = 0.7397. A dashboard: 3.
     # 12 metrics of alarms x 0.10. 2 composite alarms x 0.50.
-    estimate = partial(upkeep, DailyUse(released=4, written=3), days=30, alarm_metrics=12, composite_alarms=2)
+    estimate = partial(
+        upkeep, DailyUse(released=4, written=3, readings=0), days=30, alarm_metrics=12, composite_alarms=2
+    )
     bill = estimate(invalidated_paths=90, free=False)
 
     assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "630", "480", "480", "270", "2", "1", "12", "2"]
@@ -174,7 +178,7 @@ def calm_day() -> dict[str, Calls]:
     """The calls of each function on the second day: on the first one every file is new."""
     calls: dict[str, Calls] = defaultdict(Calls)
     client: Any = BaseClient
-    call = client._make_api_call
+    call, built = client._make_api_call, [datetime.now(UTC) - timedelta(hours=1)]
     with (
         EmbeddedCloud({"CloudFrontDistributionId": ""}, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud,
         pytest.MonkeyPatch.context() as patched,
@@ -192,6 +196,11 @@ def calm_day() -> dict[str, Calls]:
             for schedule in ("FetchSchedule", "SweepSchedule"):
                 cloud.fire(schedule)
                 cloud.settle()
+            for _ in range(DailyUse(RELEASED).readings):
+                built.append(built[-1] + timedelta(minutes=1))
+                cloud.announcements.body = rss(recent(built[0]), built[-1])
+                cloud.fire("AnnouncementsSchedule")
+                cloud.settle()
             return before
 
         run_day()
@@ -204,17 +213,19 @@ def calm_day() -> dict[str, Calls]:
 def test_an_ordinary_file_costs_one_get_one_copy_and_one_head(calm_day: dict[str, Calls]) -> None:
     written, released = DailyUse(RELEASED).written, RELEASED
 
+    readings = DailyUse(RELEASED).readings
+
     assert calm_day["distributor"].operations == {
-        "GetObject": written + released,
-        "CopyObject": written + released + 1,  # the manifest in its release
-        "HeadObject": written,
+        "GetObject": written + released + readings,
+        "CopyObject": written + released + 1 + readings,  # the manifest in its release
+        "HeadObject": written + readings,
     }
 
 
 def test_the_calls_of_a_calm_day_are_those_that_are_priced(calm_day: dict[str, Calls]) -> None:
     day = DailyUse(RELEASED)
 
-    assert calm_day.keys() == {"fetcher", "distributor", "sweeper"}
+    assert calm_day.keys() == {"fetcher", "announcements", "distributor", "sweeper"}
     assert day.invocations == sum(calls.invocations for calls in calm_day.values())
     assert day.puts == sum(calls.puts for calls in calm_day.values())
     assert day.gets == sum(calls.gets for calls in calm_day.values())

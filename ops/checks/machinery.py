@@ -71,13 +71,14 @@ def _check_stack(observed: Observation) -> Check:
 
 def _check_functions(observed: Observation) -> Iterator[Check]:
     for role, function in observed.functions.items():
+        what = "function of announcements" if role == "announcements" else role
         if isinstance(function, Unavailable):
-            yield Check("Functions", f"the {role} is there", holds=False, actual=function.reason, advice=DEPLOY_AGAIN)
+            yield Check("Functions", f"the {what} is there", holds=False, actual=function.reason, advice=DEPLOY_AGAIN)
             continue
         ready = function.state in {"Active", "Inactive"} and function.last_update == "Successful"
         yield Check(
             "Functions",
-            f"the {role} can run",
+            f"the {what} can run",
             ready,
             f"{function.state}, last update {function.last_update}",
             f"aws lambda get-function --function-name {function.name} gives the reason; then run sam deploy again",
@@ -85,7 +86,7 @@ def _check_functions(observed: Observation) -> Iterator[Check]:
         paused = is_paused(function)
         yield Check(
             "Functions",
-            f"the {role} is not paused",
+            f"the {what} is not paused",
             not paused,
             "its reserved concurrency is 0" if paused else "not limited to 0",
             f"aws lambda delete-function-concurrency --function-name {function.name}; {AFTER_PAUSE[role]}",
@@ -183,7 +184,7 @@ def check_alarms(stack: DeployedStack, alarms: list[AlarmState] | Unavailable, n
         waits = stack.is_new(now) and alarm.name.removeprefix(f"{stack.name}-") in UNTIL_FIRST_RUN
         if waits:
             actual = f"the stack is new; {actual}"
-            advice = "feed fetch and feed sweep --yes are the first run; the alarm ends some minutes later"
+            advice = "feed fetch, feed sweep --yes and ReadAnnouncementsNow are the first run; the alarm then ends"
         yield Check("Alarms", f"alarm {alarm.name}", holds=False, actual=actual, advice=advice, trouble=not waits)
     if not on:
         yield Check("Alarms", "no alarm is on", holds=True, actual=f"{len(alarms)} alarms")

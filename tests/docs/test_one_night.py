@@ -21,7 +21,7 @@ from cloud.stand_ins.cloudfront import EdgeQuirks
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ACCOUNT, ROOT
 from tests.fetcher.small_world import PARAMETERS
-from tests.ops.test_watch import DISTRIBUTOR, INVALIDATOR, Watched
+from tests.ops.test_watch import DISTRIBUTOR, INVALIDATOR, SCHEDULES, Watched
 from tests.terminal import STYLE, at_terminal
 
 DOCUMENT = ROOT / "docs" / "one-night.md"
@@ -66,7 +66,7 @@ def night(tmp_path: Path) -> Iterator[tuple[Watched, Path]]:
         cloud.client("sns").subscribe(TopicArn=topic.arn, Protocol="sqs", Endpoint=endpoint)
         watched = Watched(cloud, listener)
         watched.upload("prices.json", GOOD % 2025)
-        watched.run("FetchSchedule", "SweepSchedule")
+        watched.run(*SCHEDULES)
         watched.look()
         watched.heard()
         yield watched, tmp_path

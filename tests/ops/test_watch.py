@@ -24,6 +24,8 @@ FETCHER, DISTRIBUTOR, SWEEPER, INVALIDATOR = (
     f"aws-services-feed-{name}" for name in ("fetcher", "distributor", "sweeper", "invalidator")
 )
 
+SCHEDULES = ("FetchSchedule", "AnnouncementsSchedule", "SweepSchedule")
+
 ANNOUNCING = {
     "EventBusName": "default",
     "WebhookUrl": "https://hooks.example/build",
@@ -56,7 +58,7 @@ class Watched:
         self.mend()
         self.upload("x.json", b"{}")
         for _ in range(2):  # the first sweep may find something to publish
-            self.run("FetchSchedule", "SweepSchedule")
+            self.run(*SCHEDULES)
             self.look()
             self.let_pass(timedelta(hours=1))
 
@@ -147,7 +149,7 @@ def here(shared: Watched) -> Watched:
     shared.run("SweepSchedule")
     shared.mend()
     shared.forget()
-    shared.run("FetchSchedule", "SweepSchedule")
+    shared.run(*SCHEDULES)
     shared.look()
     shared.heard()
     return shared
@@ -200,6 +202,15 @@ def mend_the_file_and_sweep(here: Watched) -> None:
 def break_the_sweep(here: Watched) -> None:
     here.cloud.lambdas.invoke_async(SWEEPER, '{"odd": 1}')
     here.cloud.settle()
+
+
+def break_the_announcements(here: Watched) -> None:
+    with patch("fetcher.announcements.handler.FETCHING", None):
+        here.run("AnnouncementsSchedule")
+
+
+def read_announcements(here: Watched) -> None:
+    here.run("AnnouncementsSchedule")
 
 
 def let_26_hours_pass(here: Watched) -> None:
@@ -305,12 +316,14 @@ class Case:
 KEPT = frozenset({"DistributionFailuresKept"})
 FETCH_FAILED = frozenset({"FetcherFailed", "FetchFailuresKept", "EventsDropped"})
 UNPUBLISHED = frozenset({"DistributorFailed", "DistributionFailuresKept", "EventsDropped"})
-DAY = frozenset({"DataStale", "SweeperSilent"})
+DAY = frozenset({"AnnouncementsStale", "DataStale", "SweeperSilent"})
 CASES: dict[str, Case] = {
     "FetcherFailed": Case(refuse_ssm, allow_ssm, FETCH_FAILED),
     "FetchFailuresKept": Case(refuse_ssm, empty("FetchFailures"), FETCH_FAILED),
     "DataStale": Case(let_26_hours_pass, fetch, DAY),
     "RegionsStale": Case(lose_a_region, find_the_region),
+    "AnnouncementsStale": Case(let_26_hours_pass, read_announcements, DAY),
+    "AnnouncementFailuresKept": Case(break_the_announcements, empty("AnnouncementFailures")),
     "DistributorFailed": Case(fail_an_event, publish_something, UNPUBLISHED),
     "FileRejected": Case(reject_a_file, do_nothing, KEPT),
     "DistributionFailuresKept": Case(reject_a_file, empty("DistributionFailures"), frozenset({"FileRejected"})),
@@ -337,6 +350,7 @@ STAYS = {
     "DistributionFailuresKept",
 }
 STAYS |= {"SweeperFailed", "DriftFound", "SweepRejected", "SweeperSilent"}
+STAYS |= {"AnnouncementsStale", "AnnouncementFailuresKept"}
 STAYS |= {"InvalidationFailuresKept", "InvalidatorFailed", "WebhookFailuresKept"}
 
 

@@ -48,6 +48,7 @@ class NextState:
 
     `ahead`: the times and dates in the previous files that are later than now, so that they were not believed.
     `unfit_history`: why the history is not written but stays as it is; empty if it is fit to be read again.
+    `items`: the files of single regions and services, last their index; they are written behind all others.
     """
 
     catalogue: Catalogue
@@ -56,6 +57,7 @@ class NextState:
     metadata: Mapping[str, str]
     ahead: Mapping[str, str]
     unfit_history: str
+    items: Mapping[str, bytes]
 
 
 def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp: datetime) -> NextState:
@@ -93,7 +95,7 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
         manifest = build_manifest(documents, released, history, settings.schedule_expression)
         files[contract.MANIFEST_FILE] = manifest.to_bytes()
     ahead = _ahead(last, previous.history, timestamp)
-    return NextState(catalogue, documents, files, _metadata(documents, result), ahead, unfit_history)
+    return NextState(catalogue, documents, files, _metadata(documents, result), ahead, unfit_history, items={})
 
 
 def require_previous_data(request: RunRequest, previous: PreviousFiles) -> None:

@@ -52,6 +52,8 @@ __all__ = [
     "COMPLETE_DATA_FILE",
     "FILES",
     "HISTORY_FOLDER",
+    "INDEX_FILE",
+    "ITEM_FOLDERS",
     "JSON",
     "MANIFEST_FILE",
     "REGIONS_FILE",
@@ -111,6 +113,8 @@ COMPLETE_DATA_FILE = "complete-data.json"
 CHANGE_HISTORY_FILE = "change-history.json"
 CHANGE_FEED_FILE = "change-feed.json"
 HISTORY_FOLDER = "history"
+INDEX_FILE = "index.json"
+ITEM_FOLDERS = ("regions", "services")
 
 JSON, JSON_FEED = "application/json", "application/feed+json"  # https://www.jsonfeed.org/version/1.1/ has the second
 FEED_SUFFIX = ".feed.json"

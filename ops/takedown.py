@@ -28,7 +28,7 @@ from ops.invalidations import queue_keys
 from ops.releases import release_ids
 from ops.stack import DeployedStack, StackError
 from ops.versions import REQUESTS_AT_ONCE
-from shared.contract import MANIFEST_FILE, RELEASES_FOLDER, YEAR_FILE, model_of, schemas
+from shared.contract import FILES, MANIFEST_FILE, RELEASES_FOLDER, model_of, schemas
 from shared.text import utc_stamp
 
 LOOKS, SECONDS_BETWEEN = 3, 5
@@ -114,7 +114,7 @@ def look_at_releases(stack: DeployedStack, settings: DistributorSettings, names:
 
 def is_released(stack: DeployedStack, settings: DistributorSettings, name: str) -> bool:
     """Whether releases may have copies of the file."""
-    known = YEAR_FILE.fullmatch(name) is None and (model_of(name) is not None or name in schemas())
+    known = name in FILES or name in schemas()
     return known and next(iter(_releases(stack.client("s3"), places(settings)[1])), None) is not None
 
 

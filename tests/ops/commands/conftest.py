@@ -20,9 +20,11 @@ from cloud.embedded import EmbeddedCloud
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ACCOUNT, PARTITION, REGION
 from ops.cli import app
+from tests.fetcher.items import next_state_with_items
 from tests.fetcher.small_world import PARAMETERS
 
 STACK = "aws-services-feed"
+ITEMS = 13  # of two regions and four services two each, and the index
 PAGE = Path(__file__).parent / "page"  # a small page, as the folder website/ has it
 FAILURE_QUEUES = ("FetchFailures", "DistributionFailures")
 Feed = Callable[..., Result]
@@ -72,8 +74,10 @@ def started() -> Iterator[EmbeddedCloud]:
     without_invalidator = {"CloudFrontDistributionId": ""}
     with EmbeddedCloud(without_invalidator, ssm=ParameterServer(PARAMETERS), in_process=True) as running:
         running.lambdas._retry_delay = 0
-        running.fire("FetchSchedule")
-        running.settle()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("fetcher.run.next_state", next_state_with_items)
+            running.fire("FetchSchedule")
+            running.settle()
         yield running
 
 

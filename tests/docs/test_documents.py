@@ -131,7 +131,7 @@ def test_the_readme_names_every_published_file() -> None:
     table = re.findall(r"^\| (`.+?) \|", DOCUMENTS["README.md"], re.MULTILINE)
     named = {file for row in table for file in re.findall(r"`([\w*.-]+\.json)`", row)}
 
-    assert named == {*contract.FILES, "*.schema.json"}
+    assert named == {*contract.FILES, contract.INDEX_FILE, "*.schema.json"}
 
 
 def test_every_test_that_the_threat_model_names_is_there() -> None:

@@ -93,6 +93,6 @@ def test_the_feed_itself_has_its_own_bill() -> None:
     answer: Any = json.loads(feed_costs("--json", "--alarm-metrics", "12").stdout)
     of_each: Any = json.loads(feed_costs("--json", "--alarm-metrics", "12", "--composite-alarms", "0").stdout)
 
-    assert answer["upkeep"]["withFreeAmounts"]["dollars"] == "1.20"
+    assert answer["upkeep"]["withFreeAmounts"]["dollars"] == "1.21"
     assert answer["upkeep"]["withoutFreeAmounts"]["dollars"] == "5.95"
-    assert of_each["upkeep"]["withFreeAmounts"]["dollars"] == "0.20"
+    assert of_each["upkeep"]["withFreeAmounts"]["dollars"] == "0.21"

@@ -1,14 +1,9 @@
 """The arithmetic of bills. Every expected number is worked out by hand beside it."""
 
-import re
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from cloud.embedded import EmbeddedCloud
 from cloud.stand_ins.ssm import ParameterServer
@@ -28,8 +23,8 @@ from ops.costs import (
 )
 from ops.prices import DESIGN, TODAY, Price, Tier, flat
 from shared.contract import FILES, schemas
-from tests.fetcher.items import next_state_with_items
 from tests.fetcher.small_world import PARAMETERS, ROOT
+from tests.ops.day import Day, run_day
 
 RELEASED = len(FILES) + len(schemas()) - 1
 
@@ -155,59 +150,12 @@ def test_the_feed_itself_is_estimated_from_its_calls() -> None:
     assert cents(estimate())[-3:] == ["0.20", "1.00", "1.20"]
 
 
-@dataclass
-class Calls:
-    """What a function does in a day: how often it runs, the items that it writes, and its requests to S3."""
-
-    invocations: int = 0
-    items: int = 0
-    operations: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def puts(self) -> int:
-        return sum(self.operations[name] for name in ("PutObject", "CopyObject", "ListObjectsV2"))
-
-    @property
-    def gets(self) -> int:
-        return self.operations["GetObject"] + self.operations["HeadObject"]
-
-
-Day = dict[str, Calls]
-
-
 @pytest.fixture(scope="module")
 def days() -> dict[str, Day]:
-    """The calls of each function on a first day, on a calm one, and on one on which a service comes to a region."""
-    counted: dict[str, Day] = {}
-    client: Any = BaseClient
-    call = client._make_api_call
-    with (
-        EmbeddedCloud({"CloudFrontDistributionId": ""}, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud,
-        pytest.MonkeyPatch.context() as patched,
-    ):
-        roles = {role.access_key_id: re.findall(r"([A-Z][a-z]+)Role", arn) for arn, role in cloud._roles.items()}
-        calls: Day = {}
-
-        def count(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-            function = roles.get(client._request_signer._credentials.access_key)
-            if function and client.meta.service_model.service_name == "s3":
-                calls[function[0].lower()].operations[operation] += 1
-            return call(client, operation, parameters)
-
-        patched.setattr(BaseClient, "_make_api_call", count)
-        patched.setattr("fetcher.run.next_state", next_state_with_items)
-        for day in ("first", "calm", "busy"):
-            calls = counted[day] = defaultdict(Calls)
-            if day == "busy":
-                cloud.parameters.replace(PARAMETERS | {f"{ROOT}/regions/eusc-de-east-1/services/offered-nowhere": "x"})
-            before = len(cloud.lambdas.invocations)
-            for schedule in ("FetchSchedule", "SweepSchedule"):
-                cloud.fire(schedule)
-                cloud.settle()
-            for invocation in cloud.lambdas.invocations[before:]:
-                calls[invocation.function.rpartition("-")[2]].invocations += 1
-                calls["fetcher"].items += (invocation.answer.content or {}).get("itemsWritten", 0)
-    return {day: dict(calls) for day, calls in counted.items()}
+    """The calls on a first day, on a calm one, and on one on which a service comes to a region."""
+    more = PARAMETERS | {f"{ROOT}/regions/eusc-de-east-1/services/offered-nowhere": "x"}
+    with EmbeddedCloud({"CloudFrontDistributionId": ""}, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+        return {day: run_day(cloud, parameters) for day, parameters in (("first", {}), ("calm", {}), ("busy", more))}
 
 
 @pytest.fixture(scope="module")

@@ -108,10 +108,11 @@ clean: ## Remove all that was made here.
 	@touch $@
 
 # `sam build` calls these, one for each function of template.yaml (BuildMethod: makefile).
-build-Fetcher: PACKAGE := fetcher
+build-Fetcher build-Announcements: PACKAGE := fetcher
+build-Announcements: EXTRA := --only-group announcements
 build-Distributor build-Sweeper build-Invalidator: PACKAGE := distributor
 build-%:
-	@$(UV) export --frozen --quiet --no-header --only-group lambda --output-file $(ARTIFACTS_DIR)/requirements.txt > /dev/null
+	@$(UV) export --frozen --quiet --no-header --only-group lambda $(EXTRA) --output-file $(ARTIFACTS_DIR)/requirements.txt > /dev/null
 	@$(UV) pip install --quiet --require-hashes --only-binary :all: --no-compile-bytecode \
 	  --python-platform $(LAMBDA_PLATFORM) --python-version $(LAMBDA_PYTHON) \
 	  --target $(ARTIFACTS_DIR) -r $(ARTIFACTS_DIR)/requirements.txt

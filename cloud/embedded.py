@@ -43,6 +43,7 @@ from cloud.moto_server import (
     serve_moto,
 )
 from cloud.runtimes import EmulatedRuntime, FunctionConfiguration, InProcessRuntime, Runtime, emulator
+from cloud.stand_ins.announcement_feed import AnnouncementFeed
 from cloud.stand_ins.cloudfront import CloudFront, CloudFrontServer
 from cloud.stand_ins.edge import Edge, EdgeServer, bucket_origin
 from cloud.stand_ins.launch_feed import LaunchFeed
@@ -107,6 +108,7 @@ class EmbeddedCloud:
         self.parameters = ssm or ParameterServer()
         self.parameters.authorize = is_permitted
         self.launches = LaunchFeed()
+        self.announcements = AnnouncementFeed()
         self.webhook = Webhook()
         distributions = {values["CloudFrontDistributionId"], values.get("SecondCloudFrontDistributionId", "")} - {""}
         self.edge = CloudFrontServer(CloudFront(distributions), is_permitted)
@@ -204,6 +206,7 @@ class EmbeddedCloud:
         requests.post(f"{self.url}/moto-api/reset", timeout=10)
         stack.enter_context(self.parameters)
         stack.enter_context(self.launches)
+        stack.enter_context(self.announcements)
         stack.enter_context(self.edge)
         stack.enter_context(self.webhook)
         stack.enter_context(queues_keep_messages())
@@ -282,8 +285,9 @@ class EmbeddedCloud:
             "AWS_ENDPOINT_URL_SSM": self.parameters.url,
             "AWS_ENDPOINT_URL_CLOUDFRONT": self.edge.url,
         }
-        if function.properties["Environment"]["Variables"].get("LAUNCH_FEED_URL"):
-            endpoints["LAUNCH_FEED_URL"] = self.launches.url
+        feeds = {"LAUNCH_FEED_URL": self.launches.url, "ANNOUNCEMENTS_FEED_URL": self.announcements.url}
+        variables = function.properties["Environment"]["Variables"]
+        endpoints |= {name: url for name, url in feeds.items() if variables.get(name)}
         return Function(
             function_configuration(function, {**endpoints, **role.environment()}),
             asynchronous_configuration(function, self.stack),

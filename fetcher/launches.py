@@ -1,50 +1,20 @@
-"""Reads launch dates and announcement links, by region code, from the RSS feed of region launches.
+"""Finds launch dates and announcement links, by region code, in the RSS feed of region launches. The feed is optional.
 
-The feed is optional, and its content may be broken or hostile: everything about it is limited, and every failure is a
-LaunchFeedError. The only module that reads the feed.
 https://docs.aws.amazon.com/global-infrastructure/latest/regions/regions.rss
 """
 
 import re
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
-from threading import Thread
-from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
-from xml.sax import ContentHandler, SAXException
+from email.utils import format_datetime
 
-import urllib3
-from defusedxml.sax import parseString
-from pydantic import TypeAdapter
+from fetcher.rss import LINK, RssItem, read_rss, time_of
 
-from shared import contract
-from shared.text import printable
-
-if TYPE_CHECKING:
-    from xml.sax.xmlreader import AttributesImpl
-
-XML_TYPES = ("application/rss+xml", "application/xml", "text/xml")
-# S3 answers with these if a file was uploaded without a type; then the root element decides.
-UNKNOWN_TYPES = ("application/octet-stream", "binary/octet-stream", "text/plain", "")
-# CloudFront answers 403 to clients without a User-Agent.
-HEADERS = {"User-Agent": contract.TOOL, "Accept": ", ".join(XML_TYPES), "Accept-Encoding": "identity"}
-CHUNK_BYTES, MOST_REDIRECTS, OK = 1024, 3, 200
-ITEM, DEEPEST = ["rss", "channel", "item"], 100
 TAG_OR_ADDRESS = re.compile(r"<[^<>]*>|https?://[^\s<]+")
 WORD = re.compile(r"[\w./-]+", re.ASCII)
-LINK = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?([/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?", re.ASCII)
-RFC_DATE = TypeAdapter[str](contract.RfcDate)
 UNDATED = datetime.max.replace(tzinfo=UTC)
-
-
-class LaunchFeedError(Exception):
-    """The feed could not be read, or is no RSS feed. A later run may succeed; known launches are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,44 +28,26 @@ class Launch:
     url: str | None
 
 
-def read_launches(
-    url: str, codes: Iterable[str], *, max_seconds: float = 10, max_bytes: int = 2_000_000
-) -> dict[str, Launch]:
-    """The launches of the regions among `codes` that the feed names; LaunchFeedError if it can't be read.
+def read_launches(url: str, codes: Iterable[str]) -> dict[str, Launch]:
+    """The launches of the regions among `codes` that the feed names; FeedError if it can't be read.
 
-    `url` is http or https; redirects from https to http are not followed. The codes are needed, since they follow no
-    pattern: `us-gov-west-1`, `eusc-de-east-1`. `max_seconds`: for all network traffic together.
+    The codes are needed, since they follow no pattern: `us-gov-west-1`, `eusc-de-east-1`.
     """
-    result: Future[bytes] = Future()
-
-    def download() -> None:
-        try:
-            result.set_result(_download(url, max_seconds, max_bytes))
-        except Exception as error:  # noqa: BLE001 - raised again where the result is awaited
-            result.set_exception(error)
-
-    # A socket's time-out restarts with every byte and does not cover DNS. So the download has its own thread; if it is
-    # late, nobody waits for it, and it ends at its next time-out, chunk or header.
-    Thread(target=download, name="launch-feed", daemon=True).start()
-    try:
-        return parse_launches(result.result(timeout=max_seconds), codes)
-    except TimeoutError as error:
-        msg = f"not read within {max_seconds} seconds"
-        raise LaunchFeedError(msg) from error
+    return find_launches(read_rss(url).items, codes)
 
 
-def parse_launches(body: bytes, codes: Iterable[str]) -> dict[str, Launch]:
-    """The launches in the feed's bytes, sorted by region code; LaunchFeedError if these are not an RSS feed with items.
+def find_launches(items: Iterable[RssItem], codes: Iterable[str]) -> dict[str, Launch]:
+    """The launches in the feed's items, sorted by region code.
 
     An item belongs to the first known region in its description. If a region has several items, the earliest is the
     launch, since later ones announce zones; an item without a readable date is used only if no other has one.
     """
     known = {code.lower(): code for code in sorted(codes)}
     announcements = defaultdict[str, list[tuple[datetime, bool, str]]](list)
-    for description, published, link in _items(body):
-        if code := _region(description, known):
-            url = link if LINK.fullmatch(link) else ""
-            announcements[code].append((_time(published), not url, url))
+    for item in items:
+        if code := _region(item.description, known):
+            url = item.link if LINK.fullmatch(item.link) else ""
+            announcements[code].append((time_of(item.pub_date) or UNDATED, not url, url))
     earliest = {code: min(announcements[code]) for code in sorted(announcements)}
     return {
         code: Launch(format_datetime(when, usegmt=True) if when < UNDATED else None, url or None)
@@ -109,97 +61,3 @@ def _region(description: str, known: Mapping[str, str]) -> str | None:
     text = TAG_OR_ADDRESS.sub(" ", description)
     words = (match.group().rstrip(".").lower() for match in WORD.finditer(text))
     return next((known[word] for word in words if word in known), None)
-
-
-def _time(published: str) -> datetime:
-    """The time in UTC; UNDATED without a time of day or a known time zone. A wrong weekday does not matter."""
-    try:
-        when = parsedate_to_datetime(RFC_DATE.validate_python(published))
-        return when.astimezone(UTC) if when.tzinfo else UNDATED
-    except (ValueError, OverflowError):
-        return UNDATED
-
-
-def _items(body: bytes) -> list[list[str]]:
-    """Description, date and link of each item.
-
-    The parser does not resolve namespaces: otherwise every element name would contain a URL of any length.
-    """
-    reader = _ItemReader()
-    try:
-        parseString(body, reader, forbid_dtd=True)  # without a DTD there are neither entities nor references
-    except (SAXException, ValueError, LookupError) as error:  # malformed; DTD or wrong encoding; unknown encoding
-        msg = f"not well-formed: {printable(str(error))}"
-        raise LaunchFeedError(msg) from error
-    _require(bool(reader.items), "an RSS feed", "without items")
-    return reader.items
-
-
-class _ItemReader(ContentHandler):
-    """Keeps only the fields of items: the tree of a hostile feed could be too large and too deep."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._path: list[str] = []
-        self._fields = defaultdict[str, list[str]](list)
-        self.items: list[list[str]] = []
-
-    def startElement(self, name: str, attrs: "AttributesImpl[str]") -> None:  # noqa: N802 - as SAX has it
-        self._path.append(attrs.get("xmlns", "") + name)
-        if self._path[0] != ITEM[0] or len(self._path) > DEEPEST:
-            msg = f"not an RSS feed: {printable('/'.join(self._path))}"
-            raise LaunchFeedError(msg)
-        self.characters(" ")  # elements inside a description separate its words
-
-    def characters(self, content: str) -> None:
-        if self._path[:3] == ITEM and len(self._path) > len(ITEM):
-            self._fields[self._path[3]].append(content)
-
-    def endElement(self, name: str) -> None:  # noqa: ARG002, N802 - as SAX has it
-        self.characters(" ")
-        if self._path == ITEM:
-            self.items.append(["".join(self._fields[tag]).strip() for tag in ("description", "pubDate", "link")])
-            self._fields.clear()
-        self._path.pop()
-
-
-def _download(url: str, max_seconds: float, max_bytes: int) -> bytes:
-    """The feed's bytes. Redirects are followed here, since urllib3 would first read the whole body of each."""
-    deadline, schemes = time.monotonic() + max_seconds, {"http", "https"}
-    try:
-        # urllib3 1.x checks certificates only with this option.
-        with urllib3.PoolManager(cert_reqs="CERT_REQUIRED", timeout=max_seconds, retries=False) as pool:
-            for _ in range(1 + MOST_REDIRECTS):
-                scheme = urlsplit(url).scheme
-                _require(scheme in schemes, "an address that is not followed:", url)
-                schemes = {scheme, "https"}
-                request = pool.request("GET", url, headers=HEADERS, redirect=False, preload_content=False)
-                with closing(request) as response:
-                    location = response.get_redirect_location()
-                    if not location:
-                        return _body(response, max_bytes, deadline)
-                url = urljoin(url, location)
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise LaunchFeedError(printable(str(error))) from error
-    msg = f"more than {MOST_REDIRECTS} redirects"
-    raise LaunchFeedError(msg)
-
-
-def _body(response: "urllib3.BaseHTTPResponse", max_bytes: int, deadline: float) -> bytes:
-    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    _require(response.status == OK, "answered with status", str(response.status))
-    _require(media_type in XML_TYPES + UNKNOWN_TYPES, "answered with content type", media_type)
-    _require(encoding == "identity", "answered with content encoding", encoding)
-    body = bytearray()
-    for chunk in response.stream(CHUNK_BYTES, decode_content=False):
-        body += chunk
-        _require(len(body) <= max_bytes, "longer than", f"{max_bytes} bytes")
-        _require(time.monotonic() < deadline, "not read within", "the time allowed")
-    return bytes(body)
-
-
-def _require(condition: bool, otherwise: str, value: str) -> None:  # noqa: FBT001 - reads as a sentence at each call
-    if not condition:
-        msg = f"{otherwise} {printable(value)}"
-        raise LaunchFeedError(msg)

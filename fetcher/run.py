@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fetcher.launches import Launch, LaunchFeedError, read_launches
+from fetcher.launches import Launch, read_launches
 from fetcher.next_state import CrawlResult, NextState, next_state, require_previous_data
+from fetcher.rss import FeedError
 from fetcher.settings import Job, RequestError
 from fetcher.source import (
     ItemCounts,
@@ -88,7 +89,7 @@ def _launches(url: str, regions: Sequence[str]) -> tuple[dict[str, Launch], str]
     """The launches, and an error text if the feed could not be read: a run continues without them."""
     try:
         return (read_launches(url, regions) if url else {}), ""
-    except LaunchFeedError as error:
+    except FeedError as error:
         return {}, str(error)
 
 

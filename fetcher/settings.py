@@ -83,6 +83,14 @@ class FetcherSettings(Settings):
         return self
 
 
+class AnnouncementsSettings(Settings):
+    """Where the function of announcements reads and writes."""
+
+    source_bucket: BucketName
+    source_prefix: KeyPrefix = "aws-data"
+    announcements_feed_url: HttpUrl
+
+
 class RequestError(ValueError):
     """The request cannot be fulfilled. A retry does not help."""
 

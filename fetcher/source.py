@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from fetcher.history import years_to_move
+from fetcher.history import Sights, watch, years_to_move
 from shared import contract
 from shared.strict_json import MAX_BYTES, UnfitError
 
@@ -32,7 +32,13 @@ MISSING = {"NoSuchKey", "404", "NotFound"}
 OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", *MISSING}
 MOST_PARTS = 100  # of a year; more names are not tried, since each file is read
 WRITES_AT_ONCE = 10  # of items; a client of botocore keeps as many connections
-FILES_READ_WHOLE = (contract.COMPLETE_DATA_FILE, contract.SERVICES_FILE, contract.CHANGE_HISTORY_FILE)
+MOST_YEARS = 100  # files that are read; with more it is as if they were missing
+FILES_READ_WHOLE = (
+    contract.COMPLETE_DATA_FILE,
+    contract.SERVICES_FILE,
+    contract.CHANGE_HISTORY_FILE,
+    contract.ANNOUNCEMENTS_FILE,
+)
 
 DocumentT = TypeVar("DocumentT", bound=contract.Document)
 
@@ -89,7 +95,8 @@ class PreviousFiles:
     """The files before this run, by name, and the contents that it needs: None if missing or unreadable.
 
     `unreadable`: files that exist but break the contract, with the reasons. `years`: what has to move out of the
-    history, oldest first, by the name of the file that takes it.
+    history, oldest first, by the name of the file that takes it. `sights`: what the years that have left the history
+    tell; None if one of them, or the history that names them, can't be read.
     """
 
     files: Mapping[str, StoredFile]
@@ -97,6 +104,8 @@ class PreviousFiles:
     history: contract.ChangeHistory | None
     unreadable: Mapping[str, str]
     years: Mapping[str, contract.ChangeHistoryYear]
+    sights: Sights | None
+    announcements: contract.Announcements | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +179,8 @@ def _require_missing(error: ClientError) -> StoredFile:
 
 
 def read_previous_files(bucket: SourceBucket) -> PreviousFiles:
-    """Read every file of the contract, or only its ETag; ClientError or BotoCoreError if S3 does not answer."""
-    names = [*contract.FILES, *contract.schemas()]
+    """Read every file that a run needs or writes, or only its ETag; ClientError or BotoCoreError if S3 fails."""
+    names = dict.fromkeys([*contract.FILES, *contract.schemas(), *FILES_READ_WHOLE])
     files = {name: bucket.read(name) if name in FILES_READ_WHOLE else bucket.read_etag(name) for name in names}
     unreadable: dict[str, str] = {}
 
@@ -187,9 +196,27 @@ def read_previous_files(bucket: SourceBucket) -> PreviousFiles:
     complete_data = parse(contract.COMPLETE_DATA_FILE, contract.CompleteData)
     services = parse(contract.SERVICES_FILE, contract.Services)
     history = parse(contract.CHANGE_HISTORY_FILE, contract.ChangeHistory)
+    announcements = parse(contract.ANNOUNCEMENTS_FILE, contract.Announcements)
     state = PreviousState(complete_data, services) if complete_data else None
     years = _name_years(bucket, history, files) if history else {}
-    return PreviousFiles(files, state, history, unreadable, years)
+    sights = _sights(bucket, history, unreadable)
+    return PreviousFiles(files, state, history, unreadable, years, sights, announcements)
+
+
+def _sights(bucket: SourceBucket, history: contract.ChangeHistory | None, unreadable: dict[str, str]) -> Sights | None:
+    """What the years that have left the history tell; one file is in memory at a time."""
+    if history is None:
+        return None if contract.CHANGE_HISTORY_FILE in unreadable else {}
+    sights: Sights = {}
+    for number, earlier in enumerate(reversed(history.earlier)):
+        body = bucket.read(earlier.file).body if number < MOST_YEARS else b""
+        try:
+            year = contract.ChangeHistoryYear.from_bytes(body)
+        except UnfitError as error:
+            unreadable[earlier.file] = str(error)
+            return None
+        sights = watch(sights, reversed(year.change_log), history.metadata.created)
+    return sights
 
 
 def _name_years(

@@ -139,44 +139,50 @@ class DailyUse:
     each file of the release. The sweeper lists both buckets, the website in two parts, and the release, and reads the
     manifest. SSM's standard calls for public parameters cost nothing.
     `written`: with the manifest, without the snapshot and items; `released`: the files that the manifest names.
-    `items`: files of single regions and services, and their index, that were written.
+    `items`: files of single regions and services, and their index, that were written. `readings`: of AWS's
+    announcements, each of which reads the file that it then writes.
     """
 
     released: int
     written: int = 5
     items: int = 0
+    readings: int = 4
     fetch_seconds: Decimal = Decimal(32)  # 1,141 calls to four endpoints at 10 a second each, and the writing
     copy_seconds: Decimal = Decimal(1)  # one invocation for each object, one of them with a cold start
     release_seconds: Decimal = Decimal(3)  # its files are copied one after the other
     sweep_seconds: Decimal = Decimal(3)
+    reading_seconds: Decimal = Decimal(3)
+    reading_memory_gb: Decimal = Decimal("0.25")
     memory_gb: Decimal = Decimal("0.5")
     metric_hours: int = 60  # about thirty metrics, each sent in one or two hours; CloudWatch bills by the hour
 
     @property
     def invocations(self) -> int:
-        """The fetcher, the sweeper, and the distributor for each file that is written and the snapshot."""
-        return 1 + 1 + self.written + self.items + 1
+        """The fetcher, the sweeper, the distributor for each file that is written and the snapshot, the readings."""
+        return 1 + 1 + (self.written + self.items + 1) + 2 * self.readings
 
     @property
     def gb_seconds(self) -> Decimal:
         """The memory times seconds of all functions."""
-        copies = (self.written + self.items + 1) * self.copy_seconds + self.release_seconds
-        return self.memory_gb * (self.fetch_seconds + copies + self.sweep_seconds)
+        copies = (self.written + self.items + 1 + self.readings) * self.copy_seconds + self.release_seconds
+        readings = self.readings * self.reading_seconds * self.reading_memory_gb
+        return self.memory_gb * (self.fetch_seconds + copies + self.sweep_seconds) + readings
 
     @property
     def puts(self) -> int:
         """PUT, COPY and LIST requests, which cost the same. The release has a copy of its manifest, too."""
         written = self.written + self.items
-        return (written + 1) + (written + self.released + 1) + LISTINGS
+        return (written + 1) + (written + self.released + 1) + 2 * self.readings + LISTINGS
 
     @property
     def gets(self) -> int:
         """GET and HEAD requests, which cost the same."""
-        fetcher = self.released + 1 + 1 + (self.items > 0)
-        return fetcher + (2 * (self.written + self.items) + self.released) + 1
+        fetcher = self.released + MORE_FILES + (self.items > 0)
+        return fetcher + (2 * (self.written + self.items) + self.released) + 3 * self.readings + 1
 
 
 LISTINGS = 2 + 4  # of the fetcher and of the sweep, as long as each has one page
+MORE_FILES = 3  # the manifest, the index of items and AWS's announcements, which the fetcher asks for too
 HOURS_A_MONTH = 730
 
 
@@ -200,7 +206,13 @@ def upkeep(  # noqa: PLR0913 - one argument an amount
             _line("S3 GET, HEAD", month * day.gets, "requests", prices.s3_get, free=free),
             # Sent, received, deleted.
             _line("SQS", Decimal(3 * invalidated_paths), "requests", prices.sqs_request, free=free),
-            _line("CloudWatch metrics", month * day.metric_hours / HOURS_A_MONTH, "months", prices.metric, free=free),
+            _line(
+                "CloudWatch metrics",
+                month * (day.metric_hours + day.readings) / HOURS_A_MONTH,
+                "months",
+                prices.metric,
+                free=free,
+            ),
             _line("CloudWatch dashboard", Decimal(1), "month", prices.dashboard, free=free),
             _line("CloudWatch alarms", Decimal(alarm_metrics), "months", prices.alarm, free=free),
             _line("composite alarms", Decimal(composite_alarms), "months", prices.composite_alarm, free=free),

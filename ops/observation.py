@@ -122,7 +122,11 @@ class Observation:
 def observe(stack: DeployedStack) -> Observation:
     """Read everything, one part after the other; StackError if the stack lacks an output that is needed."""
     s3, lambda_, sqs, scheduler = (stack.client(service) for service in ("s3", "lambda", "sqs", "scheduler"))
-    schedules = [*[f"{stack.name}-fetch"] * stack.fetches, *[f"{stack.name}-sweep"] * stack.distributes]
+    schedules = [
+        *[f"{stack.name}-fetch"] * stack.fetches,
+        *[f"{stack.name}-announcements"] * stack.reads_announcements,
+        *[f"{stack.name}-sweep"] * stack.distributes,
+    ]
     functions = {role: or_unavailable(_function, lambda_, name) for role, name in stack.functions.items()}
     listing = or_unavailable(_listing, stack, functions["distributor"]) if stack.distributes else Listing()
     others = listing.published[:MOST_FILES] if isinstance(listing, Listing) else ()

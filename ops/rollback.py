@@ -19,7 +19,7 @@ from ops.observation import (
 )
 from ops.stack import DeployedStack, InvocationError, StackError
 from ops.versions import Content, SourceFile, Version, open_source_file, short_name
-from shared.contract import MANIFEST_FILE, schemas
+from shared.contract import ANNOUNCEMENTS_FILE, MANIFEST_FILE, schemas
 from shared.strict_json import MAX_BYTES, UnfitError
 
 SCHEDULE_STATE = "set ScheduleState=DISABLED in samconfig.toml and run sam deploy"
@@ -110,6 +110,8 @@ def await_website(stack: DeployedStack, names: Sequence[str], seconds: float) ->
 
 def next_write(stack: DeployedStack, name: str, *, keep: str = SCHEDULE_STATE) -> str:
     """When the fetcher writes the file anew, and what to do to `keep` the version; empty if it never does."""
+    if stack.reads_announcements and short_name(stack, name) == ANNOUNCEMENTS_FILE:
+        return f"the next change of AWS's feed writes it anew, or an announcement that gets too old; {keep}"
     if not stack.fetches or short_name(stack, name) not in {*fetched_files(stack), *schemas()}:
         return ""
     schedule = or_unavailable(observe_schedule, stack.client("scheduler"), f"{stack.name}-fetch")

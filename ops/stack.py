@@ -81,13 +81,18 @@ class DeployedStack:
         return self.fetches and self.parameters.get("Releases") != "false"
 
     @property
+    def reads_announcements(self) -> bool:
+        """Whether the stack has a function that writes aws-whats-new.json."""
+        return "AnnouncementsFunctionName" in self.outputs
+
+    @property
     def source_url(self) -> str:
         """Where source files are written to, as the AWS CLI names it."""
         return f"s3://{self.output('SourceBucketName')}/{self.output('SourceKeyPrefix')}/"
 
     @property
     def functions(self) -> dict[str, str]:
-        """The name of each function, by what it is: fetcher, distributor, sweeper, invalidator."""
+        """The name of each function, by what it is: fetcher, announcements, distributor, sweeper, invalidator."""
         suffix = "FunctionName"
         return {key.removesuffix(suffix).lower(): name for key, name in self.outputs.items() if key.endswith(suffix)}
 

@@ -28,7 +28,7 @@ from ops.invalidations import queue_keys
 from ops.releases import release_ids
 from ops.stack import DeployedStack, StackError
 from ops.versions import REQUESTS_AT_ONCE
-from shared.contract import FILES, MANIFEST_FILE, RELEASES_FOLDER, model_of, schemas
+from shared.contract import ANNOUNCEMENTS_FILE, FILES, MANIFEST_FILE, RELEASES_FOLDER, model_of, schemas
 from shared.text import utc_stamp
 
 LOOKS, SECONDS_BETWEEN = 3, 5
@@ -114,7 +114,7 @@ def look_at_releases(stack: DeployedStack, settings: DistributorSettings, names:
 
 def is_released(stack: DeployedStack, settings: DistributorSettings, name: str) -> bool:
     """Whether releases may have copies of the file."""
-    known = name in FILES or name in schemas()
+    known = name in {*FILES, *schemas()}
     return known and next(iter(_releases(stack.client("s3"), places(settings)[1])), None) is not None
 
 
@@ -125,7 +125,9 @@ def _releases(s3: Any, place: Place) -> Iterator[Place]:  # noqa: ANN401 - one t
 
 
 def is_fetched(stack: DeployedStack, name: str) -> bool:
-    """Whether the next run of the fetcher writes the file again."""
+    """Whether a function writes the file again by its schedule."""
+    if name == ANNOUNCEMENTS_FILE:
+        return stack.reads_announcements
     is_released = stack.releases or name != MANIFEST_FILE
     return stack.fetches and is_released and (model_of(name) is not None or name in schemas())
 

@@ -96,7 +96,7 @@ class CurrentStdout:
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
     """The JSON lines, logs and metrics, that a handler has printed since the test began."""
-    for service in ("fetcher", "distributor", "sweeper", "invalidator"):
+    for service in ("fetcher", "announcements", "distributor", "sweeper", "invalidator"):
         for handler in logging.getLogger(service).handlers:
             handler.stream = CurrentStdout()  # type: ignore[attr-defined]
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]

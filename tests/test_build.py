@@ -42,7 +42,11 @@ def sam_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-PACKAGES = {"Fetcher": "fetcher", **dict.fromkeys(("Distributor", "Sweeper", "Invalidator"), "distributor")}
+PACKAGES = {
+    **dict.fromkeys(("Fetcher", "Announcements"), "fetcher"),
+    **dict.fromkeys(("Distributor", "Sweeper", "Invalidator"), "distributor"),
+}
+AARCH64 = b"\xb7\x00"  # e_machine of an ELF file
 
 
 @pytest.mark.parametrize("function", PACKAGES)
@@ -53,10 +57,12 @@ def test_sam_builds_every_function_for_lambdas_platform(function: str, sam_build
     assert folders == {
         *(PACKAGES[function], "shared", "pydantic", "pydantic_core", "aws_lambda_powertools"),
         *("annotated_types", "defusedxml", "jmespath", "typing_inspection"),
+        *["nh3"] * (function == "Announcements"),
     }
-    binaries = [path.name for path in artifact.rglob("*.so")]
+    binaries = list(artifact.rglob("*.so"))
     assert binaries
-    assert all("cpython-313-aarch64" in name for name in binaries)
+    assert {path.read_bytes()[18:20] for path in binaries} == {AARCH64}
+    assert all("cpython-313" in path.name or "abi3" in path.name for path in binaries)
 
 
 def aliases(path: Path) -> int:
@@ -94,6 +100,7 @@ def ssm() -> Iterator[ParameterServer]:
     ("function", "handler", "error"),
     [
         ("Fetcher", "fetcher.handler.lambda_handler", "SOURCE_BUCKET: Field required"),
+        ("Announcements", "fetcher.announcements.handler.lambda_handler", "SOURCE_BUCKET: Field required"),
         ("Distributor", "distributor.handler.lambda_handler", "DISTRIBUTION_BUCKET: Field required"),
         ("Invalidator", "distributor.invalidator.handler.lambda_handler", "CLOUDFRONT_DISTRIBUTION_ID: Field required"),
     ],

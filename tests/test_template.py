@@ -18,12 +18,13 @@ from distributor.event_bus import SOURCE as SOURCE_OF_EVENTS
 from distributor.event_bus import ReleasePublished
 from distributor.invalidator.messages import LONGEST_DELAY
 from distributor.settings import DistributorSettings, InvalidatorSettings
-from fetcher.settings import CATALOGUE_REGIONS, FetcherSettings
+from fetcher.settings import CATALOGUE_REGIONS, AnnouncementsSettings, FetcherSettings
 from shared.settings import Settings, read_settings
 from tests.changes import Template, change
 
 SETTINGS: dict[str, type[Settings]] = {
     "Fetcher": FetcherSettings,
+    "Announcements": AnnouncementsSettings,
     "Distributor": DistributorSettings,
     "Sweeper": DistributorSettings,
     "Invalidator": InvalidatorSettings,
@@ -56,6 +57,17 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
     "FetchScheduleRole": [
         ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-fetcher", None),
         ("sqs:SendMessage", f"{QUEUE}-FetchFailures", None),
+    ],
+    "AnnouncementsRole": [
+        (["s3:GetObject", "s3:PutObject"], f"{SOURCE}/aws-data/aws-whats-new.json", None),
+        ("s3:ListBucket", SOURCE, None),
+        ("sqs:SendMessage", f"{QUEUE}-AnnouncementFailures", None),
+        (LOGS, f"{GROUP}-announcements:*", None),
+        (TRACES, "*", None),
+    ],
+    "AnnouncementsScheduleRole": [
+        ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-announcements", None),
+        ("sqs:SendMessage", f"{QUEUE}-AnnouncementFailures", None),
     ],
     "DistributorRole": [
         ("s3:GetObject", f"{SOURCE}/aws-data/*", None),
@@ -471,21 +483,36 @@ def test_without_a_fetcher_nothing_of_it_is_created_and_all_that_distributes_is(
     whole, stack = whole_stack(), whole_stack(FetchEnabled="false")
 
     names, others = ([resource.logical_id for resource in each.resources] for each in (stack, whole))
-    of_fetcher = {name for name in others if re.search("Fetch|Runs|RegionsStale|DataStale", name)}
+    of_fetcher = {name for name in others if re.search("Fetch|Runs|RegionsStale|DataStale|Announcement", name)}
     assert set(names) == set(others) - of_fetcher
-    assert not [name for name in stack.outputs if "Fetch" in name]
+    assert not [name for name in stack.outputs if re.search("Fetch|Announcement", name)]
     assert not [text for text in stack.outputs.values() if re.search("regions.json|complete-data", text)]
     assert not re.search("(?i)fetcher|ssm", json.dumps([resource.properties for resource in stack.resources]))
 
 
-@pytest.mark.parametrize(("schedule", "parameter"), [("Fetch", "ScheduleState"), ("Sweep", "SweepScheduleState")])
-def test_each_schedule_has_a_switch_of_its_own(schedule: str, parameter: str) -> None:
+def test_without_the_address_of_a_feed_nothing_of_the_announcements_is_created_and_all_else_is() -> None:
+    whole, stack = whole_stack(), whole_stack(AnnouncementsFeedUrl="")
+
+    names, others = ({resource.logical_id for resource in each.resources} for each in (stack, whole))
+    assert names == {name for name in others if "Announcement" not in name}
+    assert len(others - names) == 9
+    assert stack.outputs.keys() == {name for name in whole.outputs if "Announcement" not in name}
+    assert "nnouncement" not in json.dumps([resource.properties for resource in stack.resources])
+
+
+@pytest.mark.parametrize(
+    ("schedules", "parameter"), [("Fetch|Announcements", "ScheduleState"), ("Sweep", "SweepScheduleState")]
+)
+def test_what_reads_and_what_sweeps_has_a_switch_of_its_own(schedules: str, parameter: str) -> None:
     stack = stack_with(**{parameter: "DISABLED"})
 
     states = {
         resource.logical_id: resource.properties["State"] for resource in stack.of_type("AWS::Scheduler::Schedule")
     }
-    assert states == {"FetchSchedule": "ENABLED", "SweepSchedule": "ENABLED"} | {f"{schedule}Schedule": "DISABLED"}
+    assert states.keys() == {"FetchSchedule", "AnnouncementsSchedule", "SweepSchedule"}
+    assert {name.removesuffix("Schedule") for name, state in states.items() if state == "DISABLED"} == {
+        *schedules.split("|")
+    }
 
 
 def test_two_stacks_in_one_account_share_no_name() -> None:
@@ -578,7 +605,7 @@ def test_functions_have_the_time_that_their_work_needs() -> None:
     functions = whole_stack().of_type("AWS::Lambda::Function")
 
     timeouts = {function.logical_id: function.properties["Timeout"] for function in functions}
-    assert timeouts == {"Fetcher": 300, "Distributor": 120, "Sweeper": 900, "Invalidator": 120}
+    assert timeouts == {"Fetcher": 300, "Announcements": 60, "Distributor": 120, "Sweeper": 900, "Invalidator": 120}
 
 
 def test_the_permission_is_made_before_the_bucket_that_needs_it() -> None:
@@ -600,7 +627,7 @@ def test_failures_are_kept_for_fourteen_days() -> None:
     queues = [queue for queue in whole_stack().of_type("AWS::SQS::Queue") if queue.logical_id.endswith("Failures")]
 
     assert [queue.logical_id for queue in queues] == [
-        *("FetchFailures", "DistributionFailures", "InvalidationFailures", "WebhookFailures")
+        *("FetchFailures", "AnnouncementFailures", "DistributionFailures", "InvalidationFailures", "WebhookFailures")
     ]
     for queue in queues:
         assert queue.properties["MessageRetentionPeriod"] == 14 * 24 * 3600

@@ -55,7 +55,7 @@ LONGEST_STACK_NAME = 27  # as docs/operations.md says
 MOST_DASHBOARD_METRICS = (
     50  # of each of the account's first three dashboards: https://aws.amazon.com/cloudwatch/pricing/
 )
-MOST_ALARM_METRICS = 31  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
+MOST_ALARM_METRICS = 33  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 LONGEST_DESCRIPTION = 1024
 
@@ -101,6 +101,7 @@ def written() -> Iterator[Written]:
     with EmbeddedCloud(stack_name=STACK, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
         cloud.lambdas._retry_delay = 0
         cloud.fire("FetchSchedule")
+        cloud.fire("AnnouncementsSchedule")
         cloud.settle()
         source = cloud.source_bucket()
         cloud.client("s3").put_object(Bucket=source, Key="aws-data/broken.json", Body=b"<html>")
@@ -395,10 +396,11 @@ def test_a_key_that_waits_too_long_is_an_alarm_whether_it_is_put_off_or_never_ta
     [
         ({"ScheduleState": "DISABLED"}, {"SweeperSilent"}),
         ({"FetchEnabled": "false"}, {"SweeperSilent"}),
-        ({"SweepScheduleState": "DISABLED"}, {"DataStale"}),
+        ({"SweepScheduleState": "DISABLED"}, {"DataStale", "AnnouncementsStale"}),
+        ({"AnnouncementsFeedUrl": ""}, {"DataStale", "SweeperSilent"}),
         ({"ScheduleState": "DISABLED", "SweepScheduleState": "DISABLED"}, set()),
         ({"FetchEnabled": "false", "SweepScheduleState": "DISABLED"}, set()),
-        ({"DistributionBucketName": ""}, {"FetcherSilent"}),
+        ({"DistributionBucketName": ""}, {"FetcherSilent", "AnnouncementsStale"}),
     ],
 )
 def test_only_what_is_scheduled_is_missed(parameters: dict[str, str], missed: set[str]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from fetcher.history.entries import count_additions, to_changes, to_steps
+from fetcher.history.looks import Looks, looks_before
 from fetcher.history.steps import Item, State, Steps, combine, compare_facts, facts_of, region_item, service_names
 from fetcher.history.wording import summarize_baseline, summarize_changes
 from shared import contract
@@ -31,7 +32,8 @@ def merge(
     believed: the entries of such days become a part of today's.
     """
     if history is None:
-        return _history(_entries(today, today, {}, current), {}, current, (), created=today, last_updated=today)
+        baseline = _entries(today, today, {}, current, Looks(today, {}))
+        return _history(baseline, {}, current, (), created=today, last_updated=today)
     log, undone = history.change_log, to_steps(history.undone)
     day = max([today, *(entry.date for entry in log if entry.date <= latest)])
     created = min([history.metadata.created, day, *(entry.date for entry in log)])
@@ -41,7 +43,7 @@ def merge(
     if news or any(entry.date > day for entry in log):
         steps = combine(so_far, news)
         earlier = [entry for entry in log if entry.date < day]
-        log = (*_entries(day, created, steps, current), *earlier)
+        log = (*_entries(day, created, steps, current, looks_before(history, previous, day, latest)), *earlier)
         passed = {item: step for part in (undone, *parts, news) for item, step in part.items()}
         undone = {item: step for item, step in passed.items() if item not in steps}
     return _history(log, undone, current, history.earlier, created=created, last_updated=day)
@@ -72,14 +74,18 @@ def _announced(logged: LoggedNames) -> set[str]:
     return {item.region for item in logged if item.region and logged.get(region_item(item.region), "") is not None}
 
 
-def _entries(day: date, created: date, steps: Steps, current: State) -> ChangeLog:
+def _entries(day: date, created: date, steps: Steps, current: State, looks: Looks) -> ChangeLog:
     """The entry of the day; none if nothing changed, except for the baseline."""
     changes = to_changes(steps)
     if day == created:
         summary = summarize_baseline(current.complete_data.metadata.counts, changes)
     else:
         summary = summarize_changes(changes)
-    return [contract.ChangeEntry(date=day, summary=summary, changes=changes)] if summary else []
+    if not summary:
+        return []
+    read = {item.region for item in steps if item.kind == "offer"}
+    after, regions_after = looks.after(day), looks.regions_after(day, read)
+    return [contract.ChangeEntry(date=day, summary=summary, changes=changes, after=after, regions_after=regions_after)]
 
 
 def _history(  # noqa: PLR0913 - all parts of the file

@@ -14,11 +14,12 @@ DEPLOY_AGAIN = "deploy it again, under another name if CloudFormation does not s
 # Events of a function with a reserved concurrency of 0 go to its failure queue at once; messages stay on their queue.
 AFTER_PAUSE = {
     "fetcher": "then feed fetch",
+    "announcements": "its schedule then invokes it again",
     "distributor": "then feed redrive --yes",
     "sweeper": "then feed redrive --yes",
     "invalidator": "what waits on its queue is then invalidated",
 }
-UNTIL_FIRST_RUN = {"data-stale", "fetcher-silent", "sweeper-silent"}
+UNTIL_FIRST_RUN = {"announcements-stale", "data-stale", "fetcher-silent", "sweeper-silent"}
 DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 
 
@@ -93,7 +94,7 @@ def _check_functions(observed: Observation) -> Iterator[Check]:
 
 def _check_events(observed: Observation) -> Iterator[Check]:
     for name, schedule in observed.schedules.items():
-        parameter = "ScheduleState" if name.endswith("-fetch") else "SweepScheduleState"
+        parameter = "SweepScheduleState" if name.endswith("-sweep") else "ScheduleState"
         yield _check_schedule(f"the schedule {name} is enabled", schedule, parameter)
     if observed.stack.distributes:
         wrong = _wrong_notification(observed)

@@ -8,20 +8,24 @@ from distributor.content import check
 from ops.checks.check import CLOCK_SKEW, Check, exists
 from ops.observation import Listing, Observation, StoredObject, Unavailable, fetched_files
 from shared.contract import (
+    ANNOUNCEMENTS_FILE,
     COMPLETE_DATA_FILE,
     FILES,
     MANIFEST_FILE,
     REGIONS_FILE,
     SERVICES_FILE,
+    Announcements,
     CompleteData,
     Document,
     Manifest,
     Regions,
     Services,
+    model_of,
 )
 from shared.strict_json import UnfitError
 
 GROUP = "Source bucket"
+LONGEST_CALM = timedelta(days=7)  # AWS announces something on each working day
 LONGEST_RUN = timedelta(minutes=15)  # Lambda's limit: no run writes later than that
 
 
@@ -40,7 +44,7 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
         if isinstance(stored, StoredObject):
             releases = observed.stack.releases
             wrong = breach(name, stored.body, releases=releases)
-            modelled = name in FILES and (releases or name != MANIFEST_FILE)
+            modelled = model_of(name) is not None and (releases or name != MANIFEST_FILE)
             sentence = f"{name} keeps the contract" if modelled else f"{name} is fit to be published"
             writes = "feed fetch writes it anew" if fetched else "upload a good one"
             was_published = fetched or isinstance(observed.website.get(name), StoredObject)
@@ -55,6 +59,23 @@ def check_source(observed: Observation, now: datetime, max_age: timedelta) -> It
         expected = put_back is not None and now - put_back <= max_age  # the next run ends it
         yield check_freshness(complete, now, max_age, trouble=observed.fetches_on_schedule and not expected)
     yield from _check_together(observed, documents)
+    yield from _check_announcements(observed, now)
+
+
+def _check_announcements(observed: Observation, now: datetime) -> Iterator[Check]:
+    """Check that the file of announcements has changed lately; whether they can be read, an alarm says within a day."""
+    stored = observed.source.get(ANNOUNCEMENTS_FILE)
+    if not (observed.stack.reads_announcements and isinstance(stored, StoredObject)):
+        return
+    with suppress(UnfitError):  # which another check tells
+        time = Announcements.from_bytes(stored.body).metadata.timestamp
+        yield Check(
+            GROUP,
+            f"{ANNOUNCEMENTS_FILE} has changed in the last {LONGEST_CALM.days} days",
+            now - time <= LONGEST_CALM,
+            f"{time:%Y-%m-%d %H:%M} UTC",
+            "the stack's output ReadAnnouncementsNow reads AWS's feed; its answer has the reason if that fails",
+        )
 
 
 def _check_listing(listing: Listing | Unavailable) -> Iterator[Check]:

@@ -37,7 +37,7 @@ RECORDED_BYTES = 266_218
 RECORDED_PERCENT = 5.2
 RECORDED_ITEMS = 889  # files of the 39 regions and 405 services of that catalogue, and their index
 MOST = 10**12  # of anything that is counted: more than any site has, and far from where Decimal's digits end
-ALARM_METRICS = 21  # of a stack that distributes; with CloudFront seven more
+ALARM_METRICS = 23  # of a stack that distributes; with CloudFront seven more
 COMPOSITE_ALARMS = 2  # with AlarmMails=outage; none with each
 
 
@@ -110,12 +110,13 @@ def costs(  # noqa: PLR0913 - one argument an option
     if measure:
         with open_stack(stack_name, profile, region) as stack, spinner("measuring"):
             visit = _measured(stack)
+    day = DailyUse(released=len(FILES) + len(schemas()) - 1)  # all but the manifest
     traffic = Traffic(
         0,
         Decimal(0),
         days,
         miss_percent=Decimal(str(miss_percent)),
-        invalidated_paths=len(FILES) * days if invalidations is None else invalidations,
+        invalidated_paths=(len(FILES) + day.readings) * days if invalidations is None else invalidations,
     )
     of_design = replace(
         traffic,
@@ -140,7 +141,6 @@ def costs(  # noqa: PLR0913 - one argument an option
         "composite_alarms": composite_alarms,
         "invalidated_paths": traffic.invalidated_paths,
     }
-    day = DailyUse(released=len(FILES) + len(schemas()) - 1)  # all but the manifest
     with_free, without = (upkeep(day, **amounts, free=free) for free in (True, False))
     first = _first_run(day)
     if as_json:

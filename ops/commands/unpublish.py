@@ -232,7 +232,7 @@ def _warnings(stack: DeployedStack, copies: "Sequence[StoredCopy]") -> Iterator[
     names = dict.fromkeys(copy.name for copy in copies)
     if fetched := [name for name in names if is_fetched(stack, name)]:
         yield (
-            f"the next run of the fetcher writes {', '.join(fetched)} again: set ScheduleState=DISABLED and deploy, "
+            f"the schedule writes {', '.join(fetched)} again: set ScheduleState=DISABLED and deploy, "
             "as long as it is to stay away"
         )
     if lost := [name for name in names if not any(copy.version for copy in copies if copy.name == name)]:

@@ -75,6 +75,23 @@ class ChangeEntry(Document):
     date: Date
     summary: Text
     changes: Changes
+    after: Date | None = Field(
+        default=None,
+        description="The day of the look before, if it was more than one day earlier: it changed between both. "
+        "Since 1.4.0.",
+        exclude_if=lambda after: after is None,
+    )
+    regions_after: dict[Code, Date] = Field(
+        default={},
+        description="The same for regions whose list had been read before that look. Since 1.4.0.",
+        exclude_if=lambda regions: not regions,
+    )
+
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        looks = (*((self.after,) if self.after else ()), *self.regions_after.values())
+        require(all(look < self.date for look in looks), "after and regionsAfter must be before the date")
+        return self
 
 
 class Inception(Document):

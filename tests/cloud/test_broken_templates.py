@@ -191,7 +191,15 @@ def test_a_permission_for_another_bucket_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "role", ["FetcherRole", "FetchScheduleRole", "DistributorRole", "SweeperRole", "InvalidatorRole"]
+    "role",
+    [
+        "FetcherRole",
+        "FetchScheduleRole",
+        "AnnouncementsScheduleRole",
+        "DistributorRole",
+        "SweeperRole",
+        "InvalidatorRole",
+    ],
 )
 def test_a_role_that_its_service_may_not_assume_is_refused(role: str) -> None:
     def distrust(template: Template) -> None:

@@ -10,6 +10,7 @@ import pytest
 from cloud.alarms import UnknownAlarmError
 from cloud.cloudwatch import CloudWatch, may_publish
 from cloud.embedded import EmbeddedCloud
+from cloud.metrics import MetricName
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import read_template, resolve, translate
 from tests.fetcher.small_world import PARAMETERS
@@ -66,7 +67,7 @@ def test_without_a_website_a_day_without_a_run_is_an_alarm_which_the_topics_poli
     if not heard:
         del template["Resources"]["AlarmTopicPolicy"]
     server = ParameterServer(PARAMETERS)
-    parameters = {"DistributionBucketName": "", "AlarmMails": mails}
+    parameters = {"DistributionBucketName": "", "AlarmMails": mails, "AnnouncementsFeedUrl": ""}
     with EmbeddedCloud(parameters, template=template, ssm=server, in_process=True) as cloud:
         (topic,) = cloud.stack.of_type("AWS::SNS::Topic")
         listener = cloud.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
@@ -90,11 +91,13 @@ def test_the_age_of_a_queue_leaves_out_what_was_received_three_times() -> None:
     with EmbeddedCloud({"DistributionBucketName": ""}, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
         sqs, url = cloud.client("sqs"), cloud.queue_url("FetchFailures")
         sqs.send_message(QueueUrl=url, MessageBody="{}")
+        dimension = ("QueueName", url.rpartition("/")[2])
+        age = MetricName("AWS/SQS", "ApproximateAgeOfOldestMessage", frozenset({dimension}))
         later, ages = datetime.now(UTC) + timedelta(hours=1), []
         for _ in range(4):
             cloud.evaluate_alarms(later)
             points = cloud.cloudwatch.datapoints()
-            ages.append([point.value for point in points if point.metric.name == "ApproximateAgeOfOldestMessage"][-1])
+            ages.append([point.value for point in points if point.metric == age][-1])
             sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)
 
     assert [age > 3000 for age in ages] == [True, True, True, False]

@@ -15,7 +15,6 @@ from fetcher.last_good import IncompleteCatalogueError
 from fetcher.report import UnreadableHistoryError
 from shared import contract
 from shared.settings import ConfigurationError
-from tests.fetcher.items import next_state_with_items
 from tests.fetcher.small_world import PARAMETERS, ROOT
 
 Printed = Callable[[], list[dict[str, Any]]]
@@ -33,7 +32,6 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("SSM_REQUESTS_PER_SECOND", "10000")
     monkeypatch.setenv("MAX_STALE_PERCENT", "50")
     monkeypatch.setattr("fetcher.ssm.endpoint.LONGEST_PAUSE", 0)
-    monkeypatch.setattr("fetcher.run.next_state", next_state_with_items)
     with mock_aws():
         client = boto3.client("s3")
         client.create_bucket(Bucket="my-source")

@@ -28,7 +28,6 @@ from fetcher.source import (
 from shared import contract
 from shared.clients import FETCHING
 from tests.fetcher.history.test_years import entry
-from tests.fetcher.items import next_state_with_items
 from tests.fetcher.memory_s3 import MemoryS3, StoredObject
 from tests.fetcher.small_world import PARAMETERS, ROOT
 
@@ -49,7 +48,6 @@ def ssm() -> Iterator[ParameterServer]:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fetcher.ssm.endpoint.LONGEST_PAUSE", 0)
     monkeypatch.setattr("fetcher.run.LONGEST_PAUSE", 0)
-    monkeypatch.setattr("fetcher.run.next_state", next_state_with_items)
 
 
 class World:

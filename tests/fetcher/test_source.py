@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from fetcher.history import move_years
+from fetcher.history import move_years, watch
 from fetcher.source import (
+    FILES_READ_WHOLE,
     MOST_PARTS,
     WRITES_AT_ONCE,
     ItemCounts,
@@ -142,7 +143,9 @@ def test_a_missing_bucket_is_no_missing_file(client: Any) -> None:
 def test_of_an_empty_bucket_every_file_of_the_contract_is_missing() -> None:
     previous = read_previous_files(SourceBucket(MemoryS3("my-source"), "my-source", "p"))  # type: ignore[arg-type]
 
-    assert previous.files == dict.fromkeys([*contract.FILES, *contract.schemas()], StoredFile())
+    assert previous.files == dict.fromkeys(
+        [*contract.FILES, *contract.schemas(), contract.ANNOUNCEMENTS_FILE], StoredFile()
+    )
     assert (previous.state, previous.history, previous.unreadable, previous.years) == (None, None, {}, {})
 
 
@@ -174,7 +177,7 @@ def test_a_small_history_asks_for_no_more_files(memory: SourceBucket) -> None:
 
     previous = read_previous_files(memory)
 
-    assert previous.files.keys() == {*contract.FILES, *contract.schemas()}
+    assert previous.files.keys() == {*contract.FILES, *contract.schemas(), *FILES_READ_WHOLE}
     assert previous.years == {}
 
 
@@ -213,7 +216,7 @@ def test_of_the_files_that_take_the_names_nothing_is_kept(memory: SourceBucket) 
     previous = read_previous_files(memory)
 
     assert list(previous.years) == ["change-history-2026-3.json"]
-    assert previous.files.keys() == {*contract.FILES, *contract.schemas(), *previous.years}
+    assert previous.files.keys() == {*contract.FILES, *contract.schemas(), *FILES_READ_WHOLE, *previous.years}
 
 
 def test_a_year_without_a_free_name_stays_in_the_history(memory: SourceBucket) -> None:
@@ -232,6 +235,53 @@ def test_a_year_of_long_ago_moves_like_any_other(memory: SourceBucket) -> None:
     assert previous.history
     moved = move_years(previous.history, previous.years, state({"us": ["a"]}))
     assert [earlier.file for earlier in moved.earlier] == ["change-history-0999.json"]
+
+
+def named(*files: str) -> contract.ChangeHistory:
+    """A history that names these files, newest first."""
+    none = LARGE.metadata.changes_since_inception
+    earlier = (contract.EarlierChanges(file=file, oldest=START, newest=START, additions=none) for file in files)
+    return history_of([]).model_copy(update={"earlier": tuple(earlier)})
+
+
+def test_the_years_that_have_left_the_history_are_read_oldest_first(memory: SourceBucket) -> None:
+    log = [entry(START + timedelta(days=day), 1) for day in (2, 1)]
+    for name, each in zip(NAMES, log, strict=False):
+        memory.write(name, contract.ChangeHistoryYear(year=2026, change_log=(each,)).to_bytes(), {})
+    memory.write("change-history.json", named(NAMES[0], NAMES[1]).to_bytes(), {})
+
+    previous = read_previous_files(memory)
+
+    assert previous.sights == watch({}, reversed(log), history_of([]).metadata.created)
+    assert previous.unreadable == {}
+
+
+@pytest.mark.parametrize("body", [None, b"{}"], ids=["missing", "broken"])
+def test_without_one_of_its_years_nothing_is_known_of_them(memory: SourceBucket, body: bytes | None) -> None:
+    year = contract.ChangeHistoryYear(year=2026, change_log=(entry(START, 1),))
+    memory.write(NAMES[0], year.to_bytes(), {})
+    if body:
+        memory.write(NAMES[1], body, {})
+    memory.write("change-history.json", named(NAMES[0], NAMES[1]).to_bytes(), {})
+
+    previous = read_previous_files(memory)
+
+    assert previous.sights is None
+    assert previous.unreadable.keys() == {NAMES[1]}
+    assert previous.history
+
+
+def test_no_more_than_a_hundred_years_are_read(memory: SourceBucket) -> None:
+    year = contract.ChangeHistoryYear(year=2026, change_log=(entry(START, 1),))
+    names = [contract.year_file(2026, part) for part in range(1, 102)]
+    for name in names:
+        memory.write(name, year.to_bytes(), {})
+    memory.write("change-history.json", named(*names).to_bytes(), {})
+
+    previous = read_previous_files(memory)
+
+    assert previous.sights is None
+    assert previous.unreadable.keys() == {names[0]}
 
 
 # Items: hundreds of files that are written only where their bytes differ, the index last

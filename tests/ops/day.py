@@ -1,16 +1,22 @@
 """What the functions of an embedded cloud do in a day: runs, items that are written, and requests to AWS."""
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import pytest
 from botocore.client import BaseClient
 
 from cloud.embedded import EmbeddedCloud
-from tests.fetcher.items import next_state_with_items
+from cloud.stand_ins.announcement_feed import recent, rss
+from ops.costs import DailyUse
+
+READINGS = DailyUse(0).readings
+_BUILT, _minutes = datetime.now(UTC) - timedelta(hours=1), itertools.count()
 
 
 @dataclass
@@ -34,7 +40,10 @@ Day: TypeAlias = dict[str, Calls]
 
 
 def run_day(cloud: EmbeddedCloud, parameters: Mapping[str, str], seconds: float = 120) -> Day:
-    """Fetch and sweep in a cloud that runs functions in this process; `parameters`: SSM's new ones, if not empty."""
+    """Fetch and sweep in a cloud that runs functions in this process; `parameters`: SSM's new ones, if not empty.
+
+    AWS's announcements are read before, so that they are no news on the next day. Each time the feed was built anew.
+    """
     calls: Day = defaultdict(Calls)
     client: Any = BaseClient
     call = client._make_api_call
@@ -50,8 +59,8 @@ def run_day(cloud: EmbeddedCloud, parameters: Mapping[str, str], seconds: float 
     before = len(cloud.lambdas.invocations)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(BaseClient, "_make_api_call", count)
-        patched.setattr("fetcher.run.next_state", next_state_with_items)
-        for schedule in ("FetchSchedule", "SweepSchedule"):
+        for schedule in (*["AnnouncementsSchedule"] * READINGS, "FetchSchedule", "SweepSchedule"):
+            cloud.announcements.body = rss(recent(_BUILT), _BUILT + timedelta(minutes=next(_minutes)))
             cloud.fire(schedule)
             cloud.settle(seconds)
     for invocation in cloud.lambdas.invocations[before:]:

@@ -139,13 +139,15 @@ def test_the_feed_itself_is_estimated_from_its_calls() -> None:
     # 3 files are written, with the manifest: 1 fetch, 1 sweep, 4 events a day = 6 x 30 = 180 requests: 0.000036.
     # 0.5 GB x (32 + 4 + 3 + 3 s) = 21 GB-s x 30 = 630 x 0.0000133334 = 0.0084.
     # 4 PUT + 3 COPY + 5 COPY to the release + 6 LIST = 18 x 30 = 540 x 0.000005 = 0.0027.
-    # 6 of the fetcher + 3 GET + 3 HEAD + 4 GET for the release + 1 of the sweep = 17 x 30 = 510 x 0.0000004 = 0.0002.
+    # 7 of the fetcher + 3 GET + 3 HEAD + 4 GET for the release + 1 of the sweep = 18 x 30 = 540 x 0.0000004 = 0.0002.
     # 90 paths x 3 = 270 x 0.0000004 = 0.000108. 60 x 30 / 730 = 2.4658 metrics x 0.30 = 0.7397. A dashboard: 3.
     # 12 metrics of alarms x 0.10. 2 composite alarms x 0.50.
-    estimate = partial(upkeep, DailyUse(released=4, written=3), days=30, alarm_metrics=12, composite_alarms=2)
+    estimate = partial(
+        upkeep, DailyUse(released=4, written=3, readings=0), days=30, alarm_metrics=12, composite_alarms=2
+    )
     bill = estimate(invalidated_paths=90, free=False)
 
-    assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "630", "540", "510", "270", "2", "1", "12", "2"]
+    assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "630", "540", "540", "270", "2", "1", "12", "2"]
     assert cents(bill) == ["0.00", "0.01", "0.00", "0.00", "0.00", "0.74", "3.00", "1.20", "1.00", "5.95"]
     assert cents(estimate())[-3:] == ["0.20", "1.00", "1.20"]
 
@@ -166,10 +168,12 @@ def calm_day(days: dict[str, Day]) -> Day:
 def test_an_ordinary_file_costs_one_get_one_copy_and_one_head(calm_day: Day) -> None:
     written, released = DailyUse(RELEASED).written, RELEASED
 
+    readings = DailyUse(RELEASED).readings
+
     assert calm_day["distributor"].operations == {
-        "GetObject": written + released,
-        "CopyObject": written + released + 1,  # the manifest in its release
-        "HeadObject": written,
+        "GetObject": written + released + readings,
+        "CopyObject": written + released + 1 + readings,  # the manifest in its release
+        "HeadObject": written + readings,
     }
 
 
@@ -179,7 +183,7 @@ def test_items_cost_two_listings_and_a_head_where_none_differs(calm_day: Day) ->
     assert fetcher.items == 0
     assert fetcher.operations["ListObjectsV2"] == 2
     assert fetcher.operations["PutObject"] == DailyUse(RELEASED).written + 1
-    assert fetcher.gets == RELEASED + 1 + 1
+    assert fetcher.gets == RELEASED + 1 + 1 + 1  # the manifest, the announcements, the index
 
 
 @pytest.mark.parametrize(("day", "written"), [("first", RELEASED + 1), ("calm", 5), ("busy", 7)])
@@ -187,7 +191,7 @@ def test_the_calls_of_a_day_are_those_that_are_priced(days: dict[str, Day], day:
     counted, use = days[day], DailyUse(RELEASED, written, days[day]["fetcher"].items)
 
     assert bool(use.items) == (day != "calm")
-    assert counted.keys() == {"fetcher", "distributor", "sweeper"}
+    assert counted.keys() == {"fetcher", "announcements", "distributor", "sweeper"}
     assert use.invocations == sum(calls.invocations for calls in counted.values())
     assert use.puts == sum(calls.puts for calls in counted.values())
     assert use.gets == sum(calls.gets for calls in counted.values())

@@ -11,7 +11,7 @@ from tests.reliability.seaweedfs import SeaweedFS, seaweedfs
 
 # SeaweedFS knows Read, List and Write, each for a prefix; Write also deletes, which IAM tells apart.
 ACTIONS = {"s3:GetObject": "Read", "s3:PutObject": "Write", "s3:ListBucket": "List"}
-ROLES = ("FetcherRole", "DistributorRole", "SweeperRole")
+ROLES = ("FetcherRole", "AnnouncementsRole", "DistributorRole", "SweeperRole")
 
 
 def actions_of(role: str) -> list[str]:
@@ -20,12 +20,17 @@ def actions_of(role: str) -> list[str]:
     stack = resolve(translate(read_template()), "feed", parameters)
     (found,) = [one for one in stack.of_type("AWS::IAM::Role") if one.logical_id == role]
     return [
-        f"{ACTIONS[action]}:{resource.removeprefix('arn:aws:s3:::')}{_prefix(statement)}"
+        f"{ACTIONS[action]}:{_below(resource.removeprefix('arn:aws:s3:::'))}{_prefix(statement)}"
         for statement in found.properties["Policies"][0]["PolicyDocument"]["Statement"]
         for action in _list(statement["Action"])
         if action.startswith("s3:")
         for resource in _list(statement["Resource"])
     ]
+
+
+def _below(resource: str) -> str:
+    """A resource as a prefix: SeaweedFS knows no right on a single object."""
+    return f"{resource.removesuffix('*')}*" if "/" in resource else resource
 
 
 def _prefix(statement: dict[str, Any]) -> str:
@@ -46,6 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
         for bucket in ("my-source", "my-website"):
             admin.create_bucket(Bucket=bucket)
         for bucket, key in (
+            ("my-source", "aws-data/aws-whats-new.json"),
             ("my-source", "aws-data/x.json"),
             ("my-source", "private.json"),
             ("my-website", "data/x.json"),
@@ -76,6 +82,8 @@ def list_(bucket: str, prefix: str = "") -> Callable[[Any], object]:
 
 MAY = {
     "the fetcher writes below its prefix": ("FetcherRole", put("my-source", "aws-data/y.json")),
+    "the announcements write their file": ("AnnouncementsRole", put("my-source", "aws-data/aws-whats-new.json")),
+    "the announcements read their file": ("AnnouncementsRole", get("my-source", "aws-data/aws-whats-new.json")),
     "the distributor reads the source": ("DistributorRole", get("my-source", "aws-data/x.json")),
     "the distributor copies to the website": ("DistributorRole", copy("aws-data/x.json", "my-website", "data/x.json")),
     "the distributor copies into a release": (
@@ -93,6 +101,9 @@ MAY_NOT = {
     "the fetcher copies to the website": ("FetcherRole", copy("aws-data/x.json", "my-website", "data/x.json")),
     "the fetcher writes outside its prefix": ("FetcherRole", put("my-source", "elsewhere.json")),
     "the fetcher reads": ("FetcherRole", get("my-source", "private.json")),
+    "the announcements write the catalogue": ("AnnouncementsRole", put("my-source", "aws-data/x.json")),
+    "the announcements read the catalogue": ("AnnouncementsRole", get("my-source", "aws-data/x.json")),
+    "the announcements write to the website": ("AnnouncementsRole", put("my-website", "data/aws-whats-new.json")),
     "the distributor writes the source": ("DistributorRole", put("my-source", "aws-data/x.json")),
     "the distributor writes outside its prefix": ("DistributorRole", put("my-website", "index.html")),
     "the distributor copies outside its prefix": (

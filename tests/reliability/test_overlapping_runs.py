@@ -15,14 +15,13 @@ import pytest
 from fetcher import run as run_module
 from fetcher import source
 from fetcher.history import build_feed, years
-from fetcher.next_state import CrawlResult, NextState
+from fetcher.next_state import CrawlResult, NextState, next_state
 from fetcher.run import run
 from fetcher.settings import FetcherSettings, Job, RunRequest
 from fetcher.source import OvertakenError, PreviousState, SourceBucket
 from fetcher.ssm import CallCounts, crawl
 from shared import contract
 from tests.fetcher.history.test_years import entry
-from tests.fetcher.items import next_state_with_items
 from tests.fetcher.memory_s3 import MemoryS3, StoredObject
 from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
 
@@ -191,7 +190,7 @@ def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a run reads is the end of its name; one schema and few items stand for all, so that steps are few."""
 
     def with_few_items(*arguments: Any) -> NextState:
-        state = next_state_with_items(*arguments)
+        state = next_state(*arguments)
         return replace(state, items={name: state.items[name] for name in ITEMS})
 
     schema = dict([*contract.schemas().items()][:1])

@@ -20,7 +20,6 @@ from cloud.embedded import EmbeddedCloud
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ACCOUNT, PARTITION, REGION
 from ops.cli import app
-from tests.fetcher.items import next_state_with_items
 from tests.fetcher.small_world import PARAMETERS
 
 STACK = "aws-services-feed"
@@ -74,10 +73,8 @@ def started() -> Iterator[EmbeddedCloud]:
     without_invalidator = {"CloudFrontDistributionId": ""}
     with EmbeddedCloud(without_invalidator, ssm=ParameterServer(PARAMETERS), in_process=True) as running:
         running.lambdas._retry_delay = 0
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("fetcher.run.next_state", next_state_with_items)
-            running.fire("FetchSchedule")
-            running.settle()
+        running.fire("FetchSchedule")
+        running.settle()
         yield running
 
 

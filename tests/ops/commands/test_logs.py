@@ -169,7 +169,8 @@ def test_a_function_that_the_stack_does_not_have_is_refused(feed: Feed) -> None:
 
     assert finished.exit_code == 2
     assert (
-        finished.stderr == "feed: the stack aws-services-feed has no invalidator, but fetcher, distributor, sweeper\n"
+        finished.stderr
+        == "feed: the stack aws-services-feed has no invalidator, but fetcher, announcements, distributor, sweeper\n"
     )
 
 

@@ -43,7 +43,11 @@ def test_a_script_gets_the_run_the_files_and_the_queues(cloud: EmbeddedCloud, fe
     assert status["run"]["counts"] == {"regions": 2, "services": 4, "regionServices": 4}
     assert 0 <= status["ageSeconds"] < 600
     assert {entry["name"]: entry["state"] for entry in status["files"]} == dict.fromkeys(FILES, "in step")
-    assert [entry["name"] for entry in status["queues"]] == ["FetchFailures", "DistributionFailures"]
+    assert [entry["name"] for entry in status["queues"]] == [
+        "FetchFailures",
+        "AnnouncementFailures",
+        "DistributionFailures",
+    ]
     assert (status["alarms"], status["drift"], status["todo"]) == ([], None, [])
 
 

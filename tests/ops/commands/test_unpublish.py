@@ -406,7 +406,7 @@ def test_a_file_of_the_fetcher_comes_with_a_warning(published: EmbeddedCloud, de
     theirs, ours = feed("unpublish", "regions.json").stdout, feed("unpublish", "old.json").stdout
     unfetched = feed("unpublish", "regions.json", "--stack-name", "distributing").stdout
 
-    assert "the next run of the fetcher writes regions.json again: set ScheduleState=DISABLED" in theirs
+    assert "the schedule writes regions.json again: set ScheduleState=DISABLED" in theirs
     assert "fetcher" not in ours + unfetched
 
 

@@ -72,7 +72,7 @@ class _Server(ThreadingTCPServer):
 
 
 @dataclass
-class LaunchServer:
+class FeedServer:
     """Answers by path; `requested` are the requests' paths and `heads` their heads, in order. https with a context."""
 
     answers: dict[str, Answer]

@@ -135,9 +135,7 @@ class SourceBucket:
 
     def list_etags(self, folder: str) -> dict[str, StoredFile]:
         """The ETag of every file in a folder, by name below the prefix; a request for each thousand."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=f"{self._key(folder)}/"
-        )
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._key(folder))
         entries = [entry for page in pages for entry in page.get("Contents", [])]
         return {entry["Key"].removeprefix(f"{self.prefix}/"): StoredFile(entry["ETag"]) for entry in entries}
 

@@ -152,7 +152,7 @@ def fetched_files(stack: DeployedStack) -> list[str]:
 
 def is_item(name: str) -> bool:
     """Whether this is a file of a single region or service, of which there are hundreds, or the index of these."""
-    return name == INDEX_FILE or name.partition("/")[0] in ITEM_FOLDERS
+    return name == INDEX_FILE or name.startswith(ITEM_FOLDERS)
 
 
 def observe_source(stack: DeployedStack, names: Iterable[str]) -> dict[str, StoredObject | Unavailable]:

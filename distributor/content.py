@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from shared import strict_json
-from shared.contract import MANIFEST_FILE, CompleteData, Manifest, model_of
+from shared.contract import ITEM_FOLDERS, MANIFEST_FILE, CompleteData, Manifest, model_of
 from shared.strict_json import UnfitError
 
 Facts: TypeAlias = datetime | Manifest | None
@@ -15,11 +15,15 @@ Facts: TypeAlias = datetime | Manifest | None
 def check(name: str, body: bytes, *, releases: bool = True) -> Facts:
     """Require strict JSON with an object or array at the top; a file of the contract must also match its model.
 
-    Without `releases` a manifest is a file like any other.
+    Without `releases` a manifest is a file like any other. The folders of regions and services hold no other files: by
+    default they are published, and somebody may keep private ones in a folder of the same name.
     """
     if name == MANIFEST_FILE and releases:
         return _check_manifest(body)
     model = None if name == MANIFEST_FILE else model_of(name)
+    if model is None and name.startswith(ITEM_FOLDERS):
+        msg = "in this folder are only the files of the contract; no one of them has this name"
+        raise UnfitError(msg)
     document = model.from_bytes(body) if model else strict_json.parse(body)
     if isinstance(document, CompleteData):
         return document.metadata.timestamp

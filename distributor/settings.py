@@ -72,7 +72,9 @@ class DistributorSettings(HeaderSettings):
     source_prefix: KeyPrefix = "aws-data"
     distribution_bucket: BucketName
     distribution_prefix: KeyPrefix = "data"
-    publish_patterns: Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)] = ("*.json",)
+    publish_patterns: Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)] = (
+        *("*.json", "regions/*.json", "services/*.json"),
+    )
     max_object_bytes: int = Field(default=MAX_BYTES, gt=0, le=MAX_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
     invalidation_queue_url: QueueUrl = ""

@@ -60,8 +60,8 @@ class NextState:
 
     `ahead`: the times and dates in the previous files that are later than now, so that they were not believed.
     `unfit_history`: why the history is not written but stays as it is; empty if it is fit to be read again.
-    `items`: the files of single regions and services, by name, the index last; none if the history is not known as a
-    whole, so that the old ones stay.
+    `items`: the files of single regions and services, by name, last their index, which are written behind all others;
+    none if the history is not known as a whole, so that the old ones stay.
     """
 
     catalogue: Catalogue

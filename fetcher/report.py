@@ -40,6 +40,8 @@ def summarize(result: RunResult, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "launchFeedError": printable(crawl.launch_error),
         "unplacedZones": [printable(zone) for zone in state.catalogue.unplaced_zones],
+        "itemsWritten": result.items.written,
+        "itemsLeft": result.items.left,
         "written": [{"key": written.key, "bytes": written.size} for written in result.written],
     }
 
@@ -54,6 +56,7 @@ def emit(result: RunResult, summary: dict[str, Any], logger: Logger, metrics: Me
         ("zones_without_region", {"zones": summary["unplacedZones"]}),
         ("published_times_ahead", {"times": ahead[:MOST_NAMED]}),
         ("published_files_unreadable", {"files": dict(result.previous.unreadable)}),
+        ("items_left", {"items": summary["itemsLeft"]}),
     ):
         if any(fields.values()):
             logger.warning(event, extra=fields)

@@ -6,10 +6,15 @@ the last run to finish, which read the other run's files before it wrote its own
 every run writes, even if their bytes are the same: a write is the only check that a file has not changed.
 
 A file with a year of the history is written once, under a name that was free, before the history that names it.
+
+The items, of which there are hundreds, come after all other files and are written only where their bytes differ. A run
+that has written some looks once more whether the other files are still its own, and starts again if not. So, if none
+dies on the way, the items belong to the other files in the end; after a run that died, the next one puts them right.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 MISSING = {"NoSuchKey", "404", "NotFound"}
 OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", *MISSING}
 MOST_PARTS = 100  # of a year; more names are not tried, since each file is read
+WRITES_AT_ONCE = 10  # of items; a client of botocore keeps as many connections
 MOST_YEARS = 100  # files that are read; with more it is as if they were missing
 FILES_READ_WHOLE = (
     contract.COMPLETE_DATA_FILE,
@@ -47,6 +53,15 @@ class WrittenObject:
 
     key: str
     size: int
+    etag: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCounts:
+    """How many items were written, and how many differ and are left to the next run, since time ran short."""
+
+    written: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +133,12 @@ class SourceBucket:
             return _require_missing(error)
         return StoredFile(answer["ETag"])
 
+    def list_etags(self, folder: str) -> dict[str, StoredFile]:
+        """The ETag of every file in a folder, by name below the prefix; a request for each thousand."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._key(folder))
+        entries = [entry for page in pages for entry in page.get("Contents", [])]
+        return {entry["Key"].removeprefix(f"{self.prefix}/"): StoredFile(entry["ETag"]) for entry in entries}
+
     def write(
         self, name: str, body: bytes, metadata: Mapping[str, str], previous: StoredFile | None = None
     ) -> WrittenObject:
@@ -125,13 +146,19 @@ class SourceBucket:
         key = self._key(name)
         arguments: Any = {"ContentType": "application/json", "Metadata": dict(metadata), **_condition(previous)}
         try:
-            self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **arguments)
+            answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **arguments)
         except ClientError as error:
             if error.response["Error"]["Code"] in OVERTAKEN:
                 msg = f"{key} was written by another run meanwhile"
                 raise OvertakenError(msg) from error
             raise
-        return WrittenObject(key, len(body))
+        return WrittenObject(key, len(body), answer["ETag"])
+
+    def require_unchanged(self, name: str, etag: str) -> None:
+        """OvertakenError if a file no longer has this ETag."""
+        if self.read_etag(name).etag != etag:
+            msg = f"{self._key(name)} was written by another run meanwhile"
+            raise OvertakenError(msg)
 
     def _key(self, name: str) -> str:
         return f"{self.prefix}/{name}"
@@ -209,3 +236,39 @@ def _name_years(
         years[name] = year
         taken.add(name)
     return years
+
+
+def write_items(
+    bucket: SourceBucket, items: Mapping[str, bytes], metadata: Mapping[str, str], has_time: Callable[[], bool]
+) -> ItemCounts:
+    """Write the items whose bytes differ, side by side, and after them their index, which names all.
+
+    Without time no further write begins. OvertakenError as in `SourceBucket.write`.
+    """
+    stored = {contract.INDEX_FILE: bucket.read_etag(contract.INDEX_FILE)}
+    for folder in contract.ITEM_FOLDERS:
+        stored |= bucket.list_etags(folder)
+
+    def write(name: str) -> bool:
+        if has_time():
+            _write_item(bucket, name, items[name], metadata, stored.get(name, StoredFile()))
+            return True
+        return False
+
+    changed = [name for name in items if not stored.get(name, StoredFile()).holds(items[name])]
+    with ThreadPoolExecutor(WRITES_AT_ONCE) as pool:
+        written = sum(pool.map(write, (name for name in changed if name != contract.INDEX_FILE)))
+    if contract.INDEX_FILE in changed and written == len(changed) - 1:
+        written += write(contract.INDEX_FILE)
+    return ItemCounts(written, len(changed) - written)
+
+
+def _write_item(
+    bucket: SourceBucket, name: str, body: bytes, metadata: Mapping[str, str], previous: StoredFile
+) -> None:
+    try:
+        bucket.write(name, body, metadata, previous)
+    except OvertakenError:
+        # Another run may have written the same bytes, or this one, and the answer was lost.
+        if not bucket.read_etag(name).holds(body):
+            raise

@@ -1,12 +1,21 @@
-"""Measures when the website has each file that a run of the fetcher wrote."""
+"""Measures when the website has each file that a run of the fetcher wrote, and waits for the items."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ops.observation import StoredObject, is_published, observe_distributor, observe_source, observe_website
+from ops.observation import (
+    StoredObject,
+    is_published,
+    observe_distributor,
+    observe_source,
+    observe_website,
+    publishing_settings,
+)
+from ops.publication import FileState, list_items
 from ops.stack import DeployedStack
 from shared.contract import FILES
 
@@ -48,6 +57,17 @@ def await_arrivals(stack: DeployedStack, names: Sequence[str], seconds: float) -
             return
         if waiting:
             time.sleep(PAUSE_SECONDS)
+
+
+def await_items(stack: DeployedStack, seconds: float) -> int:
+    """Wait until the website has every item of the source, or the time is over; how many it lacks then."""
+    settings, deadline = publishing_settings(observe_distributor(stack)), time.monotonic() + seconds
+    while True:
+        states = Counter(file.state for file in list_items(stack, settings))
+        waiting = states[FileState.MISSING] + states[FileState.DRIFTED]
+        if not waiting or time.monotonic() > deadline:
+            return waiting
+        time.sleep(PAUSE_SECONDS)
 
 
 def _lag(source: StoredObject, website: StoredObject) -> float | None:

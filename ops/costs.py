@@ -131,18 +131,21 @@ def through_cloudfront(traffic: Traffic, prices: PriceList, *, free: bool = True
 
 @dataclass(frozen=True, slots=True)
 class DailyUse:
-    """The AWS requests that the code makes in a calm day: nothing in the catalogue changes, and nothing goes wrong.
+    """The AWS requests that the code makes in a day on which nothing goes wrong; by default, nothing changes either.
 
     Each run writes some files although they have not changed, a snapshot and the manifest. It asks for each file and
-    schema. The distributor sends a GET, a COPY and a HEAD for each file that was written, skips the snapshot, and sends
-    a GET and a COPY for each file of the release. The sweeper lists both buckets, the website in two parts, and the
-    release, and reads the manifest. SSM's standard calls for public parameters cost nothing.
-    `written`: with the manifest and without the snapshot; `released`: the files that the manifest names. `readings`: of
-    AWS's announcements, each of which reads the file that it then writes.
+    schema, lists the items and asks for their index, and if it has written any, once more for a file. The distributor
+    sends a GET, a COPY and a HEAD for each file that was written, skips the snapshot, and sends a GET and a COPY for
+    each file of the release. The sweeper lists both buckets, the website in two parts, and the release, and reads the
+    manifest. SSM's standard calls for public parameters cost nothing.
+    `written`: with the manifest, without the snapshot and items; `released`: the files that the manifest names.
+    `items`: files of single regions and services, and their index, that were written. `readings`: of AWS's
+    announcements, each of which reads the file that it then writes.
     """
 
     released: int
     written: int = 5
+    items: int = 0
     readings: int = 4
     fetch_seconds: Decimal = Decimal(32)  # 1,141 calls to four endpoints at 10 a second each, and the writing
     copy_seconds: Decimal = Decimal(1)  # one invocation for each object, one of them with a cold start
@@ -156,27 +159,30 @@ class DailyUse:
     @property
     def invocations(self) -> int:
         """The fetcher, the sweeper, the distributor for each file that is written and the snapshot, the readings."""
-        return 1 + 1 + (self.written + 1) + 2 * self.readings
+        return 1 + 1 + (self.written + self.items + 1) + 2 * self.readings
 
     @property
     def gb_seconds(self) -> Decimal:
         """The memory times seconds of all functions."""
-        copies = (self.written + 1 + self.readings) * self.copy_seconds + self.release_seconds
+        copies = (self.written + self.items + 1 + self.readings) * self.copy_seconds + self.release_seconds
         readings = self.readings * self.reading_seconds * self.reading_memory_gb
         return self.memory_gb * (self.fetch_seconds + copies + self.sweep_seconds) + readings
 
     @property
     def puts(self) -> int:
         """PUT, COPY and LIST requests, which cost the same. The release has a copy of its manifest, too."""
-        return (self.written + 1) + (self.written + self.released + 1) + 2 * self.readings + LISTINGS
+        written = self.written + self.items
+        return (written + 1) + (written + self.released + 1) + 2 * self.readings + LISTINGS
 
     @property
     def gets(self) -> int:
         """GET and HEAD requests, which cost the same."""
-        return (self.released + 1) + (2 * self.written + self.released) + 3 * self.readings + 1
+        fetcher = self.released + MORE_FILES + (self.items > 0)
+        return fetcher + (2 * (self.written + self.items) + self.released) + 3 * self.readings + 1
 
 
-LISTINGS = 4  # of the sweep, as long as each has one page
+LISTINGS = 2 + 4  # of the fetcher and of the sweep, as long as each has one page
+MORE_FILES = 3  # the manifest, the index of items and AWS's announcements, which the fetcher asks for too
 HOURS_A_MONTH = 730
 
 

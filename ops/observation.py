@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from distributor.plan import compile_glob
 from distributor.settings import DistributorSettings
 from ops.stack import DeployedStack, StackError
-from shared.contract import FILES, MANIFEST_FILE, schemas
+from shared.contract import FILES, INDEX_FILE, ITEM_FOLDERS, MANIFEST_FILE, schemas
 from shared.settings import ConfigurationError, read_settings
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class QueueState:
 class Listing:
     """The names in the source bucket that are published or skipped.
 
-    `published` leaves out the catalogue's files and schemas if the stack fetches it. `skipped` match no pattern.
+    `published` leaves out the catalogue's files, schemas and items if the stack fetches it. `skipped` match no pattern.
     What is never published, since its name or a folder's starts with a dot, is in neither.
     """
 
@@ -150,6 +150,11 @@ def fetched_files(stack: DeployedStack) -> list[str]:
     return [name for name in FILES if stack.fetches and (stack.releases or name != MANIFEST_FILE)]
 
 
+def is_item(name: str) -> bool:
+    """Whether this is a file of a single region or service, of which there are hundreds, or the index of these."""
+    return name == INDEX_FILE or name.startswith(ITEM_FOLDERS)
+
+
 def observe_source(stack: DeployedStack, names: Iterable[str]) -> dict[str, StoredObject | Unavailable]:
     """Files below the source prefix."""
     return _objects(stack, stack.output("SourceBucketName"), stack.output("SourceKeyPrefix"), names)
@@ -187,7 +192,7 @@ def publishing_settings(distributor: FunctionState | Unavailable) -> Distributor
 def publish_patterns(distributor: FunctionState | Unavailable | None) -> str:
     """The distributor's patterns as they are set; the default ones if they cannot be read."""
     text = distributor.environment.get("PUBLISH_PATTERNS", "") if isinstance(distributor, FunctionState) else ""
-    return text or "*.json"
+    return text or ",".join(DistributorSettings.model_fields["publish_patterns"].default)
 
 
 def is_published(name: str, distributor: FunctionState | Unavailable | None) -> bool:
@@ -249,7 +254,7 @@ def _listing(stack: DeployedStack, distributor: FunctionState | Unavailable) -> 
             continue
         if not is_published(name, distributor):
             skipped.append(name)
-        elif name not in catalogue:
+        elif name not in catalogue and not (stack.fetches and is_item(name)):
             published.append(name)
     return Listing(tuple(published), tuple(skipped))
 

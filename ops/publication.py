@@ -13,7 +13,7 @@ from distributor.plan import compile_glob, decide
 from distributor.settings import DistributorSettings, Location
 from distributor.store import owned
 from distributor.sweeper.comparison import Entry, list_entries
-from ops.observation import Unavailable, is_hidden, or_unavailable
+from ops.observation import Unavailable, is_hidden, is_item, or_unavailable
 from ops.stack import DeployedStack
 from shared.contract import RELEASES_FOLDER
 
@@ -58,21 +58,43 @@ class PublishedFile:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The files that were found, in the order of their keys; not `complete`: there may be more."""
+    """The files that were found, in the order of their keys; not `complete`: there may be more.
+
+    `items`: how many items were passed over, since they are in step.
+    """
 
     files: tuple[PublishedFile, ...]
     complete: bool
+    items: int = 0
 
 
 def list_files(stack: DeployedStack, settings: DistributorSettings, globs: Sequence[str], limit: int) -> Found:
-    """The first files whose names match one of the globs, or of all; one HEAD for each that is on the website."""
-    patterns = [compile_glob(glob) for glob in globs or ["**"]]
-    pairs, complete = _first(
-        stack, settings, limit, lambda pair: any(pattern.fullmatch(pair.name) for pattern in patterns)
-    )
-    s3 = stack.client("s3")
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-        return Found(tuple(pool.map(lambda pair: _look(s3, pair, settings), pairs)), complete)
+    """The first files whose names match one of the globs; one HEAD for each that is on the website.
+
+    Without globs all but the items that are in step, which are only counted.
+    """
+    patterns, passed = [compile_glob(glob) for glob in globs], 0
+
+    def wanted(pair: Pair) -> bool:
+        nonlocal passed
+        if patterns:
+            return any(pattern.fullmatch(pair.name) for pattern in patterns)
+        in_step = is_item(pair.name) and _state(pair, settings) is FileState.IN_STEP
+        passed += in_step
+        return not in_step
+
+    pairs, complete = _first(stack, settings, limit, wanted)
+    files = _look_at(stack, settings, pairs)
+    shown = [file for file in files if patterns or not (is_item(file.pair.name) and file.state is FileState.IN_STEP)]
+    return Found(tuple(shown), complete, passed + len(files) - len(shown))
+
+
+def list_items(stack: DeployedStack, settings: DistributorSettings) -> list[PublishedFile]:
+    """Every item with its state; one HEAD for each whose listed ETags differ."""
+    pairs, _ = _first(stack, settings, MOST_COMPARED, lambda pair: is_item(pair.name))
+    listed = [PublishedFile(pair, _state(pair, settings)) for pair in pairs]
+    drifted = [file.pair for file in listed if file.state is FileState.DRIFTED]
+    return [file for file in listed if file.state is not FileState.DRIFTED] + _look_at(stack, settings, drifted)
 
 
 def list_orphans(stack: DeployedStack, settings: DistributorSettings, limit: int) -> Found:
@@ -116,6 +138,12 @@ def _is_left_out(pair: Pair, stack: DeployedStack) -> bool:
     if pair.website is None:
         return is_hidden(pair.name, stack)
     return pair.source is None and (pair.name.startswith(RELEASES) or pair.name.endswith("/"))
+
+
+def _look_at(stack: DeployedStack, settings: DistributorSettings, pairs: Sequence[Pair]) -> list[PublishedFile]:
+    s3 = stack.client("s3")
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        return list(pool.map(lambda pair: _look(s3, pair, settings), pairs))
 
 
 def _look(s3: Any, pair: Pair, settings: DistributorSettings) -> PublishedFile:  # noqa: ANN401

@@ -22,7 +22,15 @@ from ops.checks.source import check_source
 from ops.checks.website import GROUP as WEBSITE
 from ops.checks.website import cache_control, check_website, header_settings
 from ops.monitoring import observe_alarms, observe_listeners
-from ops.observation import Observation, StoredObject, Unavailable, observe
+from ops.observation import (
+    Observation,
+    StoredObject,
+    Unavailable,
+    observe,
+    or_unavailable,
+    publishing_settings,
+)
+from ops.publication import FileState, list_items
 from ops.releases import READ_AT_ONCE, ReleaseObject, describe_object, observe_release
 from ops.stack import DeployedStack, StackError
 from shared.contract import MANIFEST_FILE
@@ -65,10 +73,34 @@ def _checks(stack: DeployedStack, bases: Iterable[str], now: datetime, max_age: 
         yield check_listeners(observe_listeners(stack))
     yield from check_source(observed, now, max_age)
     yield from check_website(observed, now)
+    yield from check_items(observed)
     yield from check_release_in_bucket(observed)
     for base in bases:
         yield from check_readers(observed, base, now)
         yield from check_release_at_edge(observed, base)
+
+
+def check_items(observed: Observation) -> Iterator[Check]:
+    """Check by the listings that the website has the source's items; no check if there are none.
+
+    Those that are not for the website are left alone, and so are those that the source has no more.
+    """
+    stack = observed.stack
+    if not (stack.fetches and stack.distributes):
+        return
+    try:
+        found = or_unavailable(list_items, stack, publishing_settings(observed.functions["distributor"]))
+    except StackError:
+        return  # the check of the function tells
+    if isinstance(found, Unavailable):
+        advice = "ask for the right s3:ListBucket on both buckets"
+        yield Check(WEBSITE, "it can be listed", holds=False, actual=found.reason, advice=advice)
+        return
+    wrong = [f"{file.pair.name} {file.state}" for file in found if file.state in {FileState.DRIFTED, FileState.MISSING}]
+    actual = f"{len(wrong)} of {len(found)} are not: {', '.join(wrong[:3])}" if wrong else f"{len(found)}, by listings"
+    if found:
+        advice = "a first run takes minutes; then feed sweep --yes publishes them"
+        yield Check(WEBSITE, "files of single regions and services are the source's", not wrong, actual, advice)
 
 
 def check_release_in_bucket(observed: Observation) -> Iterator[Check]:

@@ -17,7 +17,7 @@ class Patience(NamedTuple):
     read: int
 
 
-FETCHING: Final = Patience(5, 5, 30)
+FETCHING: Final = Patience(4, 2, 8)  # a request with all its tries ends within fetcher.run.LONGEST_REQUEST
 # A request may still take effect after its time-out, but within the minute that the publishing protocol allows.
 PUBLISHING: Final = Patience(3, 2, 8)
 KEEPING_FAILURES: Final = Patience(3, 2, 8)

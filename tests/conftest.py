@@ -53,14 +53,14 @@ def shared_second_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 @pytest.fixture
 def lambda_context() -> LambdaContext:
-    """What Lambda hands to a handler, with a minute left."""
+    """What Lambda hands to a handler, with two minutes left."""
     context = LambdaContext()
     context._function_name = "a-function"
     context._function_version = "$LATEST"
     context._invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:a-function"
     context._memory_limit_in_mb = 512
     context._aws_request_id = "7b5cf1f1-0000-4000-8000-000000000000"
-    context.get_remaining_time_in_millis = lambda: 60_000  # type: ignore[method-assign]
+    context.get_remaining_time_in_millis = lambda: 120_000  # type: ignore[method-assign]
     return context
 
 

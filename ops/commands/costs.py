@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +25,7 @@ from ops.terminal import (
 )
 
 if TYPE_CHECKING:
-    from ops.costs import Bill
+    from ops.costs import Bill, DailyUse
     from ops.scenarios import Scenario, Visit
 
 app = typer.Typer()
@@ -34,6 +35,7 @@ DESIGN_VISIT_KB = 233
 # complete-data.json as `feed demo` published it from the catalogue of moto 5.2.5; `gzip -6` leaves 13,781 bytes of it.
 RECORDED_BYTES = 266_218
 RECORDED_PERCENT = 5.2
+RECORDED_ITEMS = 889  # files of the 39 regions and 405 services of that catalogue, and their index
 MOST = 10**12  # of anything that is counted: more than any site has, and far from where Decimal's digits end
 ALARM_METRICS = 21  # of a stack that distributes; with CloudFront seven more
 COMPOSITE_ALARMS = 2  # with AlarmMails=outage; none with each
@@ -139,19 +141,33 @@ def costs(  # noqa: PLR0913 - one argument an option
         "composite_alarms": composite_alarms,
         "invalidated_paths": traffic.invalidated_paths,
     }
-    bills = [upkeep(day, **amounts, free=free) for free in (True, False)]
+    with_free, without = (upkeep(day, **amounts, free=free) for free in (True, False))
+    first = _first_run(day)
     if as_json:
         print_json(
             {
                 "scenarios": [_data(scenario) for scenario in scenarios],
-                "upkeep": {"withFreeAmounts": _bill_data(bills[0]), "withoutFreeAmounts": _bill_data(bills[1])},
+                "upkeep": {"withFreeAmounts": _bill_data(with_free), "withoutFreeAmounts": _bill_data(without)},
+                "firstRun": {"files": RECORDED_ITEMS, "dollars": str(first)},
             }
         )
         return
     estimate, listed = scenarios
     _print(listed)
-    _print_upkeep(*bills)
+    _print_upkeep(with_free, without, first)
     _print(estimate)
+
+
+def _first_run(day: "DailyUse") -> Decimal:
+    """What the files of single regions and services cost when all of them are new, in dollars and without free amounts.
+
+    More than a few files at once are one wildcard for CloudFront, so that paths cost nothing.
+    """
+    from ops.costs import to_cents, upkeep
+
+    bill = partial(upkeep, days=1, alarm_metrics=0, composite_alarms=0, free=False)
+    first = bill(replace(day, items=RECORDED_ITEMS), invalidated_paths=RECORDED_ITEMS)
+    return to_cents(first.dollars - bill(day).dollars)
 
 
 def _assumed(file_bytes: list[int] | None, percent: float) -> "Visit":
@@ -198,7 +214,7 @@ def _saved(bills: tuple["Bill", ...]) -> str:
     return f"{to_cents(first - last):,} ({100 * (first - last) / first:.1f} %)" if first else "-"
 
 
-def _print_upkeep(with_free: "Bill", without: "Bill") -> None:
+def _print_upkeep(with_free: "Bill", without: "Bill", first: Decimal) -> None:
     from ops.prices import UPKEEP
 
     columns = ["", "quantity", "free amounts left", "used up"]
@@ -210,6 +226,7 @@ def _print_upkeep(with_free: "Bill", without: "Bill") -> None:
     table.print()
     for words in (
         "Estimated from the calls of a day on which nothing changes; SSM's public parameters cost nothing.",
+        f"Once, a first run publishes {RECORDED_ITEMS} files of single regions and services for ${first}.",
         f"Prices: {UPKEEP.source}.",
         "Lines are rounded one by one, totals once.",
     ):

@@ -58,7 +58,7 @@ def fetch(  # noqa: PLR0913 - one argument an option
     region: RegionOption = None,
 ) -> None:
     """Fetch the catalogue now. Exit code 1, with the fetcher's own message, if it fails or the website lags behind."""
-    from ops.arrivals import await_arrivals, expected_files
+    from ops.arrivals import await_arrivals, await_items, expected_files
     from ops.observation import is_paused, observe_distributor
 
     with open_stack(stack_name, profile, region) as stack:
@@ -70,7 +70,9 @@ def fetch(  # noqa: PLR0913 - one argument an option
         seconds = 0 if paused else seconds
         with spinner("waiting for the website"):
             arrived = {arrival.name: arrival for arrival in await_arrivals(stack, expected, seconds)}
+            items = await_items(stack, seconds) if expected and summary.get("itemsWritten") else 0
     late = [name for name in expected if name not in arrived]
+    late += [f"{items} files of single regions and services"] * bool(items)
     if as_json:
         published = [{"name": arrival.name, "lagSeconds": arrival.lag_seconds} for arrival in arrived.values()]
         print_json({"summary": summary, "published": published, "late": late})
@@ -131,6 +133,10 @@ def _print(summary: dict[str, Any], arrived: dict[str, "Arrival"]) -> None:
         arrival = arrived.get(written["key"].rpartition("/")[2])
         rows.append([written["key"], f"{written['bytes']:,}", _words(arrival)])
     print_rows("Written", ["key", "bytes", "on the website"], rows, data=None, as_json=False)
+    if items := summary.get("itemsWritten"):
+        say(f"and {items} files of single regions and services")
+    if left := summary.get("itemsLeft"):
+        say(f"{left} more are left to the next run, since time ran short")
 
 
 def _words(arrival: "Arrival | None") -> str:

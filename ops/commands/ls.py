@@ -44,6 +44,7 @@ def ls(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """List the files of source and website: size, ages, Cache-Control, and whether both are in step. Invokes nothing.
 
+    Files of single regions and services that are in step are only counted, unless a pattern names them.
     An orphan is on the website and no longer in the source: deletions are not mirrored, so it stays.
     """
     from ops.observation import observe_distributor, publishing_settings
@@ -52,12 +53,14 @@ def ls(  # noqa: PLR0913 - one argument an option
     with open_stack(stack_name, profile, region) as stack, spinner("listing"):
         found = list_files(stack, publishing_settings(observe_distributor(stack)), patterns or [], limit)
     now = datetime.now(UTC)
-    data = {"files": [_data(file) for file in found.files], "complete": found.complete}
+    data = {"files": [_data(file) for file in found.files], "itemsInStep": found.items, "complete": found.complete}
     columns = ["file", "bytes", "source", "published", "state"]
     rows = [_cells(file, now) for file in found.files]
     print_rows("Published", columns, rows, data=data, as_json=as_json, most=len(rows))
     for line in _summary(found.files, stack):
         say(line, as_json=as_json)
+    if found.items:
+        say(f"{found.items} files of single regions and services, in step: feed ls 'regions/*'", as_json=as_json)
     if not found.complete:
         rest = f"these are not all: give a pattern or a larger --limit; at most {MOST_COMPARED:,} names are compared"
         say(rest, as_json=as_json)

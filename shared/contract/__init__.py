@@ -84,6 +84,7 @@ __all__ = [
     "INDEX_FILE",
     "ITEM_FEED",
     "ITEM_FILE",
+    "ITEM_FOLDERS",
     "JSON",
     "MANIFEST_FILE",
     "MOST_ANNOUNCEMENTS",
@@ -166,6 +167,7 @@ COMPLETE_DATA_FILE = "complete-data.json"
 CHANGE_HISTORY_FILE = "change-history.json"
 CHANGE_FEED_FILE = "change-feed.json"
 HISTORY_FOLDER = "history"
+ITEM_FOLDERS = ("regions/", "services/")
 
 JSON, JSON_FEED = "application/json", "application/feed+json"  # https://www.jsonfeed.org/version/1.1/ has the second
 FEED_SUFFIX = ".feed.json"

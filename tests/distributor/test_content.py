@@ -56,6 +56,20 @@ def test_a_year_of_the_history_is_held_to_its_model_too() -> None:
         check("change-history-2025-2.json", b'{"year": 2025, "changeLog": []}')
 
 
+def test_a_file_of_a_region_or_service_is_held_to_its_model() -> None:
+    for name in ("regions/us-east-1.json", "services/s3.feed.json", "index.json"):
+        with pytest.raises(UnfitError, match="breaks the contract"):
+            check(name, b'{"secret": 1}')
+
+
+@pytest.mark.parametrize("name", ["regions/my.own.json", "services/of mine.json", "services/a/b.json"])
+def test_the_folders_of_regions_and_services_hold_no_other_files(name: str) -> None:
+    with pytest.raises(UnfitError, match="only the files of the contract"):
+        check(name, b'{"secret": 1}')
+
+    check(f"mine/{name}", b"{}")
+
+
 def test_a_breach_of_the_document_as_a_whole_is_named_too() -> None:
     broken = json.loads(encode(COMPLETE))
     broken["servicesByRegion"]["byRegion"].pop("us-east-1")

@@ -10,7 +10,10 @@ def test_the_defaults_publish_json_below_data_for_five_minutes() -> None:
 
     assert settings.source == Location("my-source", "aws-data")
     assert settings.destinations == (Location("my-website", "data"),)
-    assert (settings.cache_control, settings.publish_patterns) == ("public, max-age=300", ("*.json",))
+    assert (settings.cache_control, settings.publish_patterns) == (
+        "public, max-age=300",
+        ("*.json", "regions/*.json", "services/*.json"),
+    )
     assert (settings.max_object_bytes, settings.failure_queue_url) == (10_000_000, "")
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 NEVER_LONG_AGO = datetime.max.replace(tzinfo=UTC)  # tests have clocks of their own
+
+KEYS_A_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,22 @@ class MemoryS3:
                 raise ClientError({"Error": {"Code": "NoSuchKey" if etag is None else "PreconditionFailed"}}, "Put")
             self.objects[Key] = StoredObject(Body, ContentType, Metadata or {})
         return {"ETag": self.objects[Key].etag}
+
+    def get_paginator(self, operation: str) -> "MemoryS3":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[Any]:  # noqa: N803
+        last = ""
+        while page := self.list_objects_v2(Bucket=Bucket, Prefix=Prefix, StartAfter=last)["Contents"]:
+            yield {"Contents": page}
+            last = page[-1]["Key"]
+
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, StartAfter: str = "") -> Any:  # noqa: N803
+        self._require_bucket(Bucket)
+        with self._lock:
+            keys = [key for key in sorted(self.objects) if key.startswith(Prefix) and key > StartAfter]
+            return {"Contents": [{"Key": key, "ETag": self.objects[key].etag} for key in keys[:KEYS_A_PAGE]]}
 
     def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
         self._require_bucket(Bucket)

@@ -17,8 +17,16 @@ from fetcher import run as run_module
 from fetcher.last_good import IncompleteCatalogueError
 from fetcher.run import RunResult, run
 from fetcher.settings import FetcherSettings, Job, RequestError, RunRequest
-from fetcher.source import OvertakenError, SourceBucket, WrittenObject, read_previous_files
+from fetcher.source import (
+    ItemCounts,
+    OvertakenError,
+    SourceBucket,
+    WrittenObject,
+    read_previous_files,
+    write_items,
+)
 from shared import contract
+from shared.clients import FETCHING
 from tests.fetcher.history.test_years import entry
 from tests.fetcher.memory_s3 import MemoryS3, StoredObject
 from tests.fetcher.small_world import PARAMETERS, ROOT
@@ -27,6 +35,7 @@ DATE = "Fri, 25 Aug 2006 00:00:00 GMT"
 US, EU = "us-east-1", "eusc-de-east-1"
 MORE = PARAMETERS | {f"{ROOT}/regions/{EU}/services/AmazonGameLiftStreams": "x"}
 FILES = sorted([*contract.FILES, *contract.schemas()])
+SECONDS = 120  # that a run may take
 
 
 @pytest.fixture
@@ -62,7 +71,7 @@ class World:
             SSM_REQUESTS_PER_SECOND=10_000,
             **{"MAX_STALE_PERCENT": 50, "MAX_SHRINK_PERCENT": 100, **settings},
         )
-        return run(Job(name, configured, request or RunRequest()), self.bucket, 60, self._clock)
+        return run(Job(name, configured, request or RunRequest()), self.bucket, SECONDS, self._clock)
 
     def file(self, name: str) -> Any:
         return json.loads(self.bucket.read(name).body)
@@ -92,7 +101,7 @@ def test_a_run_writes_every_file_of_the_contract_its_schemas_and_a_snapshot(worl
     result = world.run("first")
 
     (snapshot,) = world.keys("history/")
-    assert sorted(world.keys()) == sorted([*FILES, snapshot])
+    assert sorted(world.keys()) == sorted([*FILES, snapshot, *result.state.items])
     assert world.file(snapshot) == world.file("complete-data.json")
     assert [written.key.removeprefix("aws-data/") for written in result.written[-3:]] == [
         *("complete-data.json", snapshot, "manifest.json"),
@@ -202,7 +211,7 @@ def test_with_more_failing_than_allowed_nothing_is_written(world: World) -> None
 
 
 def test_no_time_is_an_error_and_nothing_is_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "MARGIN_SECONDS", 60)
+    monkeypatch.setattr(run_module, "MARGIN_SECONDS", SECONDS)
 
     with pytest.raises(IncompleteCatalogueError, match="DeadlineExceeded: no time was left"):
         world.run("late")
@@ -443,11 +452,11 @@ def interleaved(monkeypatch: pytest.MonkeyPatch, steps: int) -> Iterator[None]:
         return result
 
     def writing(self: SourceBucket, *arguments: Any) -> WrittenObject:
-        if local.is_second:
+        if getattr(local, "is_second", False):  # an item's write is in a thread of its own
             far_enough.wait(timeout=20)
         result = write(self, *arguments)
         local.count = getattr(local, "count", 0) + 1
-        if not local.is_second and local.count >= steps:
+        if not getattr(local, "is_second", True) and local.count >= steps:
             far_enough.set()
         return result
 
@@ -465,6 +474,82 @@ def test_a_run_that_is_always_overtaken_ends_in_an_error(world: World, monkeypat
 
     with pytest.raises(OvertakenError, match="another run"):
         world.run("unlucky")
+
+
+# Items: the files of single regions and services, behind all others
+
+
+def items(world: World) -> dict[str, bytes]:
+    names = [name for name in world.keys("") if "/" in name and not name.startswith("history/")]
+    return {name: world.objects[f"aws-data/{name}"].body for name in [*names, "index.json"]}
+
+
+def test_a_day_on_which_nothing_changes_writes_no_item_and_another_only_what_differs(world: World) -> None:
+    first = world.run("first")
+    before = items(world)
+    assert (first.items, before) == (ItemCounts(len(before), 0), first.state.items)
+
+    calm = world.run("calm")
+    assert (calm.items, items(world)) == (ItemCounts(0, 0), before)
+
+    world.ssm.replace(MORE)
+    busy = world.run("busy")
+    changed = [name for name, body in busy.state.items.items() if before.get(name) != body]
+    assert {f"regions/{EU}.json", "services/AmazonGameLiftStreams.json"} <= set(changed) < set(before)
+    assert (busy.items, items(world)) == (ItemCounts(len(changed), 0), busy.state.items)
+
+
+def test_a_run_that_dies_amid_the_items_is_completed_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(SourceBucket, "write", dies_at("services/s3.json"))
+        with pytest.raises(ConnectionError):
+            world.run("dies")
+    assert "aws-data/manifest.json" in world.objects
+    assert "aws-data/index.json" not in world.objects
+
+    result = world.run("next")
+
+    assert items(world) == result.state.items
+
+
+def test_items_for_which_no_time_is_left_are_written_by_the_next_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(run_module, "LONGEST_REQUEST", SECONDS)
+        result = world.run("late")
+    assert result.items == ItemCounts(0, len(result.state.items))
+    assert contract.FILES.keys() <= set(world.keys())
+
+    world.run("next")
+
+    assert items(world) == result.state.items
+
+
+def test_a_run_whose_files_were_replaced_while_it_wrote_items_starts_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = ["other"]
+
+    def overtaken(*arguments: Any) -> ItemCounts:
+        counts = write_items(*arguments)
+        if others:
+            world.run(others.pop())
+        return counts
+
+    monkeypatch.setattr(run_module, "write_items", overtaken)
+
+    result = world.run("one")
+
+    assert world.file("complete-data.json")["metadata"]["runId"] == "one"
+    assert world.bucket.read("manifest.json").body == result.state.files["manifest.json"]
+    assert len(world.keys("history/")) == 3  # the other run's, and two of this one
+
+
+def test_a_request_with_all_its_tries_takes_no_longer_than_is_reserved_for_it() -> None:
+    pauses = sum(2**number for number in range(FETCHING.attempts - 1))  # botocore's longest
+
+    assert FETCHING.attempts * (FETCHING.connect + FETCHING.read) + pauses < run_module.LONGEST_REQUEST
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -1,5 +1,5 @@
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 from unittest.mock import Mock
@@ -13,13 +13,18 @@ from fetcher.history import move_years, watch
 from fetcher.source import (
     FILES_READ_WHOLE,
     MOST_PARTS,
+    WRITES_AT_ONCE,
+    ItemCounts,
     OvertakenError,
     SourceBucket,
     StoredFile,
     WrittenObject,
     read_previous_files,
+    write_items,
 )
 from shared import contract
+from shared.clients import FETCHING, connect
+from tests.fetcher import memory_s3
 from tests.fetcher.history.test_years import START, entry, history_of
 from tests.fetcher.memory_s3 import MemoryS3
 from tests.fetcher.states import state
@@ -277,3 +282,120 @@ def test_no_more_than_a_hundred_years_are_read(memory: SourceBucket) -> None:
 
     assert previous.sights is None
     assert previous.unreadable.keys() == {names[0]}
+
+
+# Items: hundreds of files that are written only where their bytes differ, the index last
+
+ITEMS = {f"{folder}/{name}.json": f'{{"a": "{name}"}}'.encode() for folder in ("regions", "services") for name in "ab"}
+ITEMS["index.json"] = b"{}"
+KEYS = [f"some/where/{name}" for name in ITEMS]
+
+
+@pytest.fixture
+def items_bucket(bucket: SourceBucket) -> SourceBucket:
+    for key in KEYS:
+        bucket.client.delete_object(Bucket="my-source", Key=key)
+    return bucket
+
+
+def write(bucket: SourceBucket, items: Mapping[str, bytes] = ITEMS, writes: int = 1000) -> ItemCounts:
+    """Write items in a time that is enough for so many writes."""
+    times = iter([True] * writes)
+    return write_items(bucket, items, {"run-id": "run-7"}, lambda: next(times, False))
+
+
+def bodies(bucket: SourceBucket) -> dict[str, bytes]:
+    return {name: file.body for name in ITEMS if (file := bucket.read(name)).etag}
+
+
+def test_the_first_time_every_item_is_written(items_bucket: SourceBucket) -> None:
+    assert write(items_bucket) == ItemCounts(5, 0)
+
+    assert bodies(items_bucket) == ITEMS
+    assert items_bucket.client.head_object(Bucket="my-source", Key=KEYS[0])["Metadata"] == {"run-id": "run-7"}
+
+
+def test_items_that_are_as_they_were_are_not_written(items_bucket: SourceBucket) -> None:
+    write(items_bucket)
+
+    assert write(items_bucket) == ItemCounts(0, 0)
+    assert write(items_bucket, ITEMS | {"services/a.json": b"[]", "index.json": b"[]"}) == ItemCounts(2, 0)
+    assert bodies(items_bucket) == ITEMS | {"services/a.json": b"[]", "index.json": b"[]"}
+
+
+def test_an_item_that_somebody_has_edited_is_put_right(items_bucket: SourceBucket) -> None:
+    write(items_bucket)
+    items_bucket.write("regions/b.json", b"[]", {})
+
+    assert write(items_bucket) == ItemCounts(1, 0)
+    assert bodies(items_bucket) == ITEMS
+
+
+def test_items_are_listed_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_s3, "KEYS_A_PAGE", 1)
+    bucket = SourceBucket(MemoryS3("my-source"), "my-source", "p")  # type: ignore[arg-type]
+    write(bucket)
+
+    assert write(bucket) == ItemCounts(0, 0)
+
+
+@pytest.mark.parametrize("writes", range(5))
+def test_what_there_is_no_time_for_is_left_and_the_index_with_it(items_bucket: SourceBucket, writes: int) -> None:
+    assert write(items_bucket, writes=writes) == ItemCounts(writes, 5 - writes)
+
+    assert len(bodies(items_bucket)) == writes
+    assert "index.json" not in bodies(items_bucket)
+    assert write(items_bucket) == ItemCounts(5 - writes, 0)
+    assert bodies(items_bucket) == ITEMS
+
+
+class OvertakingS3(MemoryS3):
+    """S3 in which another run writes an item between a listing and the first write."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__("my-source")
+        self._body = body
+
+    def put_object(self, **arguments: Any) -> Any:
+        if not self.objects:
+            super().put_object(Bucket="my-source", Key="p/services/b.json", Body=self._body)
+        return super().put_object(**arguments)
+
+
+def test_an_item_that_another_run_writes_meanwhile_is_not_overwritten_and_the_index_stays() -> None:
+    s3 = OvertakingS3(b"[]")
+
+    with pytest.raises(OvertakenError, match=r"p/services/b\.json"):
+        write(SourceBucket(s3, "my-source", "p"))  # type: ignore[arg-type]
+
+    assert s3.objects["p/services/b.json"].body == b"[]"
+    assert "p/index.json" not in s3.objects
+
+
+def test_the_same_bytes_from_another_run_are_no_reason_to_start_again() -> None:
+    bucket = SourceBucket(OvertakingS3(ITEMS["services/b.json"]), "my-source", "p")  # type: ignore[arg-type]
+
+    assert write(bucket) == ItemCounts(5, 0)
+    assert bodies(bucket) == ITEMS
+
+
+def test_an_error_of_one_write_is_raised() -> None:
+    client = Mock(get_paginator=MemoryS3("my-source").get_paginator)
+    client.head_object.return_value = {"ETag": '"x"'}
+    client.put_object.side_effect = ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        write(SourceBucket(client, "my-source", "p"))
+
+
+def test_the_client_has_a_connection_for_each_write_at_once() -> None:
+    assert connect("s3", FETCHING).meta.config.max_pool_connections >= WRITES_AT_ONCE
+
+
+def test_a_file_that_is_no_longer_the_one_that_was_written_was_overtaken(bucket: SourceBucket) -> None:
+    written = bucket.write("a.json", b"{}", {})
+    bucket.require_unchanged("a.json", written.etag)
+    put(bucket, b"[]")
+
+    with pytest.raises(OvertakenError, match=r"some/where/a\.json"):
+        bucket.require_unchanged("a.json", written.etag)

@@ -1,20 +1,14 @@
 """The arithmetic of bills. Every expected number is worked out by hand beside it."""
 
-import re
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from cloud.embedded import EmbeddedCloud
-from cloud.stand_ins.announcement_feed import recent, rss
 from cloud.stand_ins.ssm import ParameterServer
-from cloud.template import ROOT
+from cloud.template import ROOT as ROOT_FOLDER
+from ops.commands.costs import RECORDED_ITEMS
 from ops.costs import (
     Bill,
     DailyUse,
@@ -29,7 +23,8 @@ from ops.costs import (
 )
 from ops.prices import DESIGN, TODAY, Price, Tier, flat
 from shared.contract import FILES, schemas
-from tests.fetcher.small_world import PARAMETERS
+from tests.fetcher.small_world import PARAMETERS, ROOT
+from tests.ops.day import Day, run_day
 
 RELEASED = len(FILES) + len(schemas()) - 1
 
@@ -143,8 +138,8 @@ def test_compression_leaves_very_small_and_very_large_files_alone() -> None:
 def test_the_feed_itself_is_estimated_from_its_calls() -> None:
     # 3 files are written, with the manifest: 1 fetch, 1 sweep, 4 events a day = 6 x 30 = 180 requests: 0.000036.
     # 0.5 GB x (32 + 4 + 3 + 3 s) = 21 GB-s x 30 = 630 x 0.0000133334 = 0.0084.
-    # 4 PUT + 3 COPY + 5 COPY to the release + 4 LIST = 16 x 30 = 480 x 0.000005 = 0.0024.
-    # 5 of the fetcher + 3 GET + 3 HEAD + 4 GET for the release + 1 of the sweep = 16 x 30 = 480 x 0.0000004 = 0.0002.
+    # 4 PUT + 3 COPY + 5 COPY to the release + 6 LIST = 18 x 30 = 540 x 0.000005 = 0.0027.
+    # 7 of the fetcher + 3 GET + 3 HEAD + 4 GET for the release + 1 of the sweep = 18 x 30 = 540 x 0.0000004 = 0.0002.
     # 90 paths x 3 = 270 x 0.0000004 = 0.000108. 60 x 30 / 730 = 2.4658 metrics x 0.30 = 0.7397. A dashboard: 3.
     # 12 metrics of alarms x 0.10. 2 composite alarms x 0.50.
     estimate = partial(
@@ -152,65 +147,25 @@ def test_the_feed_itself_is_estimated_from_its_calls() -> None:
     )
     bill = estimate(invalidated_paths=90, free=False)
 
-    assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "630", "480", "480", "270", "2", "1", "12", "2"]
+    assert [f"{line.quantity:.0f}" for line in bill.lines] == ["180", "630", "540", "540", "270", "2", "1", "12", "2"]
     assert cents(bill) == ["0.00", "0.01", "0.00", "0.00", "0.00", "0.74", "3.00", "1.20", "1.00", "5.95"]
     assert cents(estimate())[-3:] == ["0.20", "1.00", "1.20"]
 
 
-@dataclass
-class Calls:
-    """What a function does in a day: how often it runs, and its requests to S3 by what they cost."""
-
-    invocations: int = 0
-    operations: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def puts(self) -> int:
-        return sum(self.operations[name] for name in ("PutObject", "CopyObject", "ListObjectsV2"))
-
-    @property
-    def gets(self) -> int:
-        return self.operations["GetObject"] + self.operations["HeadObject"]
+@pytest.fixture(scope="module")
+def days() -> dict[str, Day]:
+    """The calls on a first day, on a calm one, and on one on which a service comes to a region."""
+    more = PARAMETERS | {f"{ROOT}/regions/eusc-de-east-1/services/offered-nowhere": "x"}
+    with EmbeddedCloud({"CloudFrontDistributionId": ""}, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud:
+        return {day: run_day(cloud, parameters) for day, parameters in (("first", {}), ("calm", {}), ("busy", more))}
 
 
 @pytest.fixture(scope="module")
-def calm_day() -> dict[str, Calls]:
-    """The calls of each function on the second day: on the first one every file is new."""
-    calls: dict[str, Calls] = defaultdict(Calls)
-    client: Any = BaseClient
-    call, built = client._make_api_call, [datetime.now(UTC) - timedelta(hours=1)]
-    with (
-        EmbeddedCloud({"CloudFrontDistributionId": ""}, ssm=ParameterServer(PARAMETERS), in_process=True) as cloud,
-        pytest.MonkeyPatch.context() as patched,
-    ):
-        roles = {role.access_key_id: re.findall(r"([A-Z][a-z]+)Role", arn) for arn, role in cloud._roles.items()}
-
-        def counted(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-            function = roles.get(client._request_signer._credentials.access_key)
-            if function and client.meta.service_model.service_name == "s3":
-                calls[function[0].lower()].operations[operation] += 1
-            return call(client, operation, parameters)
-
-        def run_day() -> int:
-            before = len(cloud.lambdas.invocations)
-            for schedule in ("FetchSchedule", "SweepSchedule"):
-                cloud.fire(schedule)
-                cloud.settle()
-            for _ in range(DailyUse(RELEASED).readings):
-                built.append(built[-1] + timedelta(minutes=1))
-                cloud.announcements.body = rss(recent(built[0]), built[-1])
-                cloud.fire("AnnouncementsSchedule")
-                cloud.settle()
-            return before
-
-        run_day()
-        patched.setattr(BaseClient, "_make_api_call", counted)
-        for invocation in cloud.lambdas.invocations[run_day() :]:
-            calls[invocation.function.rpartition("-")[2]].invocations += 1
-    return dict(calls)
+def calm_day(days: dict[str, Day]) -> Day:
+    return days["calm"]
 
 
-def test_an_ordinary_file_costs_one_get_one_copy_and_one_head(calm_day: dict[str, Calls]) -> None:
+def test_an_ordinary_file_costs_one_get_one_copy_and_one_head(calm_day: Day) -> None:
     written, released = DailyUse(RELEASED).written, RELEASED
 
     readings = DailyUse(RELEASED).readings
@@ -222,18 +177,29 @@ def test_an_ordinary_file_costs_one_get_one_copy_and_one_head(calm_day: dict[str
     }
 
 
-def test_the_calls_of_a_calm_day_are_those_that_are_priced(calm_day: dict[str, Calls]) -> None:
-    day = DailyUse(RELEASED)
+def test_items_cost_two_listings_and_a_head_where_none_differs(calm_day: Day) -> None:
+    fetcher = calm_day["fetcher"]
 
-    assert calm_day.keys() == {"fetcher", "announcements", "distributor", "sweeper"}
-    assert day.invocations == sum(calls.invocations for calls in calm_day.values())
-    assert day.puts == sum(calls.puts for calls in calm_day.values())
-    assert day.gets == sum(calls.gets for calls in calm_day.values())
-    assert sum(calls.operations.total() for calls in calm_day.values()) == day.puts + day.gets
+    assert fetcher.items == 0
+    assert fetcher.operations["ListObjectsV2"] == 2
+    assert fetcher.operations["PutObject"] == DailyUse(RELEASED).written + 1
+    assert fetcher.gets == RELEASED + 1 + 1 + 1  # the manifest, the announcements, the index
 
 
-def test_the_manual_s_table_of_a_calm_day_is_what_was_counted(calm_day: dict[str, Calls]) -> None:
-    manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("day", "written"), [("first", RELEASED + 1), ("calm", 5), ("busy", 7)])
+def test_the_calls_of_a_day_are_those_that_are_priced(days: dict[str, Day], day: str, written: int) -> None:
+    counted, use = days[day], DailyUse(RELEASED, written, days[day]["fetcher"].items)
+
+    assert bool(use.items) == (day != "calm")
+    assert counted.keys() == {"fetcher", "announcements", "distributor", "sweeper"}
+    assert use.invocations == sum(calls.invocations for calls in counted.values())
+    assert use.puts == sum(calls.puts for calls in counted.values())
+    assert use.gets == sum(calls.gets for calls in counted.values())
+    assert sum(calls.operations.total() for calls in counted.values()) == use.puts + use.gets
+
+
+def test_the_manual_s_tables_are_what_was_counted(calm_day: Day) -> None:
+    manual = (ROOT_FOLDER / "docs" / "operations.md").read_text(encoding="utf-8")
     day = DailyUse(RELEASED)
 
     for name, calls in calm_day.items():
@@ -243,3 +209,5 @@ def test_the_manual_s_table_of_a_calm_day_is_what_was_counted(calm_day: dict[str
     puts, gets = bill["S3 PUT, COPY, LIST"], bill["S3 GET, HEAD"]
     words = f"{puts.quantity:,.0f} requests for ${puts.dollars:.4f} and {gets.quantity:,.0f} for ${gets.dollars:.4f}"
     assert words in " ".join(manual.split())
+    first = DailyUse(RELEASED, RELEASED + 1, RECORDED_ITEMS)
+    assert f"{first.invocations:,} runs, {first.puts:,} PUT, COPY and LIST, {first.gets:,} GET and HEAD" in manual

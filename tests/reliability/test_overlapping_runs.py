@@ -5,15 +5,17 @@ import itertools
 import random
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from fetcher import run as run_module
+from fetcher import source
 from fetcher.history import build_feed, years
-from fetcher.next_state import CrawlResult
+from fetcher.next_state import CrawlResult, NextState, next_state
 from fetcher.run import run
 from fetcher.settings import FetcherSettings, Job, RunRequest
 from fetcher.source import OvertakenError, PreviousState, SourceBucket
@@ -27,6 +29,7 @@ START = datetime(2026, 11, 23, 2, tzinfo=UTC)
 EU = "eusc-de-east-1"
 NEWS = {"new": {f"{ROOT}/regions/{EU}/services/AmazonGameLiftStreams": "x"}, "old": {}}
 SETTINGS = FetcherSettings(SOURCE_BUCKET="my-source", MAX_SHRINK_PERCENT="100")
+ITEMS = (f"regions/{EU}.json", "services/AmazonGameLiftStreams.json", "services/s3.json", "index.json")
 TOGETHER = (contract.REGIONS_FILE, contract.SERVICES_FILE, contract.COMPLETE_DATA_FILE)
 
 
@@ -48,6 +51,10 @@ class TurnTakingS3(MemoryS3):
     def head_object(self, **arguments: Any) -> Any:
         self._take_turn()
         return super().head_object(**arguments)
+
+    def paginate(self, **arguments: Any) -> Iterator[Any]:
+        self._take_turn()
+        return super().paginate(**arguments)
 
     def put_object(self, **arguments: Any) -> Any:
         turn = self._take_turn()
@@ -82,6 +89,7 @@ class Races:
         self._random, self._seconds = random.Random(seed), seconds  # noqa: S311 - reproducible choices, no secrets
         self.objects: dict[str, StoredObject] = {}
         self.manifests: set[bytes] = set()
+        self.items: dict[bytes, Mapping[str, bytes]] = {}  # of each state, by its manifest
         self._tick, self._last = itertools.count(), ""
         self.ended: dict[str, BaseException | None] = {}
 
@@ -90,7 +98,9 @@ class Races:
 
     def run(self, name: str, turn: Callable[[], str] = lambda: "") -> None:
         s3: Any = TurnTakingS3(self.objects, self.manifests, turn)
-        run(Job(name, SETTINGS, RunRequest()), SourceBucket(s3, "my-source", "aws-data"), 60, self.clock)
+        bucket = SourceBucket(s3, "my-source", "aws-data")
+        state = run(Job(name, SETTINGS, RunRequest()), bucket, 600, self.clock).state
+        self.items[state.files[contract.MANIFEST_FILE]] = state.items
 
     def race(self, names: Sequence[str], faults: int) -> None:
         """One thread for each run; only the one whose turn it is moves."""
@@ -118,7 +128,7 @@ class Races:
         for thread in threads:
             thread.start()
             moved.acquire()
-        at = {self._random.randrange(45) for _ in range(faults)}
+        at = {self._random.randrange(60) for _ in range(faults)}
         for step in itertools.count():
             waiting = [name for name in names if name not in self.ended]
             if not waiting:
@@ -144,7 +154,8 @@ class Races:
     def hashes(self) -> dict[str, str]:
         """Of all files that a manifest must name."""
         bodies = {key.removeprefix("aws-data/"): stored.body for key, stored in self.objects.items()}
-        no_part = re.compile(rf"history/.*|{contract.YEAR_FILE.pattern}|{contract.MANIFEST_FILE}")
+        items = "|".join(map(re.escape, ITEMS))
+        no_part = re.compile(rf"history/.*|{contract.YEAR_FILE.pattern}|{contract.MANIFEST_FILE}|{items}")
         return {name: hashlib.sha256(body).hexdigest() for name, body in bodies.items() if not no_part.fullmatch(name)}
 
     def file(self, name: str) -> Any:
@@ -162,6 +173,8 @@ def require_together(races: Races) -> None:
     state = PreviousState(data, services)
     assert build_feed(races.file(contract.CHANGE_HISTORY_FILE), state) == races.file(contract.CHANGE_FEED_FILE)
     assert {file.name: file.sha256 for file in races.file(contract.MANIFEST_FILE).files} == races.hashes()
+    items = races.items[races.objects[f"aws-data/{contract.MANIFEST_FILE}"].body]
+    assert {name: races.objects[f"aws-data/{name}"].body for name in ITEMS} == items
 
 
 def require_news_once(races: Races) -> None:
@@ -174,9 +187,16 @@ def require_news_once(races: Races) -> None:
 
 @pytest.fixture(autouse=True)
 def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a run reads is the end of its name; one schema stands for all, so that steps are few."""
+    """What a run reads is the end of its name; one schema and few items stand for all, so that steps are few."""
+
+    def with_few_items(*arguments: Any) -> NextState:
+        state = next_state(*arguments)
+        return replace(state, items={name: state.items[name] for name in ITEMS})
+
     schema = dict([*contract.schemas().items()][:1])
     monkeypatch.setattr(run_module, "LONGEST_PAUSE", 0)
+    monkeypatch.setattr(run_module, "next_state", with_few_items)
+    monkeypatch.setattr(source, "WRITES_AT_ONCE", 1)  # the races choose what comes next
     monkeypatch.setattr(run_module, "_gather", lambda job, *_: RESULTS[job.id.rpartition(" ")[2]])
     monkeypatch.setattr(contract, "schemas", lambda: schema)
 

@@ -23,6 +23,7 @@ from ops.cli import app
 from tests.fetcher.small_world import PARAMETERS
 
 STACK = "aws-services-feed"
+ITEMS = 13  # of two regions and four services two each, and the index
 PAGE = Path(__file__).parent / "page"  # a small page, as the folder website/ has it
 FAILURE_QUEUES = ("FetchFailures", "DistributionFailures")
 Feed = Callable[..., Result]

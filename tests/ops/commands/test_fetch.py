@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from cloud.embedded import EmbeddedCloud
+from ops.arrivals import await_items
+from ops.stack import find_stack
 from shared.contract import FILES
-from tests.ops.commands.conftest import STACK, Deploy, ProcessFeed, upload
+from tests.ops.commands.conftest import STACK, Deploy, ProcessFeed, take_from_website, upload
 
 pytestmark = pytest.mark.prove
 
@@ -63,10 +65,26 @@ def test_only_what_is_to_be_published_is_waited_for(cloud: EmbeddedCloud, feed: 
     set_patterns(cloud, "nothing-of-ours.json")
 
     finished = feed("fetch", "--seconds", "0")
-    set_patterns(cloud, "*.json")
+    set_patterns(cloud, "*.json,regions/*.json,services/*.json")
 
     assert finished.returncode == 0, finished.stderr
     assert "nothing to wait for" in finished.stdout
+
+
+def test_items_are_waited_for_too(cloud: EmbeddedCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = find_stack(STACK, None, None)
+    assert await_items(stack, 0) == 0
+
+    take_from_website(cloud, "services/s3.json")
+    assert await_items(stack, 0) == 1
+
+    monkeypatch.setattr("time.sleep", lambda _: upload_again(cloud, "services/s3.json"))
+    assert await_items(stack, 60) == 0
+
+
+def upload_again(cloud: EmbeddedCloud, name: str) -> None:
+    source = {"Bucket": cloud.source_bucket(), "Key": f"aws-data/{name}"}
+    upload(cloud, name, cloud.client("s3").get_object(**source)["Body"].read())
 
 
 def test_a_stack_without_a_website_has_nothing_to_wait_for(

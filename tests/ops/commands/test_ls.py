@@ -8,7 +8,7 @@ import pytest
 from cloud.embedded import EmbeddedCloud
 from ops.stack import DeployedStack
 from shared.contract import FILES, schemas
-from tests.ops.commands.conftest import Feed, distributed_at, take_from_website, upload
+from tests.ops.commands.conftest import ITEMS, Feed, distributed_at, take_from_website, upload
 from tests.terminal import STYLE
 
 
@@ -58,6 +58,26 @@ def test_each_name_has_the_state_that_the_two_buckets_are_in(cloud: EmbeddedClou
     assert (files["orphan.json"]["bytes"], files["orphan.json"]["publishedBytes"]) == (None, 2)
 
 
+def test_items_in_step_are_counted_and_listed_only_by_a_pattern(cloud: EmbeddedCloud, feed: Feed) -> None:
+    well = feed("ls")
+    take_from_website(cloud, "services/s3.json")
+
+    files, named = listed(feed), listed(feed, "services/s3*")
+
+    assert f"{ITEMS} files of single regions and services, in step" in well.stdout
+    assert {name: file["state"] for name, file in files.items() if "/" in name} == {"services/s3.json": "not published"}
+    assert json.loads(feed("ls", "--json").stdout)["itemsInStep"] == ITEMS - 1
+    states = {name: file["state"] for name, file in named.items()}
+    assert states == {"services/s3.feed.json": "in step", "services/s3.json": "not published"}
+
+
+def test_an_item_of_another_etag_is_in_step_if_its_metadata_names_the_source(cloud: EmbeddedCloud, feed: Feed) -> None:
+    encrypt(cloud, "services/s3.json")
+
+    assert not [name for name in listed(feed) if "/" in name]
+    assert json.loads(feed("ls", "--json").stdout)["itemsInStep"] == ITEMS
+
+
 def test_a_person_gets_ages_counts_and_what_to_do(cloud: EmbeddedCloud, feed: Feed) -> None:
     upload(cloud, "orphan.json")
     delete_source(cloud, "orphan.json")
@@ -92,16 +112,20 @@ def test_advice_of_the_list_acts_on_the_stack_that_was_looked_at(cloud: Embedded
     assert "feed sweep --region us-east-1 --yes" in feed("ls", "--region", "us-east-1").stdout
 
 
+def encrypt(cloud: EmbeddedCloud, name: str, body: bytes = b"") -> None:
+    """Other bytes stand for those that an encrypting bucket gives another ETag; by default as many as the source's."""
+    s3 = cloud.client("s3")
+    source = s3.head_object(Bucket=cloud.source_bucket(), Key=f"aws-data/{name}")
+    metadata = {"source-etag": source["ETag"].strip('"')}
+    body = body or b" " * source["ContentLength"]
+    s3.put_object(Bucket=cloud.website, Key=f"data/{name}", Body=body, Metadata=metadata)
+
+
 def test_copies_of_other_etags_are_in_step_if_their_metadata_names_the_source(cloud: EmbeddedCloud, feed: Feed) -> None:
-    s3, source = cloud.client("s3"), {"Bucket": cloud.source_bucket(), "Key": "aws-data/regions.json"}
-    size, etag = (s3.head_object(**source)[name] for name in ("ContentLength", "ETag"))
-    # Other bytes stand for those that an encrypting bucket gives another ETag.
-    s3.put_object(
-        Bucket=cloud.website, Key="data/regions.json", Body=b" " * size, Metadata={"source-etag": etag.strip('"')}
-    )
+    encrypt(cloud, "regions.json")
 
     assert listed(feed)["regions.json"]["state"] == "in step"
-    s3.put_object(Bucket=cloud.website, Key="data/regions.json", Body=b"cut", Metadata={"source-etag": etag.strip('"')})
+    encrypt(cloud, "regions.json", b"cut")
     assert listed(feed)["regions.json"]["state"] == "drifted"
 
 

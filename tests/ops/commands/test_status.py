@@ -10,9 +10,9 @@ import pytest
 from cloud.embedded import EmbeddedCloud
 from ops.commands.status import age_words
 from shared.contract import FILES, schemas
-from tests.ops.commands.conftest import STACK, Deploy, Feed, alarm, take_from_website, upload
+from tests.ops.commands.conftest import ITEMS, STACK, Deploy, Feed, alarm, take_from_website, upload
 
-PUBLISHED = len(FILES) + len(schemas())
+PUBLISHED = len(FILES) + len(schemas()) + ITEMS
 
 
 def shown(feed: Feed, *arguments: str) -> Any:
@@ -127,7 +127,8 @@ def test_a_file_that_matches_no_pattern_is_told_of_and_no_trouble(cloud: Embedde
     finished, status = feed("status"), shown(feed)
 
     assert finished.exit_code == 0, finished.output
-    words = "1 file(s) match no pattern of PublishPatterns (*.json), such as reports/deeper.json"
+    words = "1 file(s) match no pattern of PublishPatterns (*.json,regions/*.json,services/*.json)"
+    words += ", such as reports/deeper.json"
     assert words in finished.stdout
     assert status["skipped"] == {"count": 1, "first": ["reports/deeper.json"]}
 

@@ -7,7 +7,7 @@ import pytest
 
 from cloud.embedded import EmbeddedCloud
 from shared import contract
-from tests.ops.commands.conftest import STACK, Feed, take_from_website, upload
+from tests.ops.commands.conftest import ITEMS, STACK, Feed, take_from_website, upload
 
 
 def test_a_sweep_looks_and_only_mends_when_told_to(cloud: EmbeddedCloud, feed: Feed) -> None:
@@ -21,7 +21,7 @@ def test_a_sweep_looks_and_only_mends_when_told_to(cloud: EmbeddedCloud, feed: F
     assert (looked.exit_code, mended.exit_code, again.exit_code) == (1, 0, 0)
     assert "missing" in looked.output
     assert "copied" in mended.output
-    assert json.loads(again.stdout)[0]["inStep"] == len(contract.FILES) + len(contract.schemas())
+    assert json.loads(again.stdout)[0]["inStep"] == len(contract.FILES) + len(contract.schemas()) + ITEMS
 
 
 def test_a_stack_that_is_not_there_is_said_in_one_line(feed: Feed) -> None:

@@ -470,7 +470,7 @@ def test_what_releases_keep_of_a_file_is_said_and_left(cloud: EmbeddedCloud, fee
     before = release_copies(cloud, "regions.json")
 
     plan, finished = feed("unpublish", "regions.json"), feed("unpublish", "regions.json", "--yes")
-    other = feed("unpublish", "manifest.json", "--releases")
+    other, item = feed("unpublish", "manifest.json", "--releases"), feed("unpublish", "services/s3.json")
 
     words = "releases keep their copies of regions.json: feed unpublish regions.json --releases takes these down too"
     assert words in plan.stdout
@@ -479,6 +479,7 @@ def test_what_releases_keep_of_a_file_is_said_and_left(cloud: EmbeddedCloud, fee
     assert release_copies(cloud, "regions.json") == before != []
     assert has(cloud, "regions.json") == (False, False)
     assert f"{len(before)} copies" in other.stdout
+    assert "releases keep" not in item.stdout
 
 
 def test_with_releases_no_copy_is_left_anywhere_and_the_edge_forgets_each(

@@ -20,9 +20,16 @@ from ops.checks.website import cache_control, check_website
 from ops.monitoring import AlarmState, Listeners
 from ops.observation import FunctionState, Observation, StoredObject, Unavailable, observe
 from ops.stack import DeployedStack, find_stack
-from ops.verification import check_readers, check_release_at_edge, check_release_in_bucket, request, verify
+from ops.verification import (
+    check_items,
+    check_readers,
+    check_release_at_edge,
+    check_release_in_bucket,
+    request,
+    verify,
+)
 from shared.contract import FILES, schemas
-from tests.ops.commands.conftest import STACK, Deploy, Feed, alarm, upload
+from tests.ops.commands.conftest import ITEMS, STACK, Deploy, Feed, alarm, take_from_website, upload
 from tests.ops.commands.edge_server import EdgeServer
 
 FRESH = timedelta(hours=26)
@@ -951,3 +958,47 @@ def test_a_url_that_no_reader_would_use_is_refused(feed: Feed, url: str) -> None
 
     assert finished.exit_code == 2
     assert "https://" in finished.stderr
+
+
+def test_items_are_compared_by_their_listings(cloud: EmbeddedCloud, observed: Observation) -> None:
+    (well,) = check_items(observed)
+    for name in ("services/s3.json", "index.json"):
+        take_from_website(cloud, name)
+    (check,) = check_items(observed)
+
+    assert (well.holds, well.actual) == (True, f"{ITEMS}, by listings")
+    assert (check.fails, check.advice) == (True, "a first run takes minutes; then feed sweep --yes publishes them")
+    assert check.actual == f"2 of {ITEMS} are not: index.json not published, services/s3.json not published"
+
+
+def test_items_that_are_not_for_the_website_are_no_trouble(cloud: EmbeddedCloud, observed: Observation) -> None:
+    distributor = observed.functions["distributor"]
+    assert isinstance(distributor, FunctionState)
+    for name in ("services/s3.json", "index.json"):
+        take_from_website(cloud, name)
+    chosen = replace(distributor, environment=distributor.environment | {"PUBLISH_PATTERNS": "regions.json"})
+
+    (check,) = check_items(replace(observed, functions={**observed.functions, "distributor": chosen}))
+
+    assert check.holds
+
+
+def test_items_that_may_not_be_listed_are_told_of(cloud: EmbeddedCloud, observed: Observation) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:ListBucket", "Resource": "*"}]}
+    policy = {"UserName": "operator", "PolicyName": "no-listing"}
+    cloud.client("iam").put_user_policy(**policy, PolicyDocument=json.dumps(document))
+
+    (check,) = check_items(observed)
+    cloud.client("iam").delete_user_policy(**policy)
+
+    assert check.fails
+    assert check.advice == "ask for the right s3:ListBucket on both buckets"
+
+
+def test_without_a_fetcher_or_the_distributors_settings_items_are_not_looked_at(observed: Observation) -> None:
+    stack = observed.stack
+    outputs = {name: value for name, value in stack.outputs.items() if name != "FetcherFunctionName"}
+    unknown = {**observed.functions, "distributor": Unavailable("ResourceNotFoundException: gone")}
+
+    assert list(check_items(replace(observed, stack=replace(stack, outputs=outputs)))) == []
+    assert list(check_items(replace(observed, functions=unknown))) == []

@@ -6,7 +6,18 @@ from datetime import date, datetime, timedelta
 
 from fetcher.catalogue import Catalogue, assemble
 from fetcher.documents import Documents, build_documents
-from fetcher.history import build_feed, forget_undone, merge, move_years
+from fetcher.history import (
+    Known,
+    build_feed,
+    changes_by_item,
+    forget_undone,
+    known_by_log,
+    known_without_log,
+    merge,
+    move_years,
+    with_days,
+)
+from fetcher.items import ItemFacts, build_items
 from fetcher.last_good import MAX_CLOCK_SKEW, LastGood, last_good
 from fetcher.launches import Launch
 from fetcher.manifest import build_manifest
@@ -48,6 +59,8 @@ class NextState:
 
     `ahead`: the times and dates in the previous files that are later than now, so that they were not believed.
     `unfit_history`: why the history is not written but stays as it is; empty if it is fit to be read again.
+    `items`: the files of single regions and services, by name, the index last; none if the history is not known as a
+    whole, so that the old ones stay.
     """
 
     catalogue: Catalogue
@@ -56,6 +69,7 @@ class NextState:
     metadata: Mapping[str, str]
     ahead: Mapping[str, str]
     unfit_history: str
+    items: Mapping[str, bytes]
 
 
 def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp: datetime) -> NextState:
@@ -78,7 +92,11 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
     documents = build_documents(catalogue, job.id, timestamp)
     if before and not request.accept_shrink:
         require_no_shrink(before.complete_data, documents.complete_data, settings.max_shrink_percent)
-    history_files = _history_files(documents, previous, settings.site_url)
+    log = _extended_log(documents, previous)
+    known = _known(documents, log, previous)
+    if known:
+        documents = replace(documents, complete_data=with_days(documents.complete_data, known))
+    history_files = _history_files(log, documents, previous, settings.site_url) if log else {}
     history, unfit_history = _read_back(history_files, previous)
     all_files = _files(documents, {} if unfit_history else history_files)
     changed = {
@@ -93,7 +111,9 @@ def next_state(job: Job, result: CrawlResult, previous: PreviousFiles, timestamp
         manifest = build_manifest(documents, released, history, settings.schedule_expression)
         files[contract.MANIFEST_FILE] = manifest.to_bytes()
     ahead = _ahead(last, previous.history, timestamp)
-    return NextState(catalogue, documents, files, _metadata(documents, result), ahead, unfit_history)
+    facts = _item_facts(documents, log, known, previous) if not unfit_history else None
+    items = build_items(facts, settings.site_url) if facts else {}
+    return NextState(catalogue, documents, files, _metadata(documents, result), ahead, unfit_history, items)
 
 
 def require_previous_data(request: RunRequest, previous: PreviousFiles) -> None:
@@ -163,19 +183,50 @@ def _files(documents: Documents, history: Mapping[str, bytes]) -> dict[str, byte
     }
 
 
-def _history_files(documents: Documents, previous: PreviousFiles, site_url: str) -> dict[str, bytes]:
-    """The history, its feed, and the years that move; nothing if the previous history can't be read, so that it stays.
-
-    Nothing moves while dates of the log are put right.
-    """
+def _extended_log(documents: Documents, previous: PreviousFiles) -> contract.ChangeHistory | None:
+    """The log with the changes of this run; None if the previous one can't be read, so that it stays."""
     if contract.CHANGE_HISTORY_FILE in previous.unreadable:
-        return {}
+        return None
     now = documents.complete_data.metadata.timestamp
-    latest = _latest_day(now)
+    return merge(_settled_history(previous, now), previous.state, documents, now.date(), _latest_day(now))
+
+
+def _known(documents: Documents, log: contract.ChangeHistory | None, previous: PreviousFiles) -> Known | None:
+    """Since when things are there; None if nobody knows.
+
+    If the log begins anew, or can't be read as a whole, the days of the previous data are kept, and the changes of this
+    run are added to them.
+    """
+    before, today = previous.state, documents.complete_data.metadata.timestamp.date()
+    if log and previous.history and previous.sights is not None:
+        return known_by_log(log, previous.sights, before)
+    known = known_without_log(before, documents, today) if before else None
+    return known_by_log(log, {}, None) if log and not previous.history and not known else known
+
+
+def _item_facts(
+    documents: Documents, log: contract.ChangeHistory | None, known: Known | None, previous: PreviousFiles
+) -> ItemFacts | None:
+    """What the files of items are made of; None if the log can't be read as a whole."""
+    if not (log and known) or previous.sights is None:
+        return None
+    return ItemFacts(
+        documents=documents,
+        changes=changes_by_item(log, previous.sights),
+        names={key: sight.name for key, sight in known.sights.items()},
+        announcements={},
+        earlier=contract.CHANGE_HISTORY_FILE if log.earlier else None,
+    )
+
+
+def _history_files(
+    log: contract.ChangeHistory, documents: Documents, previous: PreviousFiles, site_url: str
+) -> dict[str, bytes]:
+    """The history, its feed, and the years that move. Nothing moves while dates of the log are put right."""
+    latest = _latest_day(documents.complete_data.metadata.timestamp)
     dated_right = previous.history and all(entry.date <= latest for entry in previous.history.change_log[:1])
     years = previous.years if dated_right else {}
-    history = merge(_settled_history(previous, now), previous.state, documents, now.date(), latest)
-    history = move_years(history, years, previous.state or documents)
+    history = move_years(log, years, previous.state or documents)
     return {
         **{name: year.to_bytes() for name, year in years.items()},
         contract.CHANGE_HISTORY_FILE: history.to_bytes(),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from fetcher.history import years_to_move
+from fetcher.history import Sights, watch, years_to_move
 from shared import contract
 from shared.strict_json import MAX_BYTES, UnfitError
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MISSING = {"NoSuchKey", "404", "NotFound"}
 OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", *MISSING}
 MOST_PARTS = 100  # of a year; more names are not tried, since each file is read
+MOST_YEARS = 100  # files that are read; with more it is as if they were missing
 FILES_READ_WHOLE = (contract.COMPLETE_DATA_FILE, contract.SERVICES_FILE, contract.CHANGE_HISTORY_FILE)
 
 DocumentT = TypeVar("DocumentT", bound=contract.Document)
@@ -74,7 +75,8 @@ class PreviousFiles:
     """The files before this run, by name, and the contents that it needs: None if missing or unreadable.
 
     `unreadable`: files that exist but break the contract, with the reasons. `years`: what has to move out of the
-    history, oldest first, by the name of the file that takes it.
+    history, oldest first, by the name of the file that takes it. `sights`: what the years that have left the history
+    tell; None if one of them, or the history that names them, can't be read.
     """
 
     files: Mapping[str, StoredFile]
@@ -82,6 +84,7 @@ class PreviousFiles:
     history: contract.ChangeHistory | None
     unreadable: Mapping[str, str]
     years: Mapping[str, contract.ChangeHistoryYear]
+    sights: Sights | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,24 @@ def read_previous_files(bucket: SourceBucket) -> PreviousFiles:
     history = parse(contract.CHANGE_HISTORY_FILE, contract.ChangeHistory)
     state = PreviousState(complete_data, services) if complete_data else None
     years = _name_years(bucket, history, files) if history else {}
-    return PreviousFiles(files, state, history, unreadable, years)
+    sights = _sights(bucket, history, unreadable)
+    return PreviousFiles(files, state, history, unreadable, years, sights)
+
+
+def _sights(bucket: SourceBucket, history: contract.ChangeHistory | None, unreadable: dict[str, str]) -> Sights | None:
+    """What the years that have left the history tell; one file is in memory at a time."""
+    if history is None:
+        return None if contract.CHANGE_HISTORY_FILE in unreadable else {}
+    sights: Sights = {}
+    for number, earlier in enumerate(reversed(history.earlier)):
+        body = bucket.read(earlier.file).body if number < MOST_YEARS else b""
+        try:
+            year = contract.ChangeHistoryYear.from_bytes(body)
+        except UnfitError as error:
+            unreadable[earlier.file] = str(error)
+            return None
+        sights = watch(sights, reversed(year.change_log), history.metadata.created)
+    return sights
 
 
 def _name_years(

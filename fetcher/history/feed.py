@@ -23,18 +23,28 @@ def build_feed(history: contract.ChangeHistory, current: State, site_url: str = 
     without it addresses are left out. A day has no page, so an item's address is that of the history, with the day as
     its fragment. An item is dated at the start of its day, in UTC.
     """
-    addresses = {"home_page_url": urljoin(site_url, "/"), "feed_url": f"{site_url}{contract.CHANGE_FEED_FILE}"}
-    feed = contract.ChangeFeed(
-        version="https://jsonfeed.org/version/1.1",
-        title="Changes in AWS's regions and services",
-        description="What came, went and was renamed in AWS's catalogue of regions and services, by day.",
-        items=(),
-        **(addresses if site_url else {}),
+    feed = empty_feed(
+        "Changes in AWS's regions and services",
+        "What came, went and was renamed in AWS's catalogue of regions and services, by day.",
+        contract.CHANGE_FEED_FILE,
+        site_url,
     )
     items = [_item(entry, names, site_url) for entry, names in _with_names(history, current)]
     room = LARGEST_FEED - len(feed.to_bytes()) - len("\n  ") + len(",")  # around the items; the last has no comma
     fitting = sum(size <= room for size in accumulate(size_in_list(item) for item in items))
     return feed.model_copy(update={"items": tuple(items[:fitting])})
+
+
+def empty_feed(title: str, description: str, file: str, site_url: str) -> contract.ChangeFeed:
+    """A feed without items, in this file."""
+    addresses = {"home_page_url": urljoin(site_url, "/"), "feed_url": f"{site_url}{file}"}
+    return contract.ChangeFeed(
+        version="https://jsonfeed.org/version/1.1",
+        title=title,
+        description=description,
+        items=(),
+        **(addresses if site_url else {}),
+    )
 
 
 def _with_names(history: contract.ChangeHistory, current: State) -> Iterator[tuple[contract.ChangeEntry, Facts]]:

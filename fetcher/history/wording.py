@@ -1,7 +1,7 @@
 """Describes changes in English: a sentence for the log, and lines with details. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -25,7 +25,7 @@ class Group:
 
     def line(self, most: int) -> str:
         """The line, with at most so many names."""
-        return f"{self.text}: {_listed(self.names, most)}"
+        return f"{self.text}: {_listed(self.names, most)}" if self.names else self.text
 
 
 def summarize_changes(changes: contract.Changes) -> str:
@@ -48,20 +48,53 @@ def describe_changes(changes: contract.Changes, names: Facts) -> str:
 
     `names`: those of that day; what has none is shown by its code.
     """
-    groups = [group for group in _groups(changes, names) if group.names]
+    return _describe([group for group in _groups(changes, names) if group.names], contract.CHANGE_HISTORY_FILE)
+
+
+def summarize_item_changes(changes: Iterable[contract.ItemChange], noun: str) -> str:
+    """The changes of one item on one day in a few words. `noun`: what it has, services or regions."""
+    return ", ".join(_item_change(change, noun) for change in changes)
+
+
+def describe_item_changes(changes: Iterable[contract.ItemChange], noun: str, names: Mapping[str, str]) -> str:
+    """Lines for people, at most LONGEST_DESCRIPTION characters together. `names`: by code."""
+    groups = []
+    for change in changes:
+        since = f" (some day after {change.after})" if change.after else ""
+        told = () if change.kind == "renamed" else [_cut(names.get(code, code)) for code in change.what]
+        groups.append(Group(f"{_item_change(change, noun)}{since}", told, len(told)))
+    return _describe(groups, "the item's own file")
+
+
+def _item_change(change: contract.ItemChange, noun: str) -> str:
+    match change.kind:
+        case "added" | "zonesAdded":
+            kind = "new"
+        case "zonesRemoved":
+            kind = "removed"
+        case "renamed":
+            return f"renamed from {_cut(change.what[0])} to {_cut(change.what[1])}"
+        case kind:
+            pass
+    thing = "zone" if change.kind.startswith("zones") else noun
+    return _count(len(change.what), f"{kind} {thing}") if change.what else kind
+
+
+def _describe(groups: Sequence[Group], file: str) -> str:
+    """The groups with as many names as fit; the last line counts what does not, and says where it is."""
     for most in NAMES_IN_LINE:
         text = "\n".join(group.line(most) for group in groups)
         if len(text) <= LONGEST_DESCRIPTION:
             return text
-    return _first_lines(groups)
+    return _first_lines(groups, file)
 
 
-def _first_lines(groups: Sequence[Group]) -> str:
+def _first_lines(groups: Sequence[Group], file: str) -> str:
     lines = [group.line(NAMES_IN_LINE[-1]) for group in groups]
     room = LONGEST_DESCRIPTION - LONGEST_NAME  # the rest is for the last line
     kept = sum(length <= room for length in accumulate(len(line) + 1 for line in lines))
     rest = sum(group.news for group in groups[kept:])
-    return "\n".join([*lines[:kept], f"And {rest:,} more; all are in {contract.CHANGE_HISTORY_FILE}."])
+    return "\n".join([*lines[:kept], f"And {rest:,} more; all are in {file}."])
 
 
 def _sentence(changes: contract.Changes, most: int) -> str:

@@ -43,15 +43,35 @@ from shared.contract.data import (
 )
 from shared.contract.document import Document, RfcDate, Url
 from shared.contract.feed import ChangeFeed, FeedItem
+from shared.contract.items import (
+    INDEX_FILE,
+    ITEM_FEED,
+    ITEM_FILE,
+    IndexEntry,
+    ItemAnnouncement,
+    ItemChange,
+    ItemChangeKind,
+    ItemFolder,
+    ItemIndex,
+    ItemOffer,
+    RegionItem,
+    ServiceItem,
+    item_name,
+)
 from shared.contract.manifest import MANIFEST_FILE, RELEASES_FOLDER, LatestChange, Manifest, ReleaseFile, name_release
 from shared.contract.schema import build_schemas, schema_name
+from shared.contract.seen import Between, Key, Seen, Sightings, earliest, latest
 
 __all__ = [
     "CHANGE_FEED_FILE",
     "CHANGE_HISTORY_FILE",
     "COMPLETE_DATA_FILE",
+    "FEED_SUFFIX",
     "FILES",
     "HISTORY_FOLDER",
+    "INDEX_FILE",
+    "ITEM_FEED",
+    "ITEM_FILE",
     "JSON",
     "MANIFEST_FILE",
     "REGIONS_FILE",
@@ -62,6 +82,7 @@ __all__ = [
     "SOURCE",
     "TOOL",
     "YEAR_FILE",
+    "Between",
     "ChangeEntry",
     "ChangeFeed",
     "ChangeHistory",
@@ -74,29 +95,44 @@ __all__ = [
     "FeedItem",
     "HistoryMetadata",
     "Inception",
+    "IndexEntry",
+    "ItemAnnouncement",
+    "ItemChange",
+    "ItemChangeKind",
+    "ItemFolder",
+    "ItemIndex",
+    "ItemOffer",
+    "Key",
     "LatestChange",
     "Manifest",
     "Metadata",
     "NamedCode",
     "Region",
+    "RegionItem",
     "RegionServices",
     "RegionalService",
     "Regions",
     "ReleaseFile",
     "Renamed",
     "RfcDate",
+    "Seen",
     "Service",
     "ServiceCodes",
+    "ServiceItem",
     "ServiceRegion",
     "ServiceRegions",
     "Services",
     "ServicesByRegion",
+    "Sightings",
     "Summary",
     "Url",
     "ZoneChange",
     "ZoneKind",
     "Zones",
     "content_type",
+    "earliest",
+    "item_name",
+    "latest",
     "model_of",
     "name_release",
     "schema_name",
@@ -124,7 +160,10 @@ FILES: dict[str, type[Document]] = {
     CHANGE_FEED_FILE: ChangeFeed,
     MANIFEST_FILE: Manifest,
 }
-"""The files of every run, by name below the prefix. The only others that have a model are those of `year_file`."""
+"""The files of every run, by name below the prefix. Others that have a model are those of `year_file` and of items."""
+
+OTHER_FILES: dict[str, type[Document]] = {INDEX_FILE: ItemIndex}
+"""Files that belong to no release."""
 
 
 def year_file(year: int, part: int) -> str:
@@ -139,10 +178,19 @@ def content_type(name: str) -> str:
 
 def model_of(name: str) -> type[Document] | None:
     """The model of a file, by its name below the prefix; None if it is not a file of the contract."""
-    return ChangeHistoryYear if YEAR_FILE.fullmatch(name) else FILES.get(name)
+    if ITEM_FEED.fullmatch(name):
+        return ChangeFeed
+    if ITEM_FILE.fullmatch(name):
+        return RegionItem if name.startswith("regions/") else ServiceItem
+    return ChangeHistoryYear if YEAR_FILE.fullmatch(name) else {**FILES, **OTHER_FILES}.get(name)
 
 
 @cache
 def schemas() -> Mapping[str, bytes]:
-    """The JSON Schema of every file of the contract, by the schema's name below the prefix; years share one."""
-    return build_schemas({**FILES, "change-history-year.json": ChangeHistoryYear})
+    """The JSON Schema of every file of the contract, by the schema's name; files of a kind share one."""
+    years_and_items: dict[str, type[Document]] = {
+        "change-history-year.json": ChangeHistoryYear,
+        "region.json": RegionItem,
+        "service.json": ServiceItem,
+    }
+    return build_schemas({**FILES, **years_and_items, **OTHER_FILES})

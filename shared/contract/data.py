@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeInt, model_validator
 from shared.contract.document import (
     Code,
     Codes,
+    Date,
     Document,
     Items,
     RfcDate,
@@ -16,6 +17,7 @@ from shared.contract.document import (
     require_count,
     require_sorted,
 )
+from shared.contract.seen import Key, Seen, Sightings, earliest, latest
 
 SCHEMA_VERSION = "1.4.0"
 TOOL: Final = "aws-services-feed"
@@ -157,6 +159,37 @@ class ServicesByRegion(Document):
 
     by_region: dict[str, RegionServices]
     summary: Summary
+    known_since: Date | None = Field(
+        default=None,
+        description="The day of the first look of all; absent if the log of changes was never read. Since 1.4.0.",
+        exclude_if=lambda day: day is None,
+    )
+    first_seen: Sightings | None = Field(
+        default=None,
+        description="When things came; what is not named was there on knownSince. Since 1.4.0.",
+        exclude_if=lambda sightings: sightings is None,
+    )
+    last_seen: Sightings | None = Field(
+        default=None,
+        description="When things that are no longer there were last seen. Since 1.4.0.",
+        exclude_if=lambda sightings: sightings is None,
+    )
+
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        parts = (self.known_since, self.first_seen, self.last_seen)
+        require(
+            all(part is None for part in parts) or all(part is not None for part in parts),
+            "knownSince, firstSeen and lastSeen must be there together",
+        )
+        return self
+
+    def sightings(self) -> tuple[dict[Key, Seen], dict[Key, Seen]]:
+        """The first and the last of everything that has a day of its own."""
+        return (
+            self.first_seen.by_key() if self.first_seen else {},
+            self.last_seen.by_key() if self.last_seen else {},
+        )
 
 
 class CompleteData(Document):
@@ -181,7 +214,26 @@ class CompleteData(Document):
         require(not unknown, f"servicesByRegion names services that services.services lacks: {unknown[:3]}")
         self._counts_hold()
         self._stale_regions_hold()
+        self._sightings_hold()
         return self
+
+    def what_is_there(self) -> set[Key]:
+        """Every region, service and pair, as in `Sightings`."""
+        by_region = self.services_by_region.by_region
+        return {
+            *(("region", code, code) for code in by_region),
+            *(("service", "", code) for code in self.services.services),
+            *(("offer", region, code) for region, entry in by_region.items() for code in entry.services),
+        }
+
+    def _sightings_hold(self) -> None:
+        first, last = self.services_by_region.sightings()
+        there = self.what_is_there() if first or last else set()
+        still, unknown = there & last.keys(), first.keys() - there - last.keys()
+        require(not still, f"lastSeen names what is there: {sorted(still)[:3]}")
+        require(not unknown, f"firstSeen names what neither is there nor in lastSeen: {sorted(unknown)[:3]}")
+        late = [key for key, seen in last.items() if key in first and latest(first[key]) > earliest(seen)]
+        require(not late, f"firstSeen must not be after lastSeen: {late[:3]}")
 
     def _counts_hold(self) -> None:
         counts, summary = self.metadata.counts, self.services_by_region.summary

@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from shared.contract.changes import YEAR_FILE
 from shared.contract.data import SCHEMA_VERSION, TOOL
 from shared.contract.document import Document
+from shared.contract.items import ITEM_FEED, ITEM_FILE
 
 
 class UntitledFields(GenerateJsonSchema):
@@ -26,7 +27,11 @@ class UntitledFields(GenerateJsonSchema):
 
 
 def schema_name(file: str) -> str:
-    """The name of a file's schema: complete-data.json has complete-data.schema.json."""
+    """The name of a file's schema: complete-data.json has complete-data.schema.json, an item that of its kind."""
+    if ITEM_FEED.fullmatch(file):
+        return "change-feed.schema.json"
+    if ITEM_FILE.fullmatch(file):
+        return f"{file.partition('s/')[0]}.schema.json"
     stem = "change-history-year" if YEAR_FILE.fullmatch(file) else file.removesuffix(".json")
     return f"{stem}.schema.json"
 

@@ -2,7 +2,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -308,3 +308,114 @@ def test_by_default_one_service_of_fifty_may_vanish_and_two_may_not() -> None:
     require_no_shrink(before, state({"r": []}, nowhere=fifty[1:]).complete_data, SETTINGS.max_shrink_percent)
     with pytest.raises(ShrunkCatalogueError, match="2 of 50 services have vanished, more than 2 %"):
         require_no_shrink(before, state({"r": []}, nowhere=fifty[2:]).complete_data, SETTINGS.max_shrink_percent)
+
+
+LAST_YEAR = contract.ChangeHistoryYear(
+    year=2025,
+    change_log=(
+        contract.ChangeEntry(
+            date=date(2025, 11, 23),
+            summary="One.",
+            changes=contract.Changes(
+                new_regional_services=(contract.RegionalService(region=US, service="AmazonGameLiftStreams"),)
+            ),
+        ),
+    ),
+)
+OLD_YEAR = contract.EarlierChanges(
+    file="change-history-2025.json",
+    oldest=date(2025, 11, 23),
+    newest=date(2025, 11, 23),
+    additions=contract.Inception(new_regions=0, new_services=0, new_regional_services=1),
+)
+
+
+def pairs_seen(state: NextState) -> tuple[str, dict[str, Any]]:
+    """Since when the data is known, and the days of its pairs."""
+    offers = json.loads(state.files["complete-data.json"])["servicesByRegion"]
+    return offers["knownSince"], offers["firstSeen"]["pairs"]
+
+
+def test_the_data_tells_since_when_things_are_there() -> None:
+    second = decide(MORE, FIRST.files, day=1)
+    third = decide(MORE, {**FIRST.files, **second.files}, day=2)
+
+    assert pairs_seen(FIRST) == ("2026-11-23", {})
+    assert pairs_seen(second) == pairs_seen(third) == ("2026-11-23", {EU: {"AmazonGameLiftStreams": "2026-11-24"}})
+
+
+def with_year(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files, with a year that has left the history."""
+    history = contract.ChangeHistory.from_bytes(files["change-history.json"])
+    created = history.metadata.model_copy(update={"created": date(2025, 11, 22)})
+    old = history.model_copy(update={"earlier": (OLD_YEAR,), "metadata": created})
+    return {**files, "change-history.json": old.to_bytes(), OLD_YEAR.file: LAST_YEAR.to_bytes()}
+
+
+def test_the_years_that_have_left_the_history_tell_too() -> None:
+    second = decide(MORE, with_year(FIRST.files), day=1)
+
+    assert pairs_seen(second) == (
+        "2025-11-22",
+        {EU: {"AmazonGameLiftStreams": "2026-11-24"}, US: {"AmazonGameLiftStreams": "2025-11-23"}},
+    )
+
+
+LOST: dict[str, dict[str, bytes]] = {
+    "the history": {"change-history.json": b"{}"},
+    "a year": {OLD_YEAR.file: b"{}"},
+    "the history, for ever": {"change-history.json": b""},
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_without_the_history_the_days_that_are_known_stay_and_the_news_is_added(what: str) -> None:
+    files = with_year(FIRST.files)
+    second = decide(PARAMETERS, files, day=1)
+    before = {name: body for name, body in {**files, **second.files, **LOST[what]}.items() if body}
+
+    after = decide(MORE, before, day=2)
+
+    assert pairs_seen(after) == (
+        "2025-11-22",
+        {EU: {"AmazonGameLiftStreams": "2026-11-25"}, US: {"AmazonGameLiftStreams": "2025-11-23"}},
+    )
+
+
+def test_each_region_and_service_has_files_that_change_with_its_facts_alone() -> None:
+    second = decide(MORE, FIRST.files, day=1)
+    third = decide(MORE, {**FIRST.files, **second.files}, day=2)
+
+    changed = {name for name, body in second.items.items() if FIRST.items.get(name) != body}
+    assert list(FIRST.items)[-1] == "index.json"
+    assert len(FIRST.items) == 2 * 2 + 2 * 4 + 1
+    assert changed == {
+        f"{item}{suffix}"
+        for item in (f"regions/{EU}", "services/AmazonGameLiftStreams")
+        for suffix in (".json", ".feed.json")
+    }
+    assert second.items == third.items
+    assert not set(second.items) & set(second.files)
+
+
+@pytest.mark.parametrize("what", ["the history", "a year"])
+def test_without_the_history_the_files_of_items_stay_as_they_are(what: str) -> None:
+    assert decide(MORE, {**with_year(FIRST.files), **LOST[what]}, day=1).items == {}
+
+
+def test_items_tell_where_the_years_are_that_have_left_the_history() -> None:
+    items = decide(MORE, with_year(FIRST.files), day=1).items
+
+    assert json.loads(items[f"regions/{EU}.json"])["earlier"] == "change-history.json"
+
+
+def test_where_neither_history_nor_data_knows_since_when_nothing_is_said() -> None:
+    complete = json.loads(FIRST.files["complete-data.json"])
+    for name in ("knownSince", "firstSeen", "lastSeen"):
+        del complete["servicesByRegion"][name]
+    before = {**FIRST.files, "complete-data.json": json.dumps(complete).encode(), "change-history.json": b"{}"}
+
+    after = decide(MORE, before, day=1)
+
+    assert not after.documents.complete_data.services_by_region.sightings()[0]
+    assert b"knownSince" not in after.files["complete-data.json"]

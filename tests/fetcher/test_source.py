@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from fetcher.history import move_years
+from fetcher.history import move_years, watch
 from fetcher.source import MOST_PARTS, OvertakenError, SourceBucket, StoredFile, WrittenObject, read_previous_files
 from shared import contract
 from tests.fetcher.history.test_years import START, entry, history_of
@@ -220,3 +220,50 @@ def test_a_year_of_long_ago_moves_like_any_other(memory: SourceBucket) -> None:
     assert previous.history
     moved = move_years(previous.history, previous.years, state({"us": ["a"]}))
     assert [earlier.file for earlier in moved.earlier] == ["change-history-0999.json"]
+
+
+def named(*files: str) -> contract.ChangeHistory:
+    """A history that names these files, newest first."""
+    none = LARGE.metadata.changes_since_inception
+    earlier = (contract.EarlierChanges(file=file, oldest=START, newest=START, additions=none) for file in files)
+    return history_of([]).model_copy(update={"earlier": tuple(earlier)})
+
+
+def test_the_years_that_have_left_the_history_are_read_oldest_first(memory: SourceBucket) -> None:
+    log = [entry(START + timedelta(days=day), 1) for day in (2, 1)]
+    for name, each in zip(NAMES, log, strict=False):
+        memory.write(name, contract.ChangeHistoryYear(year=2026, change_log=(each,)).to_bytes(), {})
+    memory.write("change-history.json", named(NAMES[0], NAMES[1]).to_bytes(), {})
+
+    previous = read_previous_files(memory)
+
+    assert previous.sights == watch({}, reversed(log), history_of([]).metadata.created)
+    assert previous.unreadable == {}
+
+
+@pytest.mark.parametrize("body", [None, b"{}"], ids=["missing", "broken"])
+def test_without_one_of_its_years_nothing_is_known_of_them(memory: SourceBucket, body: bytes | None) -> None:
+    year = contract.ChangeHistoryYear(year=2026, change_log=(entry(START, 1),))
+    memory.write(NAMES[0], year.to_bytes(), {})
+    if body:
+        memory.write(NAMES[1], body, {})
+    memory.write("change-history.json", named(NAMES[0], NAMES[1]).to_bytes(), {})
+
+    previous = read_previous_files(memory)
+
+    assert previous.sights is None
+    assert previous.unreadable.keys() == {NAMES[1]}
+    assert previous.history
+
+
+def test_no_more_than_a_hundred_years_are_read(memory: SourceBucket) -> None:
+    year = contract.ChangeHistoryYear(year=2026, change_log=(entry(START, 1),))
+    names = [contract.year_file(2026, part) for part in range(1, 102)]
+    for name in names:
+        memory.write(name, year.to_bytes(), {})
+    memory.write("change-history.json", named(*names).to_bytes(), {})
+
+    previous = read_previous_files(memory)
+
+    assert previous.sights is None
+    assert previous.unreadable.keys() == {names[0]}

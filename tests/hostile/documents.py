@@ -135,6 +135,28 @@ def unprintable_code(length: int) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode()
 
 
+def went(number: int) -> dict[str, Any]:
+    """Complete data with nothing but one pair, and the days of many that are no longer there."""
+    counts = {"regions": 1, "services": 1, "regionServices": 1}
+    summary = {"totalRegions": 1, "totalServices": 1, "averageServicesPerRegion": 1, "cachedRegions": 0}
+    offer = {"regionCode": "x", "serviceCount": 1, "services": ["x"], "lastFetched": NOW}
+    between = {"after": "2026-11-20", "before": "2026-11-23"}
+    days = {f"{n:02}": {f"{m:04}": between for m in range(number // 12)} for n in range(12)}
+    seen = {"regions": {}, "services": {}, "pairs": days}
+    return {
+        "metadata": {"timestamp": NOW, "tool": "aws-services-feed", "version": "1.4.0", "runId": "x", "counts": counts},
+        "regions": regions(["x"]),
+        "services": {"count": 1, "services": ["x"], "source": "ssm", "timestamp": NOW},
+        "servicesByRegion": {
+            "byRegion": {"x": offer},
+            "summary": {**summary, "fetchedRegions": 1, "timestamp": NOW, "lastUpdated": NOW},
+            "knownSince": "2022-02-12",
+            "firstSeen": {"regions": {}, "services": {}, "pairs": {}},
+            "lastSeen": seen,
+        },
+    }
+
+
 MODELLED: Mapping[str, tuple[str, Callable[[], object]]] = {
     "regions": ("regions.json", lambda: regions(f"{n:06}" for n in range(MODEL_NODES // 19))),
     "zones": ("regions.json", lambda: regions(["x"], (f"{n:06}" for n in range(MODEL_NODES - 50)))),
@@ -149,6 +171,7 @@ MODELLED: Mapping[str, tuple[str, Callable[[], object]]] = {
     ),
     "pairs": ("change-history.json", lambda: history(pairs(MODEL_NODES // 5 - 20))),
     "days": ("change-history.json", lambda: history(days(MODEL_NODES // 8 - 20))),
+    "pairs that went": ("complete-data.json", lambda: went(MODEL_NODES // 6 - 40)),
     "services by code": ("service-regions.json", lambda: by_service(5000, [f"{n:03}" for n in range(48)])),
     "items": (
         "change-feed.json",

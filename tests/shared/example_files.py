@@ -4,17 +4,20 @@ Kept files are of one minor version. Once that is released they never change: a 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fetcher.documents import Documents, build_documents
-from fetcher.history import build_feed, merge, move_years
+from fetcher.history import build_feed, changes_by_item, known_by_log, merge, move_years, watch, with_days
+from fetcher.items import ItemFacts, build_items
 from fetcher.manifest import build_manifest
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS, ROOT, read_catalogue
 
 FOLDER = Path(__file__).parent / "fixtures"
 YEAR = contract.year_file(2025, 1)
+ITEMS = ("regions/us-east-1.json", "regions/us-east-1.feed.json", "services/s3.json", contract.INDEX_FILE)
 
 THIRD_REGION = {
     f"{ROOT}/regions/ap-southeast-7{path}": value
@@ -35,6 +38,13 @@ GONE = {
     f"{ROOT}/regions/mars-1/services/s3": "s3",
 }
 OLD_NAME = {f"{ROOT}/services/s3/longName": "Amazon S3"}
+SITE_URL = "https://your.site/data/"
+ANNOUNCEMENT = contract.ItemAnnouncement(
+    id="1",
+    title="Amazon S3 has more of everything",
+    link="https://aws.amazon.com/about-aws/whats-new/2026/11/s3-more/",
+    pub_date=datetime(2026, 11, 22, 17, tzinfo=UTC),
+)
 NOT_YET = {name for name in PARAMETERS if "GameLift" in name}
 
 
@@ -62,16 +72,27 @@ def example_files() -> dict[str, bytes]:
     history = merge(None, None, before, datetime(2026, 11, 20, tzinfo=UTC).date())
     history = merge(history, before, after, datetime(2026, 11, 23, tzinfo=UTC).date())
     year = _last_year(history)
-    history = move_years(
-        history.model_copy(update={"change_log": (*history.change_log, *year.change_log)}), {YEAR: year}, after
-    )
+    metadata = history.metadata.model_copy(update={"created": year.change_log[-1].date})
+    log = (*history.change_log, *year.change_log)
+    history = move_years(history.model_copy(update={"metadata": metadata, "change_log": log}), {YEAR: year}, after)
     history = merge(history, after, after, datetime(2026, 11, 23, tzinfo=UTC).date())
-    feed = build_feed(history, after, "https://your.site/data/")
+    feed = build_feed(history, after, SITE_URL)
+    sights = watch({}, reversed(year.change_log), history.metadata.created)
+    known = known_by_log(history, sights, None)
+    complete_data = with_days(after.complete_data, known)
+    facts = ItemFacts(
+        documents=replace(after, complete_data=complete_data),
+        changes=changes_by_item(history, sights),
+        names={key: sight.name for key, sight in known.sights.items()},
+        announcements={"s3": (ANNOUNCEMENT,)},
+        earlier=contract.CHANGE_HISTORY_FILE,
+    )
+    items = build_items(facts, SITE_URL)
     documents: dict[str, contract.Document] = {
         contract.REGIONS_FILE: after.regions,
         contract.SERVICES_FILE: after.services,
         contract.SERVICE_REGIONS_FILE: after.service_regions,
-        contract.COMPLETE_DATA_FILE: after.complete_data,
+        contract.COMPLETE_DATA_FILE: complete_data,
         contract.CHANGE_HISTORY_FILE: history,
         contract.CHANGE_FEED_FILE: feed,
         YEAR: year,
@@ -79,11 +100,12 @@ def example_files() -> dict[str, bytes]:
     files = {name: document.to_bytes() for name, document in documents.items()}
     released = {name: body for name, body in files.items() if name != YEAR}
     manifest = build_manifest(after, released, history, "cron(0 2 * * ? *)")
-    return {**files, contract.MANIFEST_FILE: manifest.to_bytes()}
+    return {**files, contract.MANIFEST_FILE: manifest.to_bytes(), **{name: items[name] for name in ITEMS}}
 
 
 if __name__ == "__main__":
     folder = FOLDER / contract.SCHEMA_VERSION
     folder.mkdir(exist_ok=True)
     for name, body in example_files().items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(body)

@@ -63,6 +63,17 @@ COMPLETE: dict[str, Any] = {
             "timestamp": NOW,
             "lastUpdated": NOW,
         },
+        "knownSince": "2026-11-20",
+        "firstSeen": {
+            "regions": {"us-east-1": {"after": "2026-11-20", "before": "2026-11-22"}},
+            "services": {"gone": "2026-11-21", "s3": "2026-11-22"},
+            "pairs": {"us-east-1": {"gone": "2026-11-21", "s3": {"before": "2026-11-20"}}},
+        },
+        "lastSeen": {
+            "regions": {"mars-1": "2026-11-21"},
+            "services": {"gone": {"after": "2026-11-21", "before": "2026-11-23"}},
+            "pairs": {"us-east-1": {"gone": {"after": "2026-11-21", "before": "2026-11-23"}}},
+        },
     },
 }
 SERVICE_REGIONS = {
@@ -148,6 +159,63 @@ MANIFEST: dict[str, Any] = {
     "latestChange": {"date": "2026-11-23", "summary": "Much."},
     "nextExpected": "2026-11-24T02:05:00Z",
 }
+REGION_ITEM: dict[str, Any] = {
+    "code": "us-east-1",
+    "name": "US East (N. Virginia)",
+    "firstSeen": {"before": "2026-11-20"},
+    "partition": "aws",
+    "domain": None,
+    "country": None,
+    "geography": None,
+    "launchDate": None,
+    "blogUrl": None,
+    "zones": {"availability": ["use1-az1"], "local": [], "wavelength": []},
+    "services": [
+        {"code": "ec2", "name": "Amazon EC2", "firstSeen": {"after": "2026-11-20", "before": "2026-11-22"}},
+        {"code": "s3", "name": "Amazon S3", "firstSeen": {"before": "2026-11-20"}},
+    ],
+    "gone": [{"code": "gone", "name": "gone", "firstSeen": "2026-11-21", "lastSeen": "2026-11-22"}],
+    "changes": [
+        {"date": "2026-11-23", "kind": "removed", "what": ["gone"]},
+        {"date": "2026-11-22", "after": "2026-11-20", "kind": "added", "what": ["ec2"]},
+        {"date": "2026-11-22", "after": "2026-11-20", "kind": "renamed", "what": ["US East", "US East (N. Virginia)"]},
+    ],
+    "earlier": "change-history.json",
+}
+SERVICE_ITEM: dict[str, Any] = {
+    "code": "gone",
+    "name": "gone",
+    "firstSeen": "2026-11-21",
+    "lastSeen": "2026-11-22",
+    "homeUrl": None,
+    "regions": [],
+    "gone": [{"code": "us-east-1", "name": "US East", "firstSeen": "2026-11-21", "lastSeen": "2026-11-22"}],
+    "changes": [],
+    "announcements": [{"id": "1", "title": "It goes", "link": "https://aws.amazon.com/x", "pubDate": NOW}],
+}
+INDEX: dict[str, Any] = {
+    "knownSince": "2026-11-20",
+    "regions": [
+        {
+            "code": "a/b",
+            "name": "a/b",
+            "firstSeen": None,
+            "path": "regions/a_2Fb.json",
+            "feed": "regions/a_2Fb.feed.json",
+        }
+    ],
+    "services": [
+        {
+            "code": code,
+            "name": code,
+            "firstSeen": "2026-11-21",
+            "lastSeen": "2026-11-22",
+            "path": f"services/{code}.json",
+            "feed": f"services/{code}.feed.json",
+        }
+        for code in ("ec2", "gone")
+    ],
+}
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "regions.json": REGIONS,
     "services.json": SERVICES,
@@ -157,6 +225,10 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "change-feed.json": FEED,
     "change-history-2025.json": YEAR,
     "manifest.json": MANIFEST,
+    "regions/us-east-1.json": REGION_ITEM,
+    "regions/us-east-1.feed.json": FEED,
+    "services/s3.json": SERVICE_ITEM,
+    "index.json": INDEX,
 }
 
 
@@ -174,7 +246,32 @@ def encode(document: object) -> bytes:
 def test_a_document_survives_reading_and_writing_byte_by_byte(name: str) -> None:
     body = encode(DOCUMENTS[name])
 
-    assert model_named(name).from_bytes(body).to_bytes() == body
+    again = model_named(name).from_bytes(body).to_bytes()
+
+    assert again == (
+        json.dumps(DOCUMENTS[name], separators=(",", ":")).encode() + b"\n" if name in ON_ONE_LINE else body
+    )
+
+
+ON_ONE_LINE = {"regions/us-east-1.json", "services/s3.json", "index.json"}  # there are many, or much is in it
+
+
+def test_an_item_has_the_model_and_the_schema_of_its_folder() -> None:
+    for name, model, schema in (
+        ("regions/a_20b.json", contract.RegionItem, "region.schema.json"),
+        ("services/S3.json", contract.ServiceItem, "service.schema.json"),
+        ("services/S3.feed.json", contract.ChangeFeed, "change-feed.schema.json"),
+        ("index.json", contract.ItemIndex, "index.schema.json"),
+    ):
+        assert contract.model_of(name) is model
+        assert contract.schema_name(name) == schema
+
+
+@pytest.mark.parametrize(
+    "name", ["regions/a/b.json", "zones/a.json", "regions/.json", "regions/a.b.json", "a/index.json"]
+)
+def test_an_item_elsewhere_has_no_model(name: str) -> None:
+    assert contract.model_of(name) is None
 
 
 def test_a_file_of_a_year_has_the_same_model_and_schema_whatever_its_year_and_part() -> None:
@@ -301,6 +398,31 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
         ),
         "lacks: ['mars']",
     ),
+    "days without the first of all": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"].pop("knownSince"),
+        "must be there together",
+    ),
+    "a last day of what is there": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["lastSeen"]["services"].update(s3="2026-11-22"),
+        "what is there",
+    ),
+    "a first day of what never was": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["firstSeen"]["pairs"].update(mars={"s3": "2026-11-22"}),
+        "neither is there nor in lastSeen",
+    ),
+    "a last day before the first": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["firstSeen"]["services"].update(gone="2026-11-22"),
+        "must not be after lastSeen",
+    ),
+    "a day between two looks on one day": (
+        "complete-data.json",
+        lambda d: d["servicesByRegion"]["firstSeen"]["regions"]["us-east-1"].update(after="2026-11-22"),
+        "before the day in before",
+    ),
     "a service under another's key": (
         "service-regions.json",
         lambda d: d["byService"]["s3"].update(serviceCode="ec2"),
@@ -391,6 +513,33 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "an address that is null": ("change-feed.json", lambda d: d.update(home_page_url=None), "valid string"),
     "an item twice": ("change-feed.json", lambda d: d["items"][0].update(id="1"), "unique"),
     "an item without text": ("change-feed.json", lambda d: d["items"][0].update(content_text=""), "pattern"),
+    "services of a region in the wrong order": (
+        "regions/us-east-1.json",
+        lambda d: d["services"].reverse(),
+        "what is there must be sorted",
+    ),
+    "a service that is there and gone": (
+        "regions/us-east-1.json",
+        lambda d: d["gone"][0].update(code="s3"),
+        "gone names what is there",
+    ),
+    "changes of an item in the wrong order": (
+        "regions/us-east-1.json",
+        lambda d: d["changes"].reverse(),
+        "newest first",
+    ),
+    "a kind of change that is none": (
+        "regions/us-east-1.json",
+        lambda d: d["changes"][0].update(kind="moved"),
+        "'zonesRemoved'",
+    ),
+    "a region twice in a service": (
+        "services/s3.json",
+        lambda d: d["gone"].append(d["gone"][0]),
+        "gone must be sorted",
+    ),
+    "an item in another folder": ("index.json", lambda d: d["regions"][0].update(path="../x.json"), "pattern"),
+    "an index in the wrong order": ("index.json", lambda d: d["services"].reverse(), "services must be sorted"),
     "fetched and cached regions": (
         "complete-data.json",
         lambda d: d["servicesByRegion"]["summary"].update(cachedRegions=1),
@@ -439,6 +588,15 @@ def test_a_file_of_the_first_version_may_have_carried_over_regions_without_namin
         document["servicesByRegion"]["summary"].update(cachedRegions=1, fetchedRegions=1)
 
     assert contract.CompleteData.from_bytes(changed(COMPLETE, as_first)).metadata.stale_regions == ()
+
+
+@pytest.mark.parametrize("kind", ["regions", "services", "pairs"])
+def test_days_of_nothing_but_errors_are_refused_at_the_first(kind: str) -> None:
+    wrong = {f"{number}": {"x": 1} for number in range(4000)}
+    body = changed(COMPLETE, lambda d: d["servicesByRegion"]["firstSeen"].update({kind: wrong}))
+
+    with pytest.raises(UnfitError, match=r"in \d place\(s\)"):
+        contract.CompleteData.from_bytes(body)
 
 
 def test_a_log_that_knows_no_removals_is_taken() -> None:

@@ -8,11 +8,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from shared.contract import FILES, SCHEMA_VERSION, schema_name, schemas
-from tests.shared.example_files import FOLDER, YEAR, example_files
+from tests.shared.example_files import FOLDER, ITEMS, YEAR, example_files
 from tests.shared.test_contract import DOCUMENTS, changed, model_named
 
 SCHEMAS = {name: json.loads(body) for name, body in schemas().items()}
-FIXTURES = sorted(FOLDER.glob("*/*.json"))
+FIXTURES = sorted(FOLDER.rglob("*.json"))
 BROKEN: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
     "a number as text": ("regions.json", lambda d: d.update(count="2")),
     "no regions": ("regions.json", lambda d: d.pop("regions")),
@@ -33,7 +33,7 @@ BROKEN: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
 
 
 def test_every_file_has_an_example_and_is_broken_on_purpose() -> None:
-    assert DOCUMENTS.keys() == example_files().keys() == {*FILES, YEAR}
+    assert DOCUMENTS.keys() == example_files().keys() == {*FILES, YEAR, *ITEMS}
 
 
 def errors(name: str, body: bytes) -> list[str]:
@@ -41,11 +41,16 @@ def errors(name: str, body: bytes) -> list[str]:
 
 
 def label(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
+    return path.relative_to(FOLDER).as_posix()
+
+
+def name_of(path: Path) -> str:
+    """The name below the prefix; the folder above it is the version."""
+    return label(path).partition("/")[2]
 
 
 def test_every_file_of_the_contract_has_a_valid_schema_under_a_name_of_its_own() -> None:
-    assert list(SCHEMAS) == [schema_name(name) for name in (*FILES, YEAR)]
+    assert SCHEMAS.keys() == {schema_name(name) for name in (*FILES, YEAR, *ITEMS)}
     assert SCHEMAS.keys() >= {f"{name.removesuffix('.json')}.schema.json" for name in FILES}
     assert len({schema["$id"] for schema in SCHEMAS.values()}) == len(SCHEMAS)
     for schema in SCHEMAS.values():
@@ -80,16 +85,19 @@ def test_schemas_have_the_same_bytes_each_time() -> None:
 def test_models_and_schemas_of_today_accept_the_files_of_every_minor_version(path: Path) -> None:
     body = path.read_bytes()
 
-    model_named(path.name).from_bytes(body)
+    model_named(name_of(path)).from_bytes(body)
 
-    assert errors(path.name, body) == []
+    assert errors(name_of(path), body) == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_file_of_a_later_minor_version_is_accepted(name: str) -> None:
     later = json.loads(json.dumps(DOCUMENTS[name]), object_hook=lambda found: {**found, "addedLater": {"codes": []}})
     later.get("byService", {}).pop("addedLater", None)
-    later.get("servicesByRegion", {}).get("byRegion", {}).pop("addedLater", None)
+    offers = later.get("servicesByRegion", {})
+    days = [by_kind for seen in ("firstSeen", "lastSeen") for by_kind in offers.get(seen, {}).values()]
+    for codes in (offers.get("byRegion", {}), *days, *(inner for each in days for inner in each.values())):
+        isinstance(codes, dict) and codes.pop("addedLater", None)
     for entry in later.get("changeLog", ()):
         entry.get("regionsAfter", {}).pop("addedLater", None)
     body = json.dumps(later).encode()
@@ -107,7 +115,7 @@ def test_a_broken_file_is_refused_by_its_schema(what: str) -> None:
 
 
 def test_every_file_of_the_present_version_is_kept_as_the_code_writes_it() -> None:
-    kept = {path.name: path.read_bytes() for path in (FOLDER / SCHEMA_VERSION).iterdir()}
+    kept = {name_of(path): path.read_bytes() for path in FIXTURES if label(path).startswith(f"{SCHEMA_VERSION}/")}
 
     assert kept == example_files()
 

@@ -23,8 +23,8 @@ NEW_FOR = timedelta(hours=26)  # a day, the longest time until a daily schedule 
 
 # Commands in a text, as a person would copy them.
 FEED_COMMAND = re.compile(
-    r"\bfeed (diff|failures|fetch|history|invalidate|logs|ls|open|redistribute|redrive|releases|rollback|site|status"
-    r"|sweep|unpublish|verify)\b"
+    r"\bfeed (diff|failures|fetch|history|import-history|invalidate|logs|ls|open|redistribute|redrive|releases|rollback"
+    r"|site|status|sweep|unpublish|verify)\b"
     r"(?: --stack-name [^\s`]+)?"
 )
 AWS_COMMAND = re.compile(r"\baws [a-z0-9-]+ [a-z0-9-]+\b")

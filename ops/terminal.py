@@ -35,7 +35,7 @@ WIDEST = 10_000  # of a table's row: more than all that `printable` leaves of it
 PLAIN = {"✓": "+", "✗": "x", "…": "..."}  # what stands for our own signs in an encoding that lacks them
 # What a line is wrapped between: words, and commands as a person would copy them.
 COMMAND = (
-    r"`[^`]+`|feed [a-z]+(?: --(?:stack-name|profile|region) \S+| --[a-z-]+| \S+\.json)*"
+    r"`[^`]+`|feed [a-z][a-z-]*(?: --(?:stack-name|profile|region) \S+| --[a-z-]+| \S+\.json(?:l(?:\.gz)?)?)*"
     r"|aws [a-z0-9-]+ [a-z0-9-]+(?: --[a-z-]+ \S+)*"
 )
 TOKEN = re.compile(rf"(?:{COMMAND})(?!\w)\S*|\S+")

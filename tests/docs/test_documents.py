@@ -60,7 +60,7 @@ def test_every_path_in_quotes_is_in_the_checkout(name: str) -> None:
 
 
 def test_every_command_and_option_exists(name: str) -> None:
-    for command, arguments in re.findall(r"\bfeed ([a-z]+)\b([^`\n#;|]*)", DOCUMENTS[name]):
+    for command, arguments in re.findall(r"\bfeed ([a-z][a-z-]*)\b([^`\n#;|]*)", DOCUMENTS[name]):
         if not is_command(command, DOCUMENTS[name]):
             continue
         options = {option for parameter in COMMANDS[command].params for option in parameter.opts}

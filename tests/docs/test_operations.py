@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ROOT
 from shared import contract
 from tests.fetcher.small_world import PARAMETERS
+from tests.fetcher.test_replay import SMALL
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"<!-- run: ([^\n]+) -->\n```sh\n(.+?)```", TEXT, re.DOTALL))
@@ -216,6 +218,17 @@ def new_history(operated: Operated) -> None:
     (baseline,) = json.loads(operated.website("change-history.json"))["changeLog"]
     assert baseline["summary"].startswith("Baseline")
     operated.shell(".venv/bin/feed redrive --yes")  # the broken one was rejected
+
+
+def import_history(operated: Operated) -> None:
+    shutil.copy(SMALL, operated.folder / "snapshots.jsonl")
+
+    said = operated.shell(BLOCKS["import history"])
+
+    assert "nothing was written" in said
+    history = json.loads(operated.website("change-history.json"))
+    assert history["metadata"]["created"] == history["changeLog"][-1]["date"] == "2022-02-13"
+    assert len(json.loads(operated.website("change-feed.json"))["items"]) == len(history["changeLog"])
 
 
 def accept(operated: Operated) -> None:

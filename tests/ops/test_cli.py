@@ -31,6 +31,7 @@ REPORTS = {
     "failures",
     "fetch",
     "history",
+    "import-history",
     "invalidate",
     "logs",
     "ls",

@@ -16,6 +16,7 @@ import typer
 from cloud.embedded import EmbeddedCloud
 from cloud.template import ROOT
 from ops.cli import app
+from tests.fetcher.test_replay import SMALL as SNAPSHOTS
 from tests.ops.commands.conftest import PAGE, STACK, Deploy, Feed, take_from_website, upload
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -273,6 +274,17 @@ def verify_2(here: Here) -> int:
     return here.ends("verify", "--url", "http://example.org/data/")
 
 
+def import_history_0(here: Here) -> int:
+    assert here.ends("import-history", str(SNAPSHOTS)) == 0
+    assert here.ends("import-history", str(SNAPSHOTS), "--yes") == 0
+    here.cloud.settle()
+    return here.ends("import-history", str(SNAPSHOTS))
+
+
+def import_history_2(here: Here) -> int:
+    return here.ends("import-history", str(here.folder / "no-such-file.jsonl"))
+
+
 def init_0(here: Here) -> int:
     return initialise(here, "--website-bucket", here.cloud.website)
 
@@ -399,7 +411,7 @@ def rollback_2(here: Here) -> int:
 
 
 CASES: dict[tuple[str, int], Callable[[Here], int]] = {
-    (name.rpartition("_")[0].replace("_", " "), int(name[-1])): case
+    (name.rpartition("_")[0].replace("_", "-"), int(name[-1])): case
     for name, case in list(globals().items())
     if callable(case) and re.fullmatch(r"[a-z_]+_[012]", name)
 }
@@ -416,7 +428,7 @@ def commands(command: typer.core.TyperCommand, *names: str) -> Iterator[str]:
 
 def documented() -> dict[str, dict[int, str]]:
     """What the table says of each command, by exit code."""
-    rows = re.findall(r"^\| `feed ([a-z ]+)` \| (.+) \| (.+) \| (.+) \|$", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `feed ([a-z -]+)` \| (.+) \| (.+) \| (.+) \|$", TEXT, re.MULTILINE)
     return {name: dict(zip(CODES, cells, strict=True)) for name, *cells in rows}
 
 

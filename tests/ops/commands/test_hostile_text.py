@@ -126,6 +126,8 @@ CASES: list[tuple[list[str], object]] = [
     (["fetch", "--no-wait"], FETCHED),
     (["fetch"], FAILED),
     (["history", f"{IN_A_NAME}.json"], None),
+    (["import-history", IN_A_NAME], None),
+    (["import-history", "--git", IN_A_NAME], None),
     (["invalidate", ANYWHERE, "--yes", "--stack-name", "hostile"], None),
     (["logs", "--stack-name", "hostile"], None),
     (["ls"], None),
@@ -174,6 +176,7 @@ def test_a_command_shows_hostile_text_only_escaped(
 @pytest.mark.parametrize("name", sorted(REPORTS))
 def test_an_error_of_aws_is_shown_only_escaped(name: str, run: Run) -> None:
     files = {command: ["regions.json"] for command in ("diff", "history", "rollback", "unpublish")}
+    files |= {"import-history": ["no-such-file.jsonl"]}
     needed = {**files, "costs": ["--measure"], "invalidate": ["--all"], "redistribute": ["--all"]}
 
     assert ESCAPED in run(name, *needed.get(name, []), "--stack-name", IN_A_NAME)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cloud.embedded import EmbeddedCloud
 from ops.cli import app
+from tests.fetcher.test_replay import SMALL as SNAPSHOTS
 from tests.ops.commands.conftest import PAGE, STACK, Deploy, alarm, take_from_website, upload
 from tests.ops.test_cli import REPORTS
 from tests.terminal import STYLE, at_terminal
@@ -26,6 +27,7 @@ COMMANDS = [
     "failures --all",
     "failures",
     "history twice.json",
+    f"import-history {SNAPSHOTS}",
     "invalidate services.json complete-data.json --stack-name invalidating",
     "logs",
     "ls",

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from shared import clients
@@ -18,3 +21,15 @@ def test_a_request_of_the_publishing_protocol_is_over_well_within_a_minute() -> 
     patience = clients.PUBLISHING
 
     assert patience.attempts * (patience.connect + patience.read) <= 30
+
+
+@pytest.mark.parametrize(
+    "module", ["fetcher", "distributor", "distributor.sweeper", "distributor.invalidator"], ids=str
+)
+def test_no_start_pays_for_boto3_and_its_transfers_of_files(module: str) -> None:
+    start = (
+        f"import sys, {module}.handler; from shared.clients import *; connect('s3', PUBLISHING); "
+        "print({'boto3', 's3transfer'} & {*sys.modules})"
+    )
+
+    assert subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -23,8 +23,6 @@ _cleaner = nh3.Cleaner(
     tags=TAGS,
     attributes={"*": set(), "a": {"href"}},  # by default every tag may have `lang` and `title`
     attribute_filter=lambda _tag, name, value: value if name != "href" or LINK.fullmatch(value) else None,
-    url_schemes={"https"},
-    url_relative="deny",
 )
 
 

@@ -49,9 +49,9 @@ def _words(names: Mapping[str, str]) -> dict[str, set[str]]:
 
 
 def _words_of(name: str) -> set[str]:
-    """With and without what the name has in parentheses at its end, and that alone if it is an abbreviation: (EC2)."""
+    """With and without what the name has in parentheses at its end, and that alone, which may be an abbreviation."""
     before, inside = _parts(name)
-    return {_word(name), _word(before), "" if " " in inside else _word(inside)} - {""}
+    return {_word(name), _word(before), _word(inside)} - {""}
 
 
 def _is_short(code: str, name: str) -> bool:

@@ -121,6 +121,19 @@ def test_a_name_is_stronger_than_a_code() -> None:
     assert codes_of("general:products/amazon-inspector", names) == ["inspector2"]
 
 
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("mwaa", "Amazon Managed Workflows for Apache Airflow"),
+        ("kms", "AWS Key Management Service"),
+        ("iot", "AWS IoT Core"),
+    ],
+)
+def test_a_code_is_a_word_if_the_name_begins_with_it_or_has_these_initials(code: str, name: str) -> None:
+    assert codes_of(f"general:products/aws-{code}", {code: name}) == [code]
+    assert codes_of(f"general:products/aws-{code}", {code: f"Amazon Other {name}"}) == []
+
+
 def test_an_exception_for_a_service_that_is_not_there_matches_nothing() -> None:
     assert codes_of("general:products/amazon-msk", {"s3": "Amazon S3"}) == []
 

@@ -50,11 +50,12 @@ def plan_import(stack: DeployedStack, snapshots: Iterable[Snapshot], *, accept_s
     """
     stack.output("FetcherFunctionName")  # without it the file is anybody's
     bucket = SourceBucket(stack.client("s3"), stack.output("SourceBucketName"), stack.output("SourceKeyPrefix"))
-    present, previous = open_source_file(stack, CHANGE_HISTORY_FILE).newest(), read_previous_files(bucket)
+    previous = read_previous_files(bucket)
     if not (previous.history and previous.state and previous.state.services):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in previous.unreadable.items())
         msg = f"the stack has no files of a whole run to begin with{f' ({reasons})' if reasons else ''}; try feed fetch"
         raise StackError(msg)
+    present = open_source_file(stack, CHANGE_HISTORY_FILE).newest()
     own = _whole(bucket, previous.history)
     first_look, days = first_day(own), list[date]()
 

@@ -91,7 +91,7 @@ def _say_plan(plan: "ImportPlan", *, as_json: bool) -> None:
         say(f"nothing to import: no snapshot is from before {look}", as_json=as_json)
         return
     now, then = plan.present.size, len(plan.body)
-    changes = f"{plan.gap.summary}" if plan.gap else "nothing has changed."
+    changes = plan.gap.summary if plan.gap else "nothing has changed."
     say(f"{len(plan.days):,} snapshot(s), {plan.days[0]} to {plan.days[-1]}, before {look}", as_json=as_json)
     say(f"  log      {plan.new_entries:,} more entries, {now:,} bytes now, {then:,} then", as_json=as_json)
     say(f"  known    since {plan.days[0]}", as_json=as_json)

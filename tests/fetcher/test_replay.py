@@ -4,6 +4,7 @@ Snapshots of 2022 to 2026 are no part of this repository; SSM_SNAPSHOTS says whe
 history that was made by hand stands for them.
 """
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -181,6 +182,35 @@ def test_a_pair_that_is_absent_from_one_snapshot_goes_and_returns_in_the_log(rep
             flaps += 1
 
     assert flaps > 0
+
+
+def test_the_data_tells_when_each_pair_was_first_and_last_seen(replayed: Replay) -> None:
+    """As the snapshots have it: a day if it is certain, else the two looks between which it came or went."""
+    days = {day: facts(documents, {}).pairs for day, documents in replayed.last_of_each_day().items()}
+    first = next(iter(days))
+    came: dict[Pair, Any] = {}
+    went: dict[Pair, Any] = {}
+    for (look, before), (day, after) in pairwise(days.items()):
+        between = {"after": str(look), "before": str(day)} if day - look > ONE_DAY else None
+        came |= {pair: between or str(day) for pair in after - before if pair not in days[first] | came.keys()}
+        went |= {pair: between or str(look) for pair in before - after}
+    (*_, last) = days.values()
+
+    complete_data = json.loads(replayed.previous.files[contract.COMPLETE_DATA_FILE].body)["servicesByRegion"]
+
+    seen, gone = (
+        {
+            (region, service): seen
+            for region, services in complete_data[name]["pairs"].items()
+            for service, seen in services.items()
+        }
+        for name in ("firstSeen", "lastSeen")
+    )
+    assert complete_data["knownSince"] == str(first)
+    assert {pair: day for pair, day in seen.items() if pair in last} == {
+        pair: day for pair, day in came.items() if pair in last
+    }
+    assert gone == {pair: day for pair, day in went.items() if pair not in last}
 
 
 def with_pairs(snapshot: Snapshot, pairs: set[Pair]) -> Snapshot:

@@ -65,6 +65,24 @@ def test_a_region_that_has_lost_all_its_services_meanwhile_is_still_there() -> N
     assert changes_in(first) == {"removedRegionalServices": [{"region": "eu", "service": "s3"}]}
 
 
+def test_a_region_that_has_no_services_yet_is_not_announced() -> None:
+    now = state({"us": ["s3"], "eu": []}, zones={"eu": ["eu-az1"]})
+
+    history = begin_earlier(run((0, now)), now, [(OLD, state({"us": ["s3"]}))])
+
+    assert [entry.date for entry in history.change_log] == [OLD]
+
+
+def test_what_came_and_went_on_the_first_day_stays_untold_although_a_run_died_before_it_wrote_the_data() -> None:
+    one, two = state({"us": ["s3"]}), state({"us": ["s3", "ec2"]})
+    own = run((0, one), (0, two), (0, one))  # the last run died: the data still has two services
+
+    history = begin_earlier(own, two, [(OLD, one)])
+
+    assert [entry.date for entry in history.change_log] == [OLD]
+    assert merge(history, two, one, DAY + timedelta(days=1)).change_log == history.change_log
+
+
 def test_without_older_states_it_stays_as_it_is() -> None:
     own = run((0, FIRST), (3, LATER))
 

@@ -22,10 +22,14 @@ FILE = str(SMALL)
 BEFORE = {name.removeprefix(f"{ROOT}/"): value for name, value in PARAMETERS.items() if "eusc-de-east-1/s" not in name}
 
 
-def history(cloud: EmbeddedCloud, place: str = "source") -> ChangeHistory:
-    bucket, prefix = (cloud.source_bucket(), "aws-data") if place == "source" else (cloud.website, "data")
-    body = cloud.client("s3").get_object(Bucket=bucket, Key=f"{prefix}/change-history.json")["Body"].read()
-    return ChangeHistory.from_bytes(body)
+def source(cloud: EmbeddedCloud, name: str) -> bytes:
+    answer = cloud.client("s3").get_object(Bucket=cloud.source_bucket(), Key=f"aws-data/{name}")
+    body: bytes = answer["Body"].read()
+    return body
+
+
+def history(cloud: EmbeddedCloud) -> ChangeHistory:
+    return ChangeHistory.from_bytes(source(cloud, "change-history.json"))
 
 
 def first_look(cloud: EmbeddedCloud) -> date:
@@ -36,9 +40,7 @@ def first_look(cloud: EmbeddedCloud) -> date:
 def every_day(cloud: EmbeddedCloud) -> list[str]:
     """The days of the whole log, newest first."""
     files = [history(cloud).model_dump(mode="json", by_alias=True)]
-    for earlier in files[0].get("earlier", []):
-        key = f"aws-data/{earlier['file']}"
-        files.append(json.loads(cloud.client("s3").get_object(Bucket=cloud.source_bucket(), Key=key)["Body"].read()))
+    files += [json.loads(source(cloud, earlier["file"])) for earlier in files[0].get("earlier", [])]
     return [entry["date"] for file in files for entry in file["changeLog"]]
 
 
@@ -83,7 +85,8 @@ def test_with_yes_the_history_begins_with_the_first_snapshot_and_a_second_time_n
     assert imported.metadata.created.isoformat() == every_day(cloud)[-1] == "2022-02-13"
     assert imported.change_log[-1].summary == "Baseline: 2 regions, 52 services, 74 pairs."
     assert (imported.change_log[0].date, str(imported.change_log[0].after)) == (look, "2023-09-15")
-    assert history(cloud, "website") == history(cloud) == imported
+    published = cloud.client("s3").get_object(Bucket=cloud.website, Key="data/change-history.json")
+    assert published["Body"].read() == imported.to_bytes()
     assert "nothing to import: no snapshot is from before the stack's first look on 2022-02-13" in again.stderr
     assert json.loads(again.stdout) | {"bytesNow": 0, "bytesThen": 0, "previousVersionId": ""} == {
         "snapshots": 0,
@@ -149,12 +152,28 @@ def test_the_next_run_moves_years_that_make_it_too_large_and_its_feed_dates_them
     fetch(cloud)
 
     moved = history(cloud)
-    body = cloud.client("s3").get_object(Bucket=cloud.source_bucket(), Key="aws-data/change-feed.json")["Body"].read()
-    items = ChangeFeed.from_bytes(body).items
+    items = ChangeFeed.from_bytes(source(cloud, "change-feed.json")).items
     assert [earlier.file for earlier in moved.earlier] == ["change-history-2023.json", "change-history-2022.json"]
     assert every_day(cloud) == days
     assert [str(item.date_published.date()) for item in items] == [str(entry.date) for entry in moved.change_log]
     assert items[0].date_published.date() == look
+
+
+def test_the_next_run_tells_since_when_things_are_there(cloud: EmbeddedCloud, feed: Feed, tmp_path: Path) -> None:
+    later = {"regions/us-east-1/services/only-below-regions": "only-below-regions"}
+    first = {path: value for path, value in BEFORE.items() if path not in later}
+    lines = line(first, date="2024-01-01T00:00:00Z"), line(later, date="2024-01-02T00:00:00Z")
+    look = first_look(cloud)
+
+    feed("import-history", saved(tmp_path, *lines), "--yes")
+    fetch(cloud)
+
+    data = json.loads(source(cloud, "complete-data.json"))["servicesByRegion"]
+    assert data["knownSince"] == "2024-01-01"
+    assert data["firstSeen"]["pairs"] == {
+        "eusc-de-east-1": {"s3": {"after": "2024-01-02", "before": str(look)}},
+        "us-east-1": {"only-below-regions": "2024-01-02"},
+    }
 
 
 @pytest.mark.prove

@@ -17,7 +17,8 @@ from rich.table import Table
 from benchmarks.crawl import client_table, crawl_table
 from benchmarks.page import page_table
 from benchmarks.reliability import events_table, hostile_table, load_table, search_table, storm_table
-from benchmarks.sync import sync_table
+from benchmarks.starts import starts_table
+from benchmarks.sync import bulk_table, sync_table
 from cloud import isolate
 from cloud.embedded import EmbeddedCloud
 from cloud.template import ROOT
@@ -34,8 +35,10 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
     subjects = {
         "zips": _zips,
+        "starts": starts_table,
         "job": _main_job,
         "sync": sync_table,
+        "bulk": bulk_table,
         "client": client_table,
         "crawl": crawl_table,
         "storm": storm_table,

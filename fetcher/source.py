@@ -137,7 +137,9 @@ class SourceBucket:
         """The ETag of every file in a folder, by name below the prefix; a request for each thousand."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._key(folder))
         entries = [entry for page in pages for entry in page.get("Contents", [])]
-        return {entry["Key"].removeprefix(f"{self.prefix}/"): StoredFile(entry["ETag"]) for entry in entries}
+        # Some servers list ETags without quotes.
+        etags = {entry["Key"]: '"' + entry["ETag"].strip('"') + '"' for entry in entries}
+        return {key.removeprefix(f"{self.prefix}/"): StoredFile(etag) for key, etag in etags.items()}
 
     def write(
         self, name: str, body: bytes, metadata: Mapping[str, str], previous: StoredFile | None = None

@@ -57,7 +57,7 @@ def _tell(story: Story, cloud: EmbeddedCloud) -> None:
     with story.chapter("2. The schedule fires: SSM -> fetcher -> source bucket -> distributor -> website bucket"):
         cloud.fire("FetchSchedule")
         with story.console.status("fetching and distributing"):
-            cloud.settle()
+            cloud.settle(600)
     scheduled_run.show_fetch(story, cloud)
     scheduled_run.show_distribution(story, cloud)
     scheduled_run.show_invalidations(story, cloud)

@@ -8,7 +8,6 @@ from rich.markup import escape
 
 from cloud.embedded import EmbeddedCloud
 from ops.demo import files
-from ops.demo.scheduled_run import PUBLISHED_FILES
 from ops.demo.story import Story
 
 
@@ -92,12 +91,12 @@ def show_invalidations(story: Story, cloud: EmbeddedCloud) -> None:
         }
         for invalidation in cloudfront.accepted
     ]
-    # Chapter 2 publishes each file; after it services.json twice, and regions.json changed, rolled back and mended.
-    published = [*PUBLISHED_FILES, *["services.json"] * 2, *["regions.json"] * 3]
-    paths = Counter(path for invalidation in cloudfront.accepted for path in invalidation.paths)
-    count = len(cloudfront.accepted)
+    # After chapter 2 services.json is published twice, and regions.json changed, rolled back and mended.
+    published = [*["services.json"] * 2, *["regions.json"] * 3]
+    later = cloudfront.accepted[story.report["invalidated"] :]
+    paths = Counter(path for invalidation in later for path in invalidation.paths)
     story.check(
-        f"each file was invalidated each time that it was published again ({count} invalidations in all)",
+        f"each file was invalidated each time that it was published again ({len(later)} more invalidations)",
         holds=paths == Counter(f"/data/{name}" for name in published) and not cloud.messages("InvalidationFailures"),
     )
 
@@ -109,7 +108,8 @@ def show_alarms(story: Story, cloud: EmbeddedCloud) -> None:
         when = "now" if name not in later else "now and tomorrow" if name in now else "tomorrow"
         story.console.print(f"  [yellow]ALARM[/] {name}, {when}")
     story.report["alarms"] = {"now": sorted(now), "tomorrow": sorted(later)}
-    expected = {"distribution-failures", "drift-found", "file-rejected"}
+    # The schedule of AWS's announcements does not fire here.
+    expected = {"announcements-stale", "distribution-failures", "drift-found", "file-rejected"}
     story.check("what went wrong above set off its alarm, and nothing else did", holds=now == expected)
     story.check(
         "a day without new data or a sweep sets off theirs", holds=later - now == {"data-stale", "sweeper-silent"}

@@ -379,6 +379,20 @@ def test_the_same_bytes_from_another_run_are_no_reason_to_start_again() -> None:
     assert bodies(bucket) == ITEMS
 
 
+def test_an_etag_that_is_listed_without_quotes_is_a_condition_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = MemoryS3("my-source")
+    bucket = SourceBucket(s3, "my-source", "p")  # type: ignore[arg-type]
+    write(bucket)
+    pages = [*s3.paginate(Bucket="my-source", Prefix="p/regions/")]
+    unquoted = [
+        {"Contents": [{**entry, "ETag": entry["ETag"].strip('"')} for entry in page["Contents"]]} for page in pages
+    ]
+    monkeypatch.setattr(s3, "paginate", lambda **_: unquoted)
+
+    assert write(bucket, ITEMS | {"regions/a.json": b"[]"}).left == 0
+    assert bodies(bucket)["regions/a.json"] == b"[]"
+
+
 def test_an_error_of_one_write_is_raised() -> None:
     client = Mock(get_paginator=MemoryS3("my-source").get_paginator)
     client.head_object.return_value = {"ETag": '"x"'}

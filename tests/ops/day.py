@@ -39,7 +39,7 @@ class Calls:
 Day: TypeAlias = dict[str, Calls]
 
 
-def run_day(cloud: EmbeddedCloud, parameters: Mapping[str, str], seconds: float = 120) -> Day:
+def run_day(cloud: EmbeddedCloud, parameters: Mapping[str, str], seconds: float = 120, readings: int = READINGS) -> Day:
     """Fetch and sweep in a cloud that runs functions in this process; `parameters`: SSM's new ones, if not empty.
 
     AWS's announcements are read before, so that they are no news on the next day. Each time the feed was built anew.
@@ -59,7 +59,7 @@ def run_day(cloud: EmbeddedCloud, parameters: Mapping[str, str], seconds: float 
     before = len(cloud.lambdas.invocations)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(BaseClient, "_make_api_call", count)
-        for schedule in (*["AnnouncementsSchedule"] * READINGS, "FetchSchedule", "SweepSchedule"):
+        for schedule in (*["AnnouncementsSchedule"] * readings, "FetchSchedule", "SweepSchedule"):
             cloud.announcements.body = rss(recent(_BUILT), _BUILT + timedelta(minutes=next(_minutes)))
             cloud.fire(schedule)
             cloud.settle(seconds)

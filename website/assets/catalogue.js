@@ -49,7 +49,7 @@ export class Catalogue {
   /** @type {Set<string>} regions whose list is of an earlier run */ stale = new Set();
   /** @type {Manifest | null} */ manifest = null;
   /** @type {Problem[]} */ problems = [];
-  /** @type {Map<string, string>} the day on which a pair came, if it is in the log */ #since = new Map();
+  /** @type {Map<string, Map<string, string>>} by region and service, the day on which the pair came, if it is in the log */ #since = new Map();
 
   /** The regions and services could be read. */
   get complete() {
@@ -58,7 +58,7 @@ export class Catalogue {
 
   /** The day on which a service was first seen in a region; undefined if the log does not say. @param {string} region @param {string} service */
   since(region, service) {
-    return this.#since.get(`${region} ${service}`);
+    return this.#since.get(region)?.get(service);
   }
 
   /** It came in the last thirty days before the data were made. @param {string} region @param {string} service */
@@ -96,10 +96,8 @@ export class Catalogue {
         lastFetched: offer.lastFetched,
       });
     }
-    for (const code of complete.services.services) {
-      const having = [...regions.values()].filter((region) => region.services.has(code)).map((region) => region.code);
-      services.set(code, { code, name: code, homeUrl: "", regions: having });
-    }
+    for (const code of complete.services.services) services.set(code, { code, name: code, homeUrl: "", regions: [] });
+    for (const region of regions.values()) for (const code of region.services) services.get(code)?.regions.push(region.code);
     const { counts, timestamp, staleRegions } = complete.metadata;
     Object.assign(this, { regions, services, counts, time: new Date(timestamp), stale: new Set(staleRegions) });
   }
@@ -116,8 +114,8 @@ export class Catalogue {
   addHistory(history) {
     const since = new Map();
     for (const { date, changes } of [...history.changeLog].reverse()) {
-      for (const { region, service } of changes.newRegionalServices) since.set(`${region} ${service}`, date);
-      for (const { region, service } of changes.removedRegionalServices) since.delete(`${region} ${service}`);
+      for (const { region, service } of changes.newRegionalServices) since.set(region, (since.get(region) ?? new Map()).set(service, date));
+      for (const { region, service } of changes.removedRegionalServices) since.get(region)?.delete(service);
     }
     this.#since = since;
     this.entries = history.changeLog;
@@ -136,8 +134,19 @@ export async function load(cache = /** @type {RequestCache} */ ("default")) {
   return newest.problems.length < catalogue.problems.length ? newest : catalogue;
 }
 
-/** The manifest as it is now; costs no bytes while there is nothing new, since the browser sends its ETag. */
-export const newestManifest = () => readManifest("no-cache");
+/**
+ * When a newer catalogue than this was published, "" if that is not known, null if none was. Costs no bytes while there is
+ * nothing new: the browser sends the manifest's ETag, and without a manifest asks for the head of the file alone.
+ * @param {Catalogue} catalogue
+ */
+export async function newer({ manifest }) {
+  if (manifest) {
+    const { release, time } = await readManifest("no-cache");
+    return release === manifest.release ? null : time;
+  }
+  const { ok, headers } = await fetch(new URL(COMPLETE, dataAddress), { method: "HEAD", cache: "no-cache" });
+  return ok && tags.has(COMPLETE) && tagOf(headers) !== tags.get(COMPLETE) ? "" : null;
+}
 
 /** A year of the log that has left the newest file. @param {string} name @returns {Promise<Entry[]>} */
 export const readYear = async (name) => (await read(name)).changeLog;
@@ -175,13 +184,23 @@ async function assemble(manifest, cache) {
 
 class ReadError extends Error {}
 
+/** @type {Map<string, string>} by path, the ETag of the file last read */
+const tags = new Map();
+
+/** The ETag, whether the answer is compressed or not. @param {Headers} headers */
+const tagOf = (headers) => (headers.get("ETag") ?? "").replace(/^W\//, "");
+
 /** @param {string} path @param {RequestCache} [cache] @returns {Promise<any>} */
 async function read(path, cache = "default") {
   const response = await fetch(new URL(path, dataAddress), { cache }).catch(() => {
     throw new ReadError("can’t be reached");
   });
   if (!response.ok) throw new ReadError([403, 404].includes(response.status) ? "is missing" : `was answered with HTTP ${response.status}`);
+  tags.set(path, tagOf(response.headers));
   return response.json().catch(() => {
     throw new ReadError("is not JSON");
   });
 }
+
+/** The first reading, which begins while other modules are still on their way. */
+export const first = load();

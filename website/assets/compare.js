@@ -1,7 +1,7 @@
 /** What one region has and another has not; and which regions have all of some services. */
 
 import { Catalogue } from "./catalogue.js";
-import { address, addressOf, amount, byName, copyButtons, formats, h, keep, number, select } from "./dom.js";
+import { address, addressOf, amount, byName, copyButtons, formats, h, keep, number, select, tableBody } from "./dom.js";
 import { allServices, combobox } from "./search.js";
 
 const MOST = 4;
@@ -65,7 +65,7 @@ function comparison(catalogue, chosen, rows) {
         "table",
         { class: "compared" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Service"), chosen.map((code) => h("th", { scope: "col" }, h("a", { href: address("region", code) }, catalogue.regionName(code)), h("code", {}, code))))),
-        h("tbody", {}, shown.map(({ code, name, has }) => h("tr", {}, h("th", { scope: "row" }, h("a", { href: address("service", code) }, name)), has.map((offered) => h("td", { class: offered ? "yes" : "no" }, offered ? "yes" : "no"))))),
+        tableBody(shown.map(({ code, name, has }) => h("tr", {}, h("th", { scope: "row" }, h("a", { href: address("service", code) }, name)), has.map((offered) => h("td", { class: offered ? "yes" : "no" }, offered ? "yes" : "no"))))),
       ),
     ),
   ];

@@ -2,7 +2,7 @@
 
 import { Catalogue, dataAddress } from "./catalogue.js";
 import { isEmpty, wording } from "./changes.js";
-import { address, addressOf, byName, countryName, day, h, moment, number, outward, textField } from "./dom.js";
+import { address, addressOf, byName, countryName, day, h, moment, number, outward, tableBody, textField } from "./dom.js";
 
 /** @typedef {import("./catalogue.js").Changes} Changes */
 
@@ -110,7 +110,6 @@ function list(title, items, catalogue) {
   const rows = items.map(({ code, name, href, since, isNew }) =>
     h("tr", {}, h("th", { scope: "row" }, h("a", { href }, name)), h("td", {}, h("code", {}, code)), dated && h("td", { class: isNew ? "fresh" : "" }, since ? day(since) : "")),
   );
-  const body = h("tbody", {}, rows);
   const narrow = (/** @type {string} */ text) => {
     for (const row of rows) row.hidden = !row.textContent?.toLowerCase().includes(text.trim().toLowerCase());
   };
@@ -121,7 +120,7 @@ function list(title, items, catalogue) {
     h("h2", {}, `${title} `, h("span", { class: "count" }, number(items.length))),
     items.length > 12 ? textField(`Narrow down: ${title.toLowerCase()}`, "", narrow) : null,
     items.length
-      ? h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), h("th", { scope: "col" }, "Code"), dated && h("th", { scope: "col" }, "Since"))), body)
+      ? h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), h("th", { scope: "col" }, "Code"), dated && h("th", { scope: "col" }, "Since"))), tableBody(rows))
       : h("p", { class: "quiet" }, "None."),
     dated && begins ? h("p", { class: "quiet" }, "What has no date came before the log tells: it begins on ", day(begins), ".") : null,
   );

@@ -29,6 +29,18 @@ export function add(element, children) {
   }
 }
 
+/** Do it once the next frame is seen. @param {() => void} work */
+export const afterFrame = (work) => requestAnimationFrame(() => setTimeout(work));
+
+const SCREEN = 40; // rows
+
+/** The body of a table: rows that fill a screen at once, the others when these are seen. @param {HTMLTableRowElement[]} rows */
+export function tableBody(rows) {
+  const body = h("tbody", {}, rows.slice(0, SCREEN));
+  if (rows.length > SCREEN) afterFrame(() => body.append(...rows.slice(SCREEN)));
+  return body;
+}
+
 const numbers = new Intl.NumberFormat();
 const days = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 const times = new Intl.DateTimeFormat(undefined, {

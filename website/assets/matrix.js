@@ -1,9 +1,11 @@
 /** Every service in every region, as one table. */
 
 import { Catalogue } from "./catalogue.js";
-import { address, amount, byName, checkbox, day, dayText, h, keep, select, textField } from "./dom.js";
+import { address, afterFrame, amount, byName, checkbox, day, dayText, h, keep, select, textField } from "./dom.js";
 
-const FIRST_ROWS = 30; // fill a screen, and are seen while the others are made
+const ROWS = 16; // of a group, which is laid out by itself
+const SCREEN = 2; // groups that fill a screen, and are seen while the others are made
+const [NOT_HAD, HAD] = [h("td", { role: "cell" }), h("td", { role: "cell", class: "has" }, "yes")]; // copied, as there are 15,795 cells
 
 /** @param {Catalogue} catalogue @param {URLSearchParams} params */
 export function matrix(catalogue, params) {
@@ -62,32 +64,38 @@ function filtered(catalogue, filters) {
 function table(catalogue, regions, services) {
   if (!regions.length || !services.length) return h("p", {}, "Nothing fits all of these filters.");
   const said = h("p", { class: "cell quiet", role: "status" }, "Point at a cell, or move with the arrow keys, and it says since when.");
-  const body = h("tbody");
-  const fill = () => {
-    const next = services.slice(body.rows.length, 2 * body.rows.length || FIRST_ROWS);
-    body.append(...next.map((service) => row(catalogue, regions, service)));
-    // Each time as many again, since the whole table is laid out anew; after a frame, so that the last are seen.
-    if (body.rows.length < services.length) requestAnimationFrame(() => setTimeout(() => body.isConnected && fill()));
-  };
-  fill();
-  const scroller = h(
-    "div",
-    { class: "matrix", tabindex: "0", role: "region", "aria-label": "Services by region; arrow keys move from cell to cell, Enter opens the service" },
+  // The roles say what a table is to those who don't see it, whatever the style sheet makes of it.
+  const table = h(
+    "table",
+    { role: "table" },
+    h("caption", { class: "unseen" }, "Which service is offered in which region"),
     h(
-      "table",
-      {},
-      h("caption", { class: "unseen" }, "Which service is offered in which region"),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "corner" }, "Service"), regions.map(({ code, name }) => h("th", { scope: "col" }, h("a", { href: address("region", code), title: name, tabindex: "-1" }, code))))),
-      body,
+      "thead",
+      { role: "rowgroup" },
+      h(
+        "tr",
+        { role: "row" },
+        h("th", { scope: "col", role: "columnheader", class: "corner" }, "Service"),
+        regions.map(({ code, name }) => h("th", { scope: "col", role: "columnheader" }, h("a", { href: address("region", code), title: name, tabindex: "-1" }, code))),
+      ),
     ),
   );
+  table.style.setProperty("--columns", String(regions.length));
+  const scroller = h("div", { class: "matrix", tabindex: "0", role: "region", "aria-label": "Services by region; arrow keys move from cell to cell, Enter opens the service" }, table);
+  const fill = (/** @type {number} */ groups) => {
+    const made = table.rows.length - 1;
+    const end = Math.min(made + groups * ROWS, services.length);
+    for (let first = made; first < end; first += ROWS) table.append(group(catalogue, regions, services.slice(first, first + ROWS)));
+    if (end < services.length) afterFrame(() => table.isConnected && fill(1));
+  };
+  fill(SCREEN);
   /** @type {HTMLTableCellElement | null} */
   let at = null;
   const tell = (/** @type {HTMLTableCellElement} */ next) => {
     at?.classList.remove("at");
     at = next;
     at.classList.add("at");
-    const service = services[/** @type {HTMLTableRowElement} */ (at.parentElement).sectionRowIndex];
+    const service = services[rowOf(at) - 1];
     const region = regions[at.cellIndex - 1];
     const since = catalogue.since(region.code, service.code);
     const offered = region.services.has(service.code);
@@ -99,39 +107,41 @@ function table(catalogue, regions, services) {
       ".",
     );
   };
-  body.addEventListener("mouseover", ({ target }) => {
+  table.addEventListener("mouseover", ({ target }) => {
     if (target instanceof HTMLTableCellElement && target.tagName === "TD" && target !== at) tell(target);
   });
-  body.addEventListener("click", ({ target }) => {
+  table.addEventListener("click", ({ target }) => {
     if (target instanceof HTMLTableCellElement && target.tagName === "TD") tell(target);
   });
   scroller.addEventListener("keydown", (event) => {
     const [down, right] = { ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1] }[event.key] ?? [0, 0];
-    if (event.key === "Enter" && at) location.hash = address("service", services[/** @type {HTMLTableRowElement} */ (at.parentElement).sectionRowIndex].code);
+    if (event.key === "Enter" && at) location.hash = address("service", services[rowOf(at) - 1].code);
     if (!down && !right) return;
     event.preventDefault();
-    const row = at ? /** @type {HTMLTableRowElement} */ (at.parentElement).sectionRowIndex + down : 0;
-    const column = at ? at.cellIndex + right : 1;
-    const next = body.rows[Math.max(0, Math.min(row, body.rows.length - 1))].cells[Math.max(1, Math.min(column, regions.length))];
+    const [row, column] = at ? [rowOf(at) + down, at.cellIndex + right] : [1, 1];
+    const next = table.rows[Math.max(1, Math.min(row, table.rows.length - 1))].cells[Math.max(1, Math.min(column, regions.length))];
     tell(next);
     next.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
-  /** @type {HTMLElement} */ (scroller.firstElementChild).style.setProperty("--columns", String(regions.length));
   return h("div", {}, said, scroller);
 }
 
-/** @param {Catalogue} catalogue @param {import("./catalogue.js").Region[]} regions @param {import("./catalogue.js").Service} service */
-function row(catalogue, regions, { code, name }) {
-  const link = h("a", { href: address("service", code), title: code, tabindex: "-1" }, name);
-  return h("tr", {}, h("th", { scope: "row" }, link), regions.map((region) => cell(catalogue, region, code)));
+/** @param {HTMLTableCellElement} cell */
+const rowOf = (cell) => /** @type {HTMLTableRowElement} */ (cell.parentElement).rowIndex;
+
+/** @param {Catalogue} catalogue @param {import("./catalogue.js").Region[]} regions @param {import("./catalogue.js").Service[]} services */
+function group(catalogue, regions, services) {
+  const link = (/** @type {import("./catalogue.js").Service} */ { code, name }) => h("a", { href: address("service", code), title: code, tabindex: "-1" }, name);
+  const row = (/** @type {import("./catalogue.js").Service} */ service) =>
+    h("tr", { role: "row" }, h("th", { scope: "row", role: "rowheader" }, link(service)), regions.map((region) => cell(catalogue, region, service.code)));
+  const body = h("tbody", { role: "rowgroup" }, services.map(row));
+  body.style.setProperty("--rows", String(services.length));
+  return body;
 }
 
 /** @param {Catalogue} catalogue @param {import("./catalogue.js").Region} region @param {string} service */
 function cell(catalogue, region, service) {
-  const element = document.createElement("td"); // not h: there are 15,795 of them
-  if (!region.services.has(service)) return element;
-  const isNew = catalogue.isNew(region.code, service);
-  element.className = isNew ? "has new" : "has";
-  element.textContent = isNew ? `yes, since ${dayText(catalogue.since(region.code, service) ?? "")}` : "yes";
-  return element;
+  if (!region.services.has(service)) return NOT_HAD.cloneNode();
+  if (!catalogue.isNew(region.code, service)) return HAD.cloneNode(true);
+  return h("td", { role: "cell", class: "has new" }, `yes, since ${dayText(catalogue.since(region.code, service) ?? "")}`);
 }

@@ -2,7 +2,7 @@
 
 import { Catalogue } from "./catalogue.js";
 import { wording } from "./changes.js";
-import { address, age, amount, byName, day, h, moment, number } from "./dom.js";
+import { address, afterFrame, age, amount, byName, day, h, moment, number } from "./dom.js";
 
 const LATEST = 4;
 
@@ -56,16 +56,20 @@ function picture(catalogue) {
     const [width, height] = [canvas.width / services.length, canvas.height / regions.length];
     const style = getComputedStyle(document.documentElement);
     const colours = ["--dot", "--has", "--new"].map((name) => style.getPropertyValue(name));
-    const gap = width > 2 ? devicePixelRatio : 0; // where there is room for one
     for (const [row, region] of regions.entries()) {
-      for (const [column, service] of services.entries()) {
-        paint.fillStyle = colours[region.services.has(service.code) ? 1 + Number(catalogue.isNew(region.code, service.code)) : 0];
-        const [left, top] = [Math.round(column * width), Math.round(row * height)];
-        paint.fillRect(left, top, Math.round((column + 1) * width) - left - gap, Math.round((row + 1) * height) - top - gap);
+      const states = services.map(({ code }) => (region.services.has(code) ? 1 + Number(catalogue.isNew(region.code, code)) : 0));
+      const top = Math.round(row * height);
+      for (let left = 0, right = 0; left < states.length; left = right) {
+        while (states[right] === states[left]) right += 1; // cells of one colour side by side are one rectangle
+        paint.fillStyle = colours[states[left]];
+        paint.fillRect(Math.round(left * width), top, Math.round(right * width) - Math.round(left * width), Math.round((row + 1) * height) - top);
       }
     }
+    const gap = width > 2 ? devicePixelRatio : 0; // where there is room for one
+    for (let row = 1; row <= regions.length; row += 1) paint.clearRect(0, Math.round(row * height) - gap, canvas.width, gap);
+    for (let column = 1; column <= services.length; column += 1) paint.clearRect(Math.round(column * width) - gap, 0, gap, canvas.height);
   };
-  new ResizeObserver(draw).observe(canvas);
+  new ResizeObserver(() => afterFrame(draw)).observe(canvas); // the text need not wait for it
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   return h(
     "figure",

@@ -113,7 +113,8 @@ clean: ## Remove all that was made here.
 	  --python $(BIN)/python
 	@touch $@
 
-# `sam build` calls these, one for each function of template.yaml (BuildMethod: makefile).
+# `sam build` calls these, one for each function of template.yaml (BuildMethod: makefile). A function can't keep what it
+# compiles, so the zip brings bytecode; by its times alone, which zips don't keep, it would not be taken.
 build-Fetcher: PACKAGE := fetcher
 build-Distributor build-Sweeper build-Invalidator: PACKAGE := distributor
 build-%:
@@ -124,3 +125,6 @@ build-%:
 	@cp -R $(PACKAGE) shared $(ARTIFACTS_DIR)/
 	@find $(ARTIFACTS_DIR) -name __pycache__ -prune -exec rm -rf {} +
 	@rm -rf $(ARTIFACTS_DIR)/bin $(ARTIFACTS_DIR)/.lock
+	@if python=$$($(UV) python find --no-python-downloads $(LAMBDA_PYTHON) 2> /dev/null); \
+	  then $$python -m compileall -q --invalidation-mode unchecked-hash -s $(ARTIFACTS_DIR) -p /var/task $(ARTIFACTS_DIR); \
+	  else echo "without Python $(LAMBDA_PYTHON) here there is no bytecode: the functions take almost twice as long to start"; fi

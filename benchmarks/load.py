@@ -15,6 +15,7 @@ from unittest.mock import patch
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.session import Session
 
 from cloud.embedded import EmbeddedCloud
 from cloud.stand_ins.ssm import ParameterServer
@@ -93,8 +94,8 @@ def _faulty(chance: random.Random, faults: Counter[str]) -> Iterator[None]:
                 return _response(request.url, fault if request.method == "PUT" or fault != "empty 200" else "503")
         return None
 
-    def connect_to_trouble(service: str, patience: Patience) -> Any:  # noqa: ANN401
-        client = connect(service, patience)
+    def connect_to_trouble(service: str, patience: Patience, session: Session) -> Any:  # noqa: ANN401
+        client = connect(service, patience, session)
         client.meta.events.register("before-send.s3", strike)
         return client
 

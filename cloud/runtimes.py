@@ -24,7 +24,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Protocol
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import base as metrics_base
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch as metrics_emf
@@ -171,7 +170,6 @@ class InProcessRuntime:
     def __init__(self, configuration: FunctionConfiguration) -> None:
         """Import the handler's module."""
         self._configuration = configuration
-        self._session: boto3.Session | None = None
         module, _, function = configuration.handler.rpartition(".")
         with self._environment():
             self._module = importlib.import_module(module)
@@ -199,13 +197,11 @@ class InProcessRuntime:
     @contextlib.contextmanager
     def _environment(self) -> Iterator[None]:
         with self._lock, _printing_to(self._output, metrics_base), _printing_to(self._output, metrics_emf):
-            variables, session = dict(os.environ), boto3.DEFAULT_SESSION
+            variables = dict(os.environ)
             os.environ.update(_base_environment(self._configuration) | dict(self._configuration.environment))
-            boto3.DEFAULT_SESSION = self._session = self._session or boto3.Session()
             try:
                 yield
             finally:
-                boto3.DEFAULT_SESSION = session
                 os.environ.clear()
                 os.environ.update(variables)
 

@@ -67,7 +67,8 @@ SiteUrl = Annotated[
 class Settings(BaseModel):
     """Settings whose fields are the environment variables in lower case."""
 
-    model_config = ConfigDict(alias_generator=str.upper, frozen=True)
+    # A function reads one of several; the others' validators are never built.
+    model_config = ConfigDict(alias_generator=str.upper, frozen=True, defer_build=True)
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

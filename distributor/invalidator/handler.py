@@ -28,7 +28,7 @@ from distributor.invalidator.requests import (
     unfinished_messages,
 )
 from distributor.settings import InvalidatorSettings
-from shared.clients import INVALIDATING, QUEUEING_INVALIDATIONS, connect
+from shared.clients import INVALIDATING, QUEUEING_INVALIDATIONS, connect, open_session
 from shared.observability import logger_for, metrics_for
 from shared.settings import read_settings
 from shared.text import printable
@@ -56,10 +56,10 @@ class InvalidatorDependencies:
 @cache
 def build_invalidator_dependencies() -> InvalidatorDependencies:
     """Built once. ConfigurationError, on each call, if the environment is not right."""
-    settings = read_settings(InvalidatorSettings, os.environ)
-    sqs = connect("sqs", QUEUEING_INVALIDATIONS)
+    settings, session = read_settings(InvalidatorSettings, os.environ), open_session()
+    sqs = connect("sqs", QUEUEING_INVALIDATIONS, session)
     redelivery = Redelivery(sqs, settings.invalidation_queue_url, settings.failure_queue_url)
-    return InvalidatorDependencies(settings, connect("cloudfront", INVALIDATING), redelivery)
+    return InvalidatorDependencies(settings, connect("cloudfront", INVALIDATING, session), redelivery)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import boto3
 from botocore.auth import SigV4Auth
 from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import URLLib3Session
 
 from fetcher.ssm.endpoint import CONNECTIONS, TIMEOUT_SECONDS, CallCounts, Endpoint, EndpointError
 from fetcher.ssm.pacer import Pacer
+from shared.clients import open_session
 
 NAMES_PER_CALL = 10  # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
 
@@ -118,11 +118,11 @@ def open_parameter_store(
 ) -> Iterator[ParameterStore]:
     """A store that reads for at most `seconds` from these regions, each with its endpoint's URL.
 
-    `per_second` is the initial rate at each endpoint. An empty region means the Lambda's own. For an empty URL boto3
+    `per_second` is the initial rate at each endpoint. An empty region means the Lambda's own. For an empty URL botocore
     chooses one by the region and settings such as AWS_ENDPOINT_URL_SSM.
     """
     deadline = time.monotonic() + seconds
-    session = boto3.Session()
+    session = open_session()
     credentials = session.get_credentials()
     if credentials is None:
         raise NoCredentialsError
@@ -134,7 +134,7 @@ def open_parameter_store(
     )
 
     def endpoint(region: str, url: str) -> Endpoint:
-        meta = session.client("ssm", region_name=region or None).meta
+        meta = session.create_client("ssm", region_name=region or None).meta
         return Endpoint(
             url or meta.endpoint_url, SigV4Auth(credentials, "ssm", meta.region_name), Pacer(per_second), http
         )

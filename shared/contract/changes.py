@@ -116,7 +116,7 @@ class ChangeHistory(Document):
         exclude_if=lambda earlier: not earlier,
     )
     undone: Changes = Field(
-        default=Changes(),
+        default_factory=Changes,
         description="Only for the fetcher: changes that no entry here has, but that the data may not yet agree with.",
         exclude_if=lambda undone: undone == Changes(),
     )

@@ -88,7 +88,10 @@ LIMITS = Limits(nodes=300_000, names=5000, name=1000)
 class Document(BaseModel):
     """A JSON object of the contract. Frozen; equal content gives equal bytes."""
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True, strict=True)
+    # Its validator is built when it is first used: most invocations see none of these files, and all of them would pay.
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, frozen=True, strict=True, defer_build=True
+    )
 
     def to_bytes(self) -> bytes:
         """UTF-8 JSON: keys in the order of the fields, two-space indent, a newline at the end."""

@@ -18,6 +18,7 @@ from distributor import handler
 from distributor.answers import DistributionFailedError
 from distributor.dependencies import build_dependencies
 from distributor.events import EnvelopeError
+from shared.clients import connect
 from shared.settings import ConfigurationError
 from tests.distributor.world import ENVIRONMENT, event, record
 from tests.shared.test_contract import COMPLETE, DOCUMENTS, encode
@@ -66,9 +67,10 @@ def test_one_published_object_costs_one_get_one_copy_and_one_head(s3: Any, lambd
 def test_only_where_a_bus_is_named_eventbridge_gets_a_client_and_a_call(
     s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clients, connect = Counter[str](), boto3.client
+    clients = Counter[str]()
     monkeypatch.setattr(
-        boto3, "client", lambda service, **named: clients.update([service]) or connect(service, **named)
+        "distributor.dependencies.connect",
+        lambda service, *rest: clients.update([service]) or connect(service, *rest),
     )
     calls = Counter[str]()
 

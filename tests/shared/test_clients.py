@@ -1,7 +1,8 @@
+import subprocess
+import sys
 from datetime import UTC, datetime
 from unittest.mock import patch
 
-import boto3
 import pytest
 
 from benchmarks.crawl import ACCESS
@@ -29,7 +30,6 @@ def test_a_request_of_the_publishing_protocol_is_over_well_within_a_minute() -> 
 def test_the_times_of_a_listing_are_read_without_the_slow_parser_and_are_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     with Listings(1) as s3:
         for name, value in (*ACCESS.items(), ("AWS_ENDPOINT_URL", s3.url)):
             monkeypatch.setenv(name, value)
@@ -40,3 +40,15 @@ def test_the_times_of_a_listing_are_read_without_the_slow_parser_and_are_the_sam
 
         head = client.head_object(Bucket="source", Key=listed["Key"])
     assert listed["LastModified"] == head["LastModified"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "module", ["fetcher", "distributor", "distributor.sweeper", "distributor.invalidator"], ids=str
+)
+def test_no_start_pays_for_boto3_and_its_transfers_of_files(module: str) -> None:
+    start = (
+        f"import sys, {module}.handler; from shared.clients import *; connect('s3', PUBLISHING); "
+        "print({'boto3', 's3transfer'} & {*sys.modules})"
+    )
+
+    assert subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=True).stdout == "set()\n"

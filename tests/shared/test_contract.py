@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
@@ -448,3 +450,14 @@ def test_addresses_that_are_not_known_are_left_out_of_the_feed() -> None:
 def test_a_log_of_nothing_but_errors_is_refused_at_the_first() -> None:
     with pytest.raises(UnfitError, match=r"in \d place\(s\)"):
         contract.ChangeHistory.from_bytes(b'{"changeLog": [' + b"{}," * 100_000 + b"{}]}")
+
+
+def test_no_validator_of_a_file_is_built_before_the_file_is_seen() -> None:
+    built = (
+        "from shared.contract import FILES, ChangeHistoryYear; "
+        "print([model.__pydantic_complete__ for model in [*FILES.values(), ChangeHistoryYear]])"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", built], capture_output=True, text=True, check=True)
+
+    assert set(json.loads(ended.stdout.lower())) == {False}

@@ -332,7 +332,7 @@ def test_the_rest_is_handed_to_an_invocation_of_its_own(
     put(s3, *(f"{number}.json" for number in range(5)))
     build_dependencies()
     invoked = Mock()
-    monkeypatch.setattr("boto3.client", lambda service, **_: {"lambda": invoked}[service])
+    monkeypatch.setattr(sweeper, "connect", lambda service, _: {"lambda": invoked}[service])
     lambda_context.get_remaining_time_in_millis = Clock(3)  # type: ignore[method-assign]
 
     answer = sweeper.lambda_handler({}, lambda_context)

@@ -20,6 +20,7 @@ from benchmarks.crawl import client_table, crawl_table
 from benchmarks.job import job_table, zips_table
 from benchmarks.page import page_table
 from benchmarks.reliability import events_table, hostile_table, load_table, search_table, storm_table
+from benchmarks.starts import starts_table
 from benchmarks.sweep import sweep_table
 from benchmarks.sync import RIVALS, sync_table
 from cloud import isolate
@@ -37,6 +38,7 @@ SHORT: dict[str, Callable[[], Table]] = {
     "growth": growth_table,
 }
 LONG: dict[str, Callable[[], Table]] = {
+    "starts": starts_table,
     "sweep": sweep_table,
     "crawl": crawl_table,
     "storm": storm_table,

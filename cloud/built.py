@@ -11,7 +11,7 @@ from cloud.template import ROOT
 
 # What Lambda's own Python runtime brings along, and the zips therefore leave out.
 RUNTIME = (
-    *("awslambdaric", "boto3", "botocore", "dateutil", "runtime_client", "s3transfer", "simplejson", "six"),
+    *("awslambdaric", "boto3", "botocore", "dateutil", "jmespath", "runtime_client", "s3transfer", "simplejson", "six"),
     *("snapshot_restore_py", "urllib3"),
 )
 HERE = (

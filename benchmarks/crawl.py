@@ -23,6 +23,7 @@ import requests
 from moto.server import ThreadedMotoServer
 from rich.table import Table
 
+from benchmarks import spread, times
 from cloud.built import HERE, build, link_runtime
 from cloud.stand_ins.launch_feed import LaunchFeed
 from cloud.stand_ins.ssm import ROOT as CATALOGUE
@@ -30,14 +31,14 @@ from cloud.stand_ins.ssm import ParameterServer, Quirks
 from cloud.template import REGION
 from fetcher.ssm import open_parameter_store
 
-INVOKE_ONCE = Path(__file__).with_name("invoke_once.py")
+INVOKE = Path(__file__).with_name("invoke.py")
 LATENCY = 0.04
 LAMBDA_512_MB = (
     0.29  # of a core: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html gives 1 at 1,769 MB
 )
 ACCESS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
 WHOLE = (39, 405, 9289)
-CALLS = 300
+CALLS, ROUNDS = 100, 5
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,17 @@ def crawl_table() -> Table:
             "most a second",
             "calls",
             "throttled",
+            "times the floor",
             "SSM, s",
-            "of floor",
             "whole run, s",
             "CPU, s",
             "peak, MB",
             "files",
         ),
-        title="Runs of the fetcher: 40 ms latency; floor: calls / rate that is set or left; CPU, memory of its process",
+        title="One run each; CPU and memory are of its process",
     )
     with tempfile.TemporaryDirectory() as folder:
-        packages = Path(folder) / "runtime"
-        packages.mkdir()
-        path = f"{build(Path(folder), 'Fetcher', *HERE)}:{link_runtime(packages)}"
+        path = built(Path(folder), "Fetcher")
         runs = [(scenario, _run(scenario, path)) for scenario in SCENARIOS]
     for scenario, run in runs:
         rate = min(scenario.per_second, scenario.quirks.per_second)
@@ -101,8 +100,8 @@ def crawl_table() -> Table:
             str(scenario.per_second),
             str(run["ssmCalls"]),
             f"{run['ssmThrottles'] / run['ssmCalls']:.2%}",
+            f"{run['ssmSeconds'] / floor:.2f}",
             f"{run['ssmSeconds']:.1f}",
-            f"{run['ssmSeconds'] / floor:.2f} x",
             f"{run['seconds']:.1f}",
             f"{run['cpu']:.2f}",
             f"{run['peak']:.0f}",
@@ -114,7 +113,8 @@ def crawl_table() -> Table:
 def client_table() -> Table:
     """What one call to SSM costs the processor, by the client that makes it; calls in turn, on one thread's clock."""
     table = Table(
-        "client", "CPU of a call, ms", title=f"Clients of SSM, {CALLS} calls each to a stand-in without quota"
+        *("client", "times the second", "CPU of a call, ms"),
+        title=f"{CALLS} calls to a stand-in without quota, medians of {ROUNDS} rounds in turn (least to most)",
     )
     path = f"{CATALOGUE}/regions/us-east-1/services"
     with (
@@ -131,16 +131,21 @@ def client_table() -> Table:
         def with_client() -> None:
             client.get_parameters_by_path(Path=path)
 
-        for name, call in (("boto3's client", with_client), ("signer and session alone", without_client)):
-            call()
-            before = time.thread_time()
-            for _ in range(CALLS):
-                call()
-            table.add_row(name, f"{(time.thread_time() - before) / CALLS * 1000:.2f}")
+        clients = {"boto3's": with_client, "signer and session alone": without_client}
+        taken: dict[str, list[float]] = {name: [] for name in clients}
+        for round_ in range(ROUNDS + 1):
+            for name, call in clients.items():
+                before = time.thread_time()
+                for _ in range(CALLS):
+                    call()
+                if round_:  # the first one warms up
+                    taken[name].append((time.thread_time() - before) / CALLS * 1000)
+        for name, spent in taken.items():
+            table.add_row(name, times(spent, [*taken.values()][-1]), spread(spent))
     return table
 
 
-def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `invoke_once`
+def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `invoke`
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
     with ExitStack() as stack:
         quirks = [FAILING if number < scenario.failing else scenario.quirks for number in range(scenario.endpoints)]
@@ -168,22 +173,32 @@ def _run(scenario: Scenario, python_path: str) -> Any:  # noqa: ANN401 - see `in
             "LAUNCH_FEED_URL": feed.url,
             "PYTHONPATH": python_path,
         }
-        return run_limited(("fetcher.handler", "300", "{}"), environment, scenario.share)
+        return run_limited(("fetcher.handler", "300", "{}", "1"), environment, scenario.share)
 
 
-def run_limited(arguments: Sequence[str], environment: Mapping[str, str], share: float) -> Any:  # noqa: ANN401 - see `invoke_once`
-    """The answer of one invocation in a process of its own."""
-    process = subprocess.Popen(  # noqa: S603 - our own script
-        [sys.executable, "-S", "-P", INVOKE_ONCE, *arguments],
-        env={**os.environ, **environment, "POWERTOOLS_TRACE_DISABLED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    return json.loads(_output(process, share).splitlines()[-1])
+def built(folder: Path, function: str) -> str:
+    """The PYTHONPATH of a function as it is built, with Lambda's own packages and no others."""
+    packages = folder / "runtime"
+    packages.mkdir()
+    return f"{build(folder, function, *HERE)}:{link_runtime(packages)}"
 
 
-def _output(process: subprocess.Popen[str], share: float) -> str:
-    """What the process prints; it runs with a share of one core, as Lambda's smaller sizes do."""
+def run_limited(arguments: Sequence[str], environment: Mapping[str, str], share: float) -> Any:  # noqa: ANN401 - see `invoke`
+    """The answer of an invocation in a process of its own, with `logged`, the bytes of what all of them printed."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:  # a pipe may be full before the process ends
+        process = subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, "-S", "-P", INVOKE, *arguments],
+            env={**os.environ, **environment, "POWERTOOLS_TRACE_DISABLED": "1"},
+            stdout=printed,
+        )
+        _wait(process, share)
+        printed.seek(0)
+        *lines, answer = printed.read().splitlines(keepends=True)
+    return {**json.loads(answer), "logged": sum(map(len, lines))}
+
+
+def _wait(process: subprocess.Popen[bytes], share: float) -> None:
+    """Until the process has ended; it runs with a share of one core, as Lambda's smaller sizes do."""
     clock = (~process.pid << 3) | 2  # its processor time: clock_getcpuclockid(3)
     allowed = used = 0.0
     last, stopped = time.monotonic(), False
@@ -195,4 +210,4 @@ def _output(process: subprocess.Popen[str], share: float) -> str:
             stopped = allowed < 0
             process.send_signal(signal.SIGSTOP if stopped else signal.SIGCONT)
         time.sleep(0.002)
-    return process.communicate()[0]
+    process.wait()

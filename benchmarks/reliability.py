@@ -86,20 +86,23 @@ def _counts(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items())
 
 
-def _add_search(table: Table, name: str, run: Callable[[], search.Result | release_search.Result]) -> None:
+def _add_search(table: Table, name: str, runs: list[Callable[[], search.Result | release_search.Result]]) -> None:
     started = time.monotonic()
-    result = run()
-    seconds = f"{time.monotonic() - started:.1f}"
-    table.add_row(name, f"{result.states:,}", f"{result.rests:,}", str(int(bool(result.violation))), seconds)
+    results = [run() for run in runs]
+    states, rests = (
+        f"{sum(values):,}" for values in zip(*((each.states, each.rests) for each in results), strict=True)
+    )
+    violations = sum(bool(result.violation) for result in results)
+    table.add_row(name, str(len(runs)), states, rests, str(violations), f"{time.monotonic() - started:.0f}")
 
 
 def search_table() -> Table:
     """Every interleaving of small histories, of one key and of releases."""
-    table = Table("history", "states", "ways to end", "violations", "seconds", title="Exhaustive search")
-    for name, history in test_search.ALL.items():
-        _add_search(table, name, partial(search.search, history))
-    for name, world in test_release_search.ALL.items():
-        _add_search(table, f"releases: {name}", partial(release_search.search, world))
+    columns = ("of", "histories", "states", "ways to end", "violations", "seconds")
+    table = Table(*columns, title="Every interleaving of small histories")
+    _add_search(table, "one key", [partial(search.search, history) for history in test_search.ALL.values()])
+    worlds = test_release_search.ALL.values()
+    _add_search(table, "releases", [partial(release_search.search, world) for world in worlds])
     return table
 
 

@@ -5,9 +5,7 @@ The buckets are a stand-in's: keys without end that take no room, in real pages 
 
 import json
 import tempfile
-import threading
-import time
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,15 +13,16 @@ from xml.sax.saxutils import escape
 
 from rich.table import Table
 
-from benchmarks.crawl import ACCESS, LAMBDA_512_MB, run_limited
-from cloud.built import HERE, build, link_runtime
+from benchmarks.crawl import ACCESS, LAMBDA_512_MB, built, run_limited
 from cloud.stand_ins.loopback import HttpReply, HttpRequest, LoopbackServer
 
+OBJECTS = 100_000, 1_000_000, 2_000_000
 LATENCY = 0.1
 TIME, MARGIN = 900, 60  # seconds that template.yaml gives, and those in which a sweep begins no other page
 EACH_MISSING = 100_000
 SOURCE, WEBSITE = "aws-data", "data"
 XML = "application/xml"
+BODY = json.dumps({"padding": "x" * 18_000}).encode()
 MODIFIED = {"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"}
 ENTRY = (
     "<Contents><Key>{prefix}/{number:09}.json</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified>"
@@ -39,21 +38,23 @@ COPIED = "<CopyObjectResult><ETag>&quot;{0:032x}&quot;</ETag></CopyObjectResult>
 
 
 class Listings(LoopbackServer):
-    """S3 with as many objects on both sides, of which the website lacks some; and Lambda, which keeps each event."""
+    """S3 with as many objects on both sides, of which the website lacks some; and Lambda, which keeps each event.
 
-    def __init__(self, objects: int, *, page: int = 1000, each_missing: int = EACH_MISSING, latency: float = 0) -> None:
-        """`each_missing`: the website lacks the last of so many. `latency` in seconds."""
-        self.objects, self.page, self.each_missing, self.latency = objects, page, each_missing, latency
-        self.pages = 0
+    For one client that makes one call at a time.
+    """
+
+    def __init__(self, objects: int, *, page: int = 1000, each_missing: int = EACH_MISSING) -> None:
+        """`each_missing`: the website lacks the last of so many."""
+        self.objects, self.page, self.each_missing = objects, page, each_missing
+        self.calls = Counter[str]()
         self.copied: set[int] = set()
         self.events: list[Any] = []
-        self._lock = threading.Lock()
 
     def reply(self, request: HttpRequest) -> HttpReply:
         """A page, an object, a copy, or Lambda's consent."""
-        time.sleep(self.latency)
         address = urlsplit(request.path)
         query = parse_qs(address.query)
+        self.calls["LIST" if "list-type" in query else request.method] += 1
         if address.path.startswith("/2015-03-31/functions/"):
             self.events.append(json.loads(request.body))
             return HttpReply(202, XML, b"")
@@ -63,7 +64,7 @@ class Listings(LoopbackServer):
         if request.method == "PUT":
             self.copied.add(number)
             return HttpReply(200, XML, COPIED.format(number).encode())
-        return HttpReply(200, "application/json", b"{}", {"ETag": f'"{number:032x}"', **MODIFIED})
+        return HttpReply(200, "application/json", BODY, {"ETag": f'"{number:032x}"', **MODIFIED})
 
     def _list(self, query: dict[str, list[str]]) -> str:
         prefix = query["prefix"][0].rstrip("/")
@@ -71,8 +72,6 @@ class Listings(LoopbackServer):
         name = after[0].removeprefix(f"{prefix}/").removesuffix(".json")
         start = int(name) + 1 if name.isdigit() else 0 if name < "1" else self.objects
         numbers = range(start, min(start + self.page, self.objects))
-        with self._lock:
-            self.pages += 1
         truncated = bool(numbers) and numbers[-1] + 1 < self.objects
         entries = [ENTRY.format(prefix=prefix, number=number) for number in numbers if self._is_held(prefix, number)]
         token = f"{prefix}/{numbers[-1]:09}.json" if truncated else ""
@@ -88,49 +87,31 @@ class Listings(LoopbackServer):
         return prefix == SOURCE or (number + 1) % self.each_missing != 0 or number in self.copied
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """`share`: of one core. With a whole core an invocation has as much less time, so that it does as much."""
-
-    objects: int
-    share: float
-
-    @property
-    def seconds(self) -> int:
-        """The time of an invocation."""
-        return round(MARGIN + (TIME - MARGIN) * LAMBDA_512_MB / self.share)
-
-
-SCENARIOS = Scenario(100_000, LAMBDA_512_MB), Scenario(1_000_000, LAMBDA_512_MB), Scenario(3_000_000, 1)
-
-
 def sweep_table() -> Table:
     """One sweep for each number of objects."""
-    columns = ("objects", "of a core", "invocations", "LISTs", "missing, copied", "seconds", "CPU, s", "peak, MB")
-    table = Table(*columns, title=f"Sweeps: {LATENCY * 1000:.0f} ms latency, 512 MiB of address space")
+    columns = ("objects", "invocations", "seconds of each", "LISTs", "missing, copied", "CPU, s", "peak, MB")
+    title = f"{LAMBDA_512_MB} of a core, {LATENCY * 1000:.0f} ms for each answer, 512 MiB of address space"
+    table = Table(*columns, title=title)
     with tempfile.TemporaryDirectory() as folder:
-        packages = Path(folder) / "runtime"
-        packages.mkdir()
-        path = f"{build(Path(folder), 'Sweeper', *HERE)}:{link_runtime(packages)}"
-        for scenario in SCENARIOS:
-            with Listings(scenario.objects, latency=LATENCY) as s3:
-                runs = _chain(scenario, s3, path)
+        path = built(Path(folder), "Sweeper")
+        for objects in OBJECTS:
+            with Listings(objects) as s3:
+                runs = _chain(s3, path)
             table.add_row(
                 f"{sum(run['compared'] for run in runs):,}",
-                f"{scenario.share:.2f}",
                 str(len(runs)),
-                f"{s3.pages:,}",
-                f"{scenario.objects // EACH_MISSING}, {len(s3.copied)}",
-                " + ".join(f"{run['seconds']:.0f}" for run in runs),
+                ", ".join(f"{run['elapsed']:.0f}" for run in runs),
+                f"{s3.calls['LIST']:,}",
+                f"{objects // EACH_MISSING}, {len(s3.copied)}",
                 f"{sum(run['cpu'] for run in runs):.0f}",
                 f"{max(run['peak'] for run in runs):.0f}",
             )
     return table
 
 
-def _chain(scenario: Scenario, s3: Listings, path: str) -> list[Any]:
-    """Each invocation in a process of its own, with the event that the last one has given to Lambda."""
-    environment = {
+def environment_for(s3: Listings, path: str) -> dict[str, str]:
+    """The environment of a function that is built at `path`."""
+    return {
         **ACCESS,
         "AWS_ENDPOINT_URL": s3.url,
         "SOURCE_BUCKET": "source",
@@ -139,11 +120,15 @@ def _chain(scenario: Scenario, s3: Listings, path: str) -> list[Any]:
         "MALLOC_ARENA_MAX": "1",
         "PYTHONPATH": path,
     }
+
+
+def _chain(s3: Listings, path: str) -> list[Any]:
+    """Each invocation in a process of its own, with the event that the last one has given to Lambda."""
     runs: list[Any] = []
     events: list[Any] = [{}]
     while events:
-        started = time.monotonic()
-        arguments = ("distributor.sweeper.handler", str(scenario.seconds), json.dumps(events.pop()))
-        runs.append(run_limited(arguments, environment, scenario.share) | {"seconds": time.monotonic() - started})
+        event = json.dumps(events.pop())
+        arguments = ("distributor.sweeper.handler", str(TIME), event, "1", str(LAMBDA_512_MB), str(LATENCY))
+        runs.append(run_limited(arguments, environment_for(s3, path), 1))
         events, s3.events = s3.events, []
     return runs

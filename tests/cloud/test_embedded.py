@@ -47,9 +47,11 @@ def paths(cloud: EmbeddedCloud) -> list[tuple[str, ...]]:
 def test_the_schedule_ends_with_the_files_on_the_website(cloud: EmbeddedCloud) -> None:
     names = [key.removeprefix("data/") for key in cloud.objects(cloud.website)]
     files = {*contract.FILES, *contract.schemas()}
-    (folder,) = {name.rpartition("/")[0] for name in names} - {""}
-    assert folder.startswith("releases/")
-    assert set(names) == files | {f"{folder}/{name}" for name in files}
+    items = {name for name in names if name.startswith(contract.ITEM_FOLDERS)}
+    (release,) = {name.rpartition("/")[0] for name in names if name not in items} - {""}
+    assert release.startswith("releases/")
+    assert {*names} - items == {*files, contract.INDEX_FILE} | {f"{release}/{name}" for name in files}
+    assert items
     assert cloud.runs_in_process == (emulator() is None)
 
 

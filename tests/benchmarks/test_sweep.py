@@ -58,6 +58,7 @@ def test_a_chain_of_invocations_compares_each_object_once(sweep: Callable[..., d
     assert s3.copied == {249, 499, 749, 999}
 
 
+@pytest.mark.prove
 def test_a_sweep_of_many_pages_takes_no_more_memory_than_one_of_few(sweep: Callable[..., dict[str, Any]]) -> None:
     peaks: list[int] = []
     for pages in (20, 20, 100):  # the first one fills caches

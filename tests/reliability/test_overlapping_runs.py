@@ -250,6 +250,7 @@ def older_days(races: Races) -> list[contract.ChangeEntry]:
     return [each for file in files for each in file.change_log if each.date < START.date()]
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("names", WORLDS, ids=", ".join)
 @pytest.mark.parametrize("faults", range(3))
 def test_whatever_overlaps_and_dies_while_years_move_every_day_is_found_once(

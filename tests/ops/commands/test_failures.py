@@ -87,7 +87,7 @@ app()
 """
 
 
-@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("signal", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.prove)])
 def test_an_interrupted_redrive_gives_every_message_back_at_once(cloud: EmbeddedCloud, feed: Feed, signal: str) -> None:
     for name in ("first.json", "second.json"):
         upload(cloud, name, b"<html>")

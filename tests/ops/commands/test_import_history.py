@@ -140,6 +140,7 @@ def test_snapshots_of_the_first_day_and_later_are_left_to_the_stack(
     assert json.loads(feed("import-history", file, "--json").stdout)["snapshots"] == 1
 
 
+@pytest.mark.prove
 def test_the_next_run_moves_years_that_make_it_too_large_and_its_feed_dates_them(
     cloud: EmbeddedCloud, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from cloud.embedded import EmbeddedCloud
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import read_template
 from shared import contract
-from tests.fetcher.small_world import PARAMETERS
+from tests.fetcher.small_world import ITEMS, PARAMETERS
 
 pytestmark = pytest.mark.prove
 
@@ -22,7 +22,7 @@ WEBHOOK = {
     "WebhookSecret": "feed/hook",
     "WebhookEvents": "File Published",
 }
-PUBLISHED = sorted([*contract.FILES, *contract.schemas()])
+PUBLISHED = sorted([*contract.FILES, *contract.schemas(), *ITEMS])
 
 
 def published_in(cloud: EmbeddedCloud) -> list[str]:

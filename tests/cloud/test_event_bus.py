@@ -10,7 +10,7 @@ from cloud.stand_ins.loopback import HttpRequest
 from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ROOT, Stack, read_template, resolve
 from shared import contract
-from tests.fetcher.small_world import PARAMETERS
+from tests.fetcher.small_world import ITEMS, PARAMETERS
 
 pytestmark = pytest.mark.prove
 
@@ -147,8 +147,11 @@ def test_a_run_of_the_fetcher_ends_in_one_event_of_the_release_and_one_for_each_
     files = [event["detail"] for event in published if event["detail-type"] == "File Published"]
     assert release["release"] == json.loads(manifest)["release"]
     assert f"data/{release['summary']['path']}manifest.json" in cloud.objects(cloud.website)
-    assert {file["release"] for file in files} == {release["release"]}
-    assert {file["key"] for file in files} == {f"data/{name}" for name in (*contract.FILES, *contract.schemas())}
+    released = {f"data/{name}" for name in (*contract.FILES, *contract.schemas())}
+    assert {file["key"]: file.get("release") for file in files} == {
+        **dict.fromkeys(released, release["release"]),
+        **dict.fromkeys((f"data/{name}" for name in ITEMS), None),
+    }
 
 
 def test_a_webhook_that_fails_for_a_while_is_called_until_it_takes_the_event(

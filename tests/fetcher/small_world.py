@@ -45,6 +45,15 @@ PARAMETERS = {
         "wavelength-zones/mars-wlz1/parent-region": "mars-1",
     }.items()
 }
+ITEMS = [
+    "index.json",
+    *(f"regions/{code}{suffix}" for code in ("eusc-de-east-1", "us-east-1") for suffix in (".json", ".feed.json")),
+    *(
+        f"services/{code}{suffix}"
+        for code in ("AmazonGameLiftStreams", "offered-nowhere", "only-below-regions", "s3")
+        for suffix in (".json", ".feed.json")
+    ),
+]
 
 
 class MemoryStore:

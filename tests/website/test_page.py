@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -66,14 +66,18 @@ def pairs(files: dict[str, bytes]) -> set[tuple[str, str]]:
 
 
 def days_of_pairs(files: dict[str, bytes]) -> dict[tuple[str, str], str]:
-    """Since when each pair is there, for those of the log."""
-    days = {}
+    """Since when each new pair is there, as the log has it: the looks before and after it came, all in one month."""
+    days: dict[tuple[str, str], str] = {}
     for entry in reversed(json.loads(files["change-history.json"])["changeLog"]):
         for pair in entry["changes"]["newRegionalServices"]:
-            days[pair["region"], pair["service"]] = entry["date"]
+            days.setdefault((pair["region"], pair["service"]), range_of(entry["after"], entry["date"]))
         for pair in entry["changes"]["removedRegionalServices"]:
-            days.pop((pair["region"], pair["service"]), None)
-    return days
+            days.setdefault((pair["region"], pair["service"]), "")
+    return {pair: days[pair] for pair in days.keys() & pairs(files) if days[pair]}
+
+
+def range_of(after: str, before: str) -> str:
+    return f"{date.fromisoformat(after):%-d} – {date.fromisoformat(before):%-d %b %Y}"  # noqa: RUF001 - as Intl has it
 
 
 class TestNumbers:
@@ -102,10 +106,8 @@ class TestNumbers:
         assert {pair for pair, (text, _) in cells.items() if text.startswith("yes")} == pairs(reader.edge.files)
         assert {text for text, _ in cells.values() if not text.startswith("yes")} == {""}
         new = {pair: text for pair, (text, name) in cells.items() if "new" in name.split()}
-        assert new == {
-            pair: f"yes, since {datetime.fromisoformat(day):%-d %b %Y}"
-            for pair, day in days_of_pairs(reader.edge.files).items()
-        }
+        assert new == {pair: f"yes, since {days}" for pair, days in days_of_pairs(reader.edge.files).items()}
+        assert ("sa-east-1", "sqs") not in new
 
     @pytest.mark.parametrize("kind", ["region", "service"])
     def test_every_page_of_a_region_or_service_lists_what_the_files_say(self, kind: str, reader: Reader) -> None:
@@ -149,9 +151,10 @@ class TestNumbers:
             "Partition": "aws",
             "Domain": "amazonaws.com",
             "Availability zones": "3: apse6-az1, apse6-az2, apse6-az3",
+            "First seen": range_of("2026-11-12", "2026-11-17"),
             "Last read": "24 Nov 2026, 03:00 CET",
         }
-        assert set(reader.texts(".list:nth-of-type(1) td:nth-child(3)")) == {"17 Nov 2026"}
+        assert set(reader.texts(".list:nth-of-type(1) td:nth-child(3)")) == {range_of("2026-11-12", "2026-11-17")}
         assert "New region: Asia Pacific (New Zealand)" in page.locator(".days").inner_text()
 
     def test_a_launch_is_dated_and_links_to_its_announcement(self, reader: Reader) -> None:
@@ -170,6 +173,70 @@ class TestNumbers:
         assert len(commands) == 10
         for url in {*links, *commands}:
             assert page.request.get(url).ok, url
+
+
+class TestSince:
+    KNOWN = "2022-02-12"
+
+    @staticmethod
+    def set_days(reader: Reader, **days: object) -> None:
+        data = reader.file("complete-data.json")
+        for name in ("knownSince", "firstSeen", "lastSeen"):
+            del data["servicesByRegion"][name]
+        data["servicesByRegion"] |= days
+        path = reader.file("manifest.json")["path"]
+        reader.edge.files[f"{path}complete-data.json"] = json.dumps(data).encode()
+
+    @pytest.mark.parametrize(
+        ("seen", "text", "is_new"),
+        [
+            ("2025-03-04", "4 Mar 2025", False),
+            ("2026-11-01", "1 Nov 2026", True),
+            ({"after": "2025-03-03", "before": "2025-04-07"}, "3 Mar – 7 Apr 2025", False),  # noqa: RUF001
+            ({"after": "2026-06-01", "before": "2026-11-24"}, "1 Jun – 24 Nov 2026", False),  # noqa: RUF001
+            ({"before": "2022-02-12"}, "12 Feb 2022 or earlier", False),
+            (None, "12 Feb 2022 or earlier", False),
+        ],
+    )
+    def test_a_day_is_told_as_well_as_it_is_known(self, seen: object, text: str, is_new: bool, reader: Reader) -> None:
+        named = {"s3": seen} if seen else {}
+        first = {"regions": {}, "services": named, "pairs": {"eu-central-2": named}}
+        self.set_days(reader, knownSince=self.KNOWN, firstSeen=first, lastSeen=first | {"services": {}, "pairs": {}})
+        page = reader.open("#/service/s3")
+
+        assert dict(zip(reader.texts(".facts dt"), reader.texts(".facts dd"), strict=True))["First seen"] == text
+        cell = page.locator("tr", has_text="eu-central-2").locator("td").nth(1)
+        expect(cell).to_have_text(text)
+        assert (cell.get_attribute("class") == "fresh") == is_new
+        page = reader.open("#/matrix?service=s3&region=eu-central-2")
+        page.locator(".matrix tr", has=page.locator("a[title=s3]")).locator("td").click()
+        expect(page.locator(".cell")).to_contain_text(f"is offered in Europe (Zurich), since {text}.")
+
+    def test_what_went_is_shown_with_the_day_when_it_was_last_seen(self, reader: Reader) -> None:
+        went = {"after": "2025-03-03", "before": "2025-04-07"}
+        offers = {"eu-central-2": {"bedrock-agentcore": "2025-01-02"}}
+        last = {"regions": {"mars-1": "2024-05-06"}, "services": {"oracle": went}, "pairs": offers}
+        first: dict[str, object] = {"regions": {}, "services": {}, "pairs": {}}
+        self.set_days(reader, knownSince=self.KNOWN, firstSeen=first, lastSeen=last)
+
+        page = reader.open("#/region/eu-central-2")
+        row = page.locator("tr", has=page.locator("code", has_text=re.compile("^bedrock-agentcore$")))
+        expect(row.locator("td").nth(1)).to_have_text("2 Jan 2025")
+        page = reader.open("#/service/bedrock-agentcore")
+        expect(page.locator("tr", has_text="eu-central-2").locator("td").nth(1)).to_have_text("2 Jan 2025")
+        page = reader.open("#/region/mars-1")
+        expect(page.locator("main")).to_contain_text("It was last seen 6 May 2024: the changes tell more.")
+        page = reader.open("#/service/oracle")
+        expect(page.locator("main")).to_contain_text("It was last seen 3 Mar – 7 Apr 2025")  # noqa: RUF001
+
+    def test_in_files_of_older_versions_the_log_tells(self, reader: Reader) -> None:
+        self.set_days(reader)
+        page = reader.open("#/region/ap-southeast-6")
+
+        assert set(reader.texts(".list:nth-of-type(1) td:nth-child(3)")) == {"17 Nov 2026"}
+        expect(page.locator(".facts dt", has_text="First seen")).to_have_count(0)
+        page = reader.open("#/region/eu-central-2")
+        expect(page.get_by_text("What has no date came before the log tells: it begins on 2 Nov 2026.")).to_be_visible()
 
 
 class TestSearch:
@@ -459,7 +526,7 @@ class TestTrouble:
         [
             ("complete-data.json", "changes and files still work"),
             ("services.json", "services are shown by their codes"),
-            ("change-history.json", "what is new is not marked"),
+            ("change-history.json", "what came and went is not told"),
         ],
     )
     def test_a_file_that_cannot_be_read_is_a_sentence_with_what_still_works(
@@ -613,7 +680,9 @@ class TestEverybody:
         page.keyboard.press("ArrowRight")
 
         expect(page.locator(".cell")).to_have_text(
-            "Amazon Bedrock AgentCore is offered in Europe (Frankfurt), since 24 Nov 2026."
+            "Amazon Bedrock AgentCore is offered in Europe (Frankfurt), since "
+            + range_of("2026-11-20", "2026-11-24")
+            + "."
         )
         for _ in range(3):
             page.keyboard.press("ArrowLeft")

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from cloud.stand_ins.ssm import ROOT, catalogue
+from shared import contract
 from tests.website.edge import SiteServer
 from tests.website.published_files import NOW, RUNS, Site
 from tests.website.reader import PAGES, READY, Reader, reading
@@ -169,8 +170,8 @@ class TestNumbers:
 
         links = page.evaluate("[...document.querySelectorAll('main a')].map((link) => link.href)")
         commands = re.findall(r"curl .*(http://\S+)", page.locator("main").inner_text())
-        assert len(links) == 15
-        assert len(commands) == 10
+        assert len(links) == 25
+        assert len(commands) == 15
         for url in {*links, *commands}:
             assert page.request.get(url).ok, url
 
@@ -237,6 +238,43 @@ class TestSince:
         expect(page.locator(".facts dt", has_text="First seen")).to_have_count(0)
         page = reader.open("#/region/eu-central-2")
         expect(page.get_by_text("What has no date came before the log tells: it begins on 2 Nov 2026.")).to_be_visible()
+
+
+class TestFilesOfOne:
+    @pytest.mark.parametrize("address", [PAGES["region"], PAGES["service"]])
+    def test_a_page_links_its_own_file_and_feed(self, address: str, reader: Reader) -> None:
+        page = reader.open(address)
+        code = address.rpartition("/")[2]
+
+        links = [page.get_by_role("link", name=name) for name in (f"{code}.json", "Feed of its changes")]
+        own, feed = [page.request.get(link.get_attribute("href") or "").json() for link in links]
+        assert own["code"] == code
+        assert feed["feed_url"].endswith(f"/{code}.feed.json")
+
+    def test_names_are_made_as_the_contract_says(self, reader: Reader) -> None:
+        codes = ["s3", "AmazonGameLiftStreams", "a.b_c d", "naïve/日本", "🙂", "\ufeff\x01~", "x" * 128]
+        too_long = ["x" * 129, "日" * 20]
+
+        paths = reader.open().evaluate(
+            """async (codes) => {
+              const here = (name) => new URL(name, document.querySelector("script[src]").src).href;
+              const catalogue = await (await import(here("catalogue.js"))).first;
+              return codes.map((code) => catalogue.itemPath("services", code));
+            }""",
+            [*codes, *too_long],
+        )
+
+        assert paths == [*(f"services/{contract.item_name(code)}" for code in codes), "", ""]
+
+    def test_older_files_have_none_beside_them(self, reader: Reader) -> None:
+        TestSince.set_days(reader)
+        page = reader.open(PAGES["service"])
+        expect(page.locator(".links")).not_to_contain_text("Feed of its changes")
+
+        page.get_by_role("link", name="Developers").click()
+
+        expect(page.get_by_role("heading", name="change-history.json")).to_be_visible()
+        expect(page.get_by_role("heading", name="index.json")).to_have_count(0)
 
 
 class TestSearch:

@@ -28,6 +28,8 @@ const SERVICES = "services.json";
 const HISTORY = "change-history.json";
 const DAY = 86_400_000;
 const NEW_DAYS = 30;
+const LONGEST_NAME = 128; // characters; what is longer has a hash in its place
+const utf8 = new TextEncoder();
 
 /** Which part of the world a country is in: no file says it, and nobody looks for a region by 30 countries. */
 const AREAS = new Map(
@@ -81,6 +83,16 @@ export class Catalogue {
     const since = this.since(region, service);
     const earliest = typeof since === "object" ? since.after : since;
     return earliest !== undefined && this.time !== null && this.time.getTime() - Date.parse(earliest) < NEW_DAYS * DAY;
+  }
+
+  /**
+   * Where the file of a region or service is, without `.json`; "" where it can't be told, or the data are older than such files.
+   * @param {"regions" | "services"} folder @param {string} code
+   */
+  itemPath(folder, code) {
+    const escaped = (/** @type {string} */ letter) => [...utf8.encode(letter)].map((byte) => `_${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+    const name = code.replace(/[^A-Za-z0-9-]/gu, escaped);
+    return this.#seen.knownSince && name.length <= LONGEST_NAME ? `${folder}/${name}` : "";
   }
 
   /** What it is called, or its code. @param {string} code */

@@ -35,6 +35,7 @@ export function region(catalogue, _params, code) {
       h("a", { href: addressOf("matrix", { region: code }) }, "In the matrix"),
       outward(REGION_PAGES, "AWS on its regions"),
       json(catalogue, "regions.json"),
+      ...own(catalogue, "regions", code),
     ),
     list(
       "Services here",
@@ -82,6 +83,7 @@ export function service(catalogue, _params, code) {
       h("a", { href: addressOf("where", { services: code }) }, "Where, together with others"),
       h("a", { href: addressOf("matrix", { service: code }) }, "In the matrix"),
       json(catalogue, "services.json"),
+      ...own(catalogue, "services", code),
     ),
     list("Regions that have it", "Since", regions.filter((region) => region.services.has(code)).map(item), catalogue),
     list("Regions that have it not", "Last seen", regions.filter((region) => !region.services.has(code)).map(item), catalogue),
@@ -117,6 +119,13 @@ const links = (...all) => h("ul", { class: "links" }, all.filter((link) => link)
 
 /** @param {Catalogue} catalogue @param {string} file */
 const json = ({ manifest }, file) => h("a", { href: String(new URL((manifest?.path ?? "") + file, dataAddress)) }, file);
+
+/** The file of this item alone and its feed. @param {Catalogue} catalogue @param {"regions" | "services"} folder @param {string} code */
+function own(catalogue, folder, code) {
+  const path = catalogue.itemPath(folder, code);
+  const link = (/** @type {string} */ name, /** @type {string} */ text) => h("a", { href: String(new URL(name, dataAddress)) }, text);
+  return path ? [link(`${path}.json`, `${path.split("/")[1]}.json`), link(`${path}.feed.json`, "Feed of its changes")] : [];
+}
 
 /** @param {string} title @param {"Since" | "Last seen"} head @param {{code: string, name: string, href: string, seen?: Seen, isNew?: boolean}[]} items @param {Catalogue} catalogue */
 function list(title, head, items, catalogue) {

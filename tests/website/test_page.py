@@ -277,6 +277,43 @@ class TestFilesOfOne:
         expect(page.get_by_role("heading", name="index.json")).to_have_count(0)
 
 
+class TestAnnouncements:
+    TITLE = "What AWS announced lately"
+
+    def test_a_service_lists_what_aws_announced_of_it(self, reader: Reader) -> None:
+        page = reader.open("#/service/s3")
+
+        section = page.locator("section", has=page.get_by_role("heading", name=self.TITLE))
+        expect(section.locator("li")).to_have_text(["23 Nov 2026Amazon S3 lists more objects at once"])
+        link = section.get_by_role("link")
+        expect(link).to_have_attribute("href", "https://aws.amazon.com/about-aws/whats-new/")
+        expect(link).to_have_attribute("rel", "noreferrer")  # which implies noopener
+
+    @pytest.mark.parametrize("body", [None, b"<!doctype html>", b"{}", b'{"announcements": 1}', b"null"])
+    def test_without_any_nothing_is_said(self, body: bytes | None, troubled: Reader) -> None:
+        own = "services/s3.json"
+        del troubled.edge.files[own]
+        if body is not None:
+            troubled.edge.files[own] = body
+        with troubled.page.expect_response(f"**/{own}") as answer:
+            page = troubled.open("#/service/s3")
+        answer.value.finished()
+
+        expect(page.get_by_role("heading", name="Regions that have it not")).to_be_visible()
+        expect(page.get_by_role("heading", name=self.TITLE)).to_have_count(0)
+        expect(page.locator(".notice")).to_have_count(0)
+
+    def test_what_they_say_never_becomes_code(self, reader: Reader) -> None:
+        item = reader.file("services/s3.json")
+        hostile = "<img src=x onerror=alert(1)>"
+        item["announcements"] = [{"id": "1", "title": hostile, "link": "javascript:alert(1)", "pubDate": hostile}]
+        reader.edge.files["services/s3.json"] = json.dumps(item).encode()
+        page = reader.open("#/service/s3")
+
+        expect(page.locator("main").get_by_text(hostile)).to_be_visible()
+        assert page.locator("main img, main a[href^=javascript]").count() == 0
+
+
 class TestSearch:
     def test_the_slash_key_searches_and_enter_opens(self, reader: Reader) -> None:
         page = reader.open()
@@ -809,13 +846,16 @@ class TestWeight:
         reader.edge.release.set()
         reader.page.wait_for_selector(READY)
 
-    def test_nothing_more_is_requested_whatever_page_is_opened(self, reader: Reader) -> None:
+    def test_only_the_page_of_a_service_requests_more_which_is_its_own_file(self, reader: Reader) -> None:
         page = reader.open()
         page.wait_for_load_state("networkidle")
         before = len(reader.edge.received)
 
-        for address in [*PAGES.values()][1:]:
-            reader.go(address)
+        with page.expect_response("**/data/services/bedrock-agentcore.json"):
+            reader.go(PAGES["service"])
+        for name in PAGES.keys() - {"start", "service"}:
+            reader.go(PAGES[name])
             expect(page.locator("main h1")).to_be_visible()
+        page.wait_for_load_state("networkidle")
 
-        assert len(reader.edge.received) == before
+        assert [path for path, _, _ in reader.edge.received[before:]] == ["data/services/bedrock-agentcore.json"]

@@ -187,6 +187,9 @@ export async function newer({ manifest }) {
 /** A year of the log that has left the newest file. @param {string} name @returns {Promise<Entry[]>} */
 export const readYear = async (name) => (await read(name)).changeLog;
 
+/** What AWS announced of a service. @param {string} path of its file @returns {Promise<{title: string, link: string, pubDate: string}[]>} */
+export const readAnnouncements = async (path) => (await read(`${path}.json`)).announcements ?? [];
+
 /** @param {RequestCache} cache @returns {Promise<Manifest>} */
 async function readManifest(cache) {
   const manifest = await read("manifest.json", cache);

@@ -1,8 +1,8 @@
 /** A page for each region and each service. */
 
-import { Catalogue, dataAddress } from "./catalogue.js";
+import { Catalogue, dataAddress, readAnnouncements } from "./catalogue.js";
 import { isEmpty, wording } from "./changes.js";
-import { address, addressOf, byName, countryName, day, h, moment, number, outward, seenText, tableBody, textField } from "./dom.js";
+import { address, addressOf, afterFrame, byName, countryName, day, h, moment, number, outward, seenText, tableBody, textField } from "./dom.js";
 
 /** @typedef {import("./catalogue.js").Changes} Changes @typedef {import("./catalogue.js").Seen} Seen */
 
@@ -87,6 +87,7 @@ export function service(catalogue, _params, code) {
     ),
     list("Regions that have it", "Since", regions.filter((region) => region.services.has(code)).map(item), catalogue),
     list("Regions that have it not", "Last seen", regions.filter((region) => !region.services.has(code)).map(item), catalogue),
+    announced(catalogue.itemPath("services", code)),
     past(catalogue, (changes) => ({
       newRegions: [],
       removedRegions: [],
@@ -98,6 +99,19 @@ export function service(catalogue, _params, code) {
       zoneChanges: [],
     })),
   ];
+}
+
+/** What AWS announced lately. Read once the page is seen; if it can't be read, or is nothing, nothing is said. @param {string} path */
+function announced(path) {
+  const list = h("ol", { class: "days" });
+  const section = h("section", { hidden: true }, h("h2", {}, "What AWS announced lately"), list);
+  const fill = async () => {
+    const announcements = await readAnnouncements(path);
+    list.append(...announcements.map(({ title, link, pubDate }) => h("li", {}, h("h3", {}, day(pubDate.slice(0, 10))), outward(link, title))));
+    section.hidden = !announcements.length;
+  };
+  if (path) afterFrame(() => section.isConnected && fill().catch(() => {}));
+  return section;
 }
 
 /** @param {string} kind @param {string} code @param {Seen | undefined} last */

@@ -9,7 +9,7 @@
  * @typedef {{newServices: Named[], removedServices: Named[], newRegions: Named[], removedRegions: Named[],
  *   newRegionalServices: Pair[], removedRegionalServices: Pair[], renamed: {kind: string, code: string, from: string, to: string}[],
  *   zoneChanges: {region: string, kind: string, added: string[], removed: string[]}[]}} Changes
- * @typedef {{date: string, summary: string, changes: Changes}} Entry
+ * @typedef {{date: string, after?: string, summary: string, changes: Changes}} Entry
  * @typedef {{name: string, bytes: number, sha256: string}} File
  * @typedef {{release: string, time: string, path: string, files: File[], counts: Counts, nextExpected: string | null}} Manifest
  * @typedef {{regions: number, services: number, regionServices: number}} Counts

@@ -1,8 +1,8 @@
 /** A page for each region and each service. */
 
 import { Catalogue, dataAddress, readAnnouncements } from "./catalogue.js";
-import { isEmpty, wording } from "./changes.js";
-import { address, addressOf, afterFrame, byName, countryName, day, h, moment, number, outward, seenText, tableBody, textField } from "./dom.js";
+import { isEmpty, timeOf, wording } from "./changes.js";
+import { address, addressOf, afterFrame, byName, countryName, day, h, moment, number, outward, seenOn, tableBody, textField } from "./dom.js";
 
 /** @typedef {import("./catalogue.js").Changes} Changes @typedef {import("./catalogue.js").Seen} Seen */
 
@@ -122,9 +122,6 @@ function absent(kind, code, last) {
   ];
 }
 
-/** @param {Seen | undefined} seen */
-const seenOn = (seen) => (typeof seen === "string" ? day(seen) : seen ? seenText(seen) : "");
-
 /** @param {string} name @param {import("./dom.js").Child | import("./dom.js").Child[]} value */
 const fact = (name, value) => (value ? h("div", {}, h("dt", {}, name), h("dd", {}, value)) : null);
 
@@ -160,7 +157,7 @@ function list(title, head, items, catalogue) {
     items.length
       ? h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), h("th", { scope: "col" }, "Code"), dated && h("th", { scope: "col" }, head))), tableBody(rows))
       : h("p", { class: "quiet" }, "None."),
-    items.some(({ seen }) => typeof seen === "object" && seen.after) ? h("p", { class: "quiet" }, "Of two days, one is the look before and one the look after: it was some time between them.") : null,
+    items.some(({ seen }) => typeof seen === "object" && seen.after) ? h("p", { class: "quiet" }, "Two days are those of two looks: it happened between them.") : null,
     dated && head === "Since" && begins && !items.every((item) => item.seen) ? h("p", { class: "quiet" }, "What has no date came before the log tells: it begins on ", day(begins), ".") : null,
   );
 }
@@ -172,6 +169,6 @@ function past(catalogue, narrow) {
     "section",
     {},
     h("h2", {}, "What came and went"),
-    days.length ? h("ol", { class: "days" }, days.map((entry) => h("li", {}, h("h3", {}, day(entry.date)), wording(catalogue, entry.changes, {})))) : h("p", { class: "quiet" }, "Nothing that the log tells of."),
+    days.length ? h("ol", { class: "days" }, days.map((entry) => h("li", {}, h("h3", {}, seenOn(timeOf(entry))), wording(catalogue, entry.changes, {})))) : h("p", { class: "quiet" }, "Nothing that the log tells of."),
   );
 }

@@ -28,7 +28,7 @@ export function developers(catalogue) {
   const url = (/** @type {string} */ name) => String(new URL(name, dataAddress));
   return [
     h("h1", {}, "For developers"),
-    h("p", { class: "lead" }, "All of this is a handful of JSON files, made once a day. No key, no account."),
+    h("p", { class: "lead" }, "All of this is JSON, made once a day. No key, no account."),
     h("h2", {}, "Files"),
     h(
       "ul",

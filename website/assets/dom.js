@@ -73,6 +73,9 @@ export function seenText(seen) {
   return seen.after ? days.formatRange(new Date(seen.after), new Date(seen.before)) : `${dayText(seen.before)} or earlier`;
 }
 
+/** @param {import("./catalogue.js").Seen | undefined} seen */
+export const seenOn = (seen) => (typeof seen === "string" ? day(seen) : seen ? seenText(seen) : "");
+
 /** A moment, in the reader's time zone, which is named. @param {Date} time */
 export const moment = (time) => h("time", { datetime: time.toISOString() }, times.format(time));
 

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from cloud.stand_ins import announcement_feed
 from cloud.stand_ins.launch_feed import LAUNCHES
 from cloud.stand_ins.ssm import ROOT, catalogue
+from fetcher.announcements.next_file import next_file
 from fetcher.launches import Launch
 from fetcher.next_state import CrawlResult, next_state
+from fetcher.rss import parse_rss
 from fetcher.settings import FetcherSettings, Job, RunRequest
 from fetcher.source import SourceBucket, read_previous_files
 from fetcher.ssm import CallCounts, crawl
@@ -40,6 +43,10 @@ class Site:
             SCHEDULE_EXPRESSION="cron(0 2 * * ? *)",
             MAX_SHRINK_PERCENT=100,
         )
+        rss = parse_rss(announcement_feed.rss(announcement_feed.recent(now), now))
+        file = next_file(rss, None, "https://aws.amazon.com/about-aws/whats-new/recent/feed/", now).file
+        announced = file.to_bytes() if file else b""
+        bucket.write(contract.ANNOUNCEMENTS_FILE, announced, {})
         job = Job(f"{now:%m%d%H%M}-0000-4000-8000-000000000000", settings, RunRequest())
         readings = crawl(MemoryStore(parameters), (), lambda: now)
         launches = {
@@ -51,7 +58,7 @@ class Site:
             bucket.write(name, body, state.metadata)
         published = {name: body for name, body in state.files.items() if "/" not in name}
         manifest = contract.Manifest.from_bytes(published[contract.MANIFEST_FILE])
-        self.files |= published
+        self.files |= {**published, **state.items, contract.ANNOUNCEMENTS_FILE: announced}
         self.files |= {manifest.path + file.name: self.files[file.name] for file in manifest.files}
         self.files[f"{manifest.path}{contract.MANIFEST_FILE}"] = published[contract.MANIFEST_FILE]
 
@@ -84,4 +91,6 @@ def _weeks() -> Iterator[Parameters]:
         if run < RUNS[3]:
             parameters[f"{ROOT}/regions/eu-west-3/services/forecastquery"] = "forecastquery"
             parameters[f"{ROOT}/services/quicksight/longName"] = "Amazon QuickSight"
+        if run == RUNS[4]:
+            del parameters[f"{ROOT}/regions/sa-east-1/services/sqs"]  # it comes back, and is not new
         yield parameters

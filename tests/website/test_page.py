@@ -7,12 +7,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from cloud.stand_ins.ssm import ROOT, catalogue
+from shared import contract
 from tests.website.edge import SiteServer
 from tests.website.published_files import NOW, RUNS, Site
 from tests.website.reader import PAGES, READY, Reader, reading
@@ -66,14 +67,18 @@ def pairs(files: dict[str, bytes]) -> set[tuple[str, str]]:
 
 
 def days_of_pairs(files: dict[str, bytes]) -> dict[tuple[str, str], str]:
-    """Since when each pair is there, for those of the log."""
-    days = {}
+    """Since when each new pair is there, as the log has it: the looks before and after it came, all in one month."""
+    days: dict[tuple[str, str], str] = {}
     for entry in reversed(json.loads(files["change-history.json"])["changeLog"]):
         for pair in entry["changes"]["newRegionalServices"]:
-            days[pair["region"], pair["service"]] = entry["date"]
+            days.setdefault((pair["region"], pair["service"]), range_of(entry["after"], entry["date"]))
         for pair in entry["changes"]["removedRegionalServices"]:
-            days.pop((pair["region"], pair["service"]), None)
-    return days
+            days.setdefault((pair["region"], pair["service"]), "")
+    return {pair: days[pair] for pair in days.keys() & pairs(files) if days[pair]}
+
+
+def range_of(after: str, before: str) -> str:
+    return f"{date.fromisoformat(after):%-d} – {date.fromisoformat(before):%-d %b %Y}"  # noqa: RUF001 - as Intl has it
 
 
 class TestNumbers:
@@ -102,10 +107,8 @@ class TestNumbers:
         assert {pair for pair, (text, _) in cells.items() if text.startswith("yes")} == pairs(reader.edge.files)
         assert {text for text, _ in cells.values() if not text.startswith("yes")} == {""}
         new = {pair: text for pair, (text, name) in cells.items() if "new" in name.split()}
-        assert new == {
-            pair: f"yes, since {datetime.fromisoformat(day):%-d %b %Y}"
-            for pair, day in days_of_pairs(reader.edge.files).items()
-        }
+        assert new == {pair: f"yes, since {days}" for pair, days in days_of_pairs(reader.edge.files).items()}
+        assert ("sa-east-1", "sqs") not in new
 
     @pytest.mark.parametrize("kind", ["region", "service"])
     def test_every_page_of_a_region_or_service_lists_what_the_files_say(self, kind: str, reader: Reader) -> None:
@@ -149,9 +152,10 @@ class TestNumbers:
             "Partition": "aws",
             "Domain": "amazonaws.com",
             "Availability zones": "3: apse6-az1, apse6-az2, apse6-az3",
+            "First seen": range_of("2026-11-12", "2026-11-17"),
             "Last read": "24 Nov 2026, 03:00 CET",
         }
-        assert set(reader.texts(".list:nth-of-type(1) td:nth-child(3)")) == {"17 Nov 2026"}
+        assert set(reader.texts(".list:nth-of-type(1) td:nth-child(3)")) == {range_of("2026-11-12", "2026-11-17")}
         assert "New region: Asia Pacific (New Zealand)" in page.locator(".days").inner_text()
 
     def test_a_launch_is_dated_and_links_to_its_announcement(self, reader: Reader) -> None:
@@ -166,10 +170,148 @@ class TestNumbers:
 
         links = page.evaluate("[...document.querySelectorAll('main a')].map((link) => link.href)")
         commands = re.findall(r"curl .*(http://\S+)", page.locator("main").inner_text())
-        assert len(links) == 15
-        assert len(commands) == 10
+        assert len(links) == 25
+        assert len(commands) == 15
         for url in {*links, *commands}:
             assert page.request.get(url).ok, url
+
+
+class TestSince:
+    KNOWN = "2022-02-12"
+
+    @staticmethod
+    def set_days(reader: Reader, **days: object) -> None:
+        data = reader.file("complete-data.json")
+        for name in ("knownSince", "firstSeen", "lastSeen"):
+            del data["servicesByRegion"][name]
+        data["servicesByRegion"] |= days
+        path = reader.file("manifest.json")["path"]
+        reader.edge.files[f"{path}complete-data.json"] = json.dumps(data).encode()
+
+    @pytest.mark.parametrize(
+        ("seen", "text", "is_new"),
+        [
+            ("2025-03-04", "4 Mar 2025", False),
+            ("2026-11-01", "1 Nov 2026", True),
+            ({"after": "2025-03-03", "before": "2025-04-07"}, "3 Mar – 7 Apr 2025", False),  # noqa: RUF001
+            ({"after": "2026-06-01", "before": "2026-11-24"}, "1 Jun – 24 Nov 2026", False),  # noqa: RUF001
+            ({"before": "2022-02-12"}, "12 Feb 2022 or earlier", False),
+            (None, "12 Feb 2022 or earlier", False),
+        ],
+    )
+    def test_a_day_is_told_as_well_as_it_is_known(self, seen: object, text: str, is_new: bool, reader: Reader) -> None:
+        named = {"s3": seen} if seen else {}
+        first = {"regions": {}, "services": named, "pairs": {"eu-central-2": named}}
+        self.set_days(reader, knownSince=self.KNOWN, firstSeen=first, lastSeen=first | {"services": {}, "pairs": {}})
+        page = reader.open("#/service/s3")
+
+        assert dict(zip(reader.texts(".facts dt"), reader.texts(".facts dd"), strict=True))["First seen"] == text
+        cell = page.locator("tr", has_text="eu-central-2").locator("td").nth(1)
+        expect(cell).to_have_text(text)
+        assert (cell.get_attribute("class") == "fresh") == is_new
+        page = reader.open("#/matrix?service=s3&region=eu-central-2")
+        page.locator(".matrix tr", has=page.locator("a[title=s3]")).locator("td").click()
+        expect(page.locator(".cell")).to_contain_text(f"is offered in Europe (Zurich), since {text}.")
+
+    def test_what_went_is_shown_with_the_day_when_it_was_last_seen(self, reader: Reader) -> None:
+        went = {"after": "2025-03-03", "before": "2025-04-07"}
+        offers = {"eu-central-2": {"bedrock-agentcore": "2025-01-02"}}
+        last = {"regions": {"mars-1": "2024-05-06"}, "services": {"oracle": went}, "pairs": offers}
+        first: dict[str, object] = {"regions": {}, "services": {}, "pairs": {}}
+        self.set_days(reader, knownSince=self.KNOWN, firstSeen=first, lastSeen=last)
+
+        page = reader.open("#/region/eu-central-2")
+        row = page.locator("tr", has=page.locator("code", has_text=re.compile("^bedrock-agentcore$")))
+        expect(row.locator("td").nth(1)).to_have_text("2 Jan 2025")
+        page = reader.open("#/service/bedrock-agentcore")
+        expect(page.locator("tr", has_text="eu-central-2").locator("td").nth(1)).to_have_text("2 Jan 2025")
+        page = reader.open("#/region/mars-1")
+        expect(page.locator("main")).to_contain_text("It was last seen 6 May 2024: the changes tell more.")
+        page = reader.open("#/service/oracle")
+        expect(page.locator("main")).to_contain_text("It was last seen 3 Mar – 7 Apr 2025")  # noqa: RUF001
+
+    def test_in_files_of_older_versions_the_log_tells(self, reader: Reader) -> None:
+        self.set_days(reader)
+        page = reader.open("#/region/ap-southeast-6")
+
+        assert set(reader.texts(".list:nth-of-type(1) td:nth-child(3)")) == {"17 Nov 2026"}
+        expect(page.locator(".facts dt", has_text="First seen")).to_have_count(0)
+        page = reader.open("#/region/eu-central-2")
+        expect(page.get_by_text("What has no date came before the log tells: it begins on 2 Nov 2026.")).to_be_visible()
+
+
+class TestFilesOfOne:
+    @pytest.mark.parametrize("address", [PAGES["region"], PAGES["service"]])
+    def test_a_page_links_its_own_file_and_feed(self, address: str, reader: Reader) -> None:
+        page = reader.open(address)
+        code = address.rpartition("/")[2]
+
+        links = [page.get_by_role("link", name=name) for name in (f"{code}.json", "Feed of its changes")]
+        own, feed = [page.request.get(link.get_attribute("href") or "").json() for link in links]
+        assert own["code"] == code
+        assert feed["feed_url"].endswith(f"/{code}.feed.json")
+
+    def test_names_are_made_as_the_contract_says(self, reader: Reader) -> None:
+        codes = ["s3", "AmazonGameLiftStreams", "a.b_c d", "naïve/日本", "🙂", "\ufeff\x01~", "x" * 128]
+        too_long = ["x" * 129, "日" * 20]
+
+        paths = reader.open().evaluate(
+            """async (codes) => {
+              const here = (name) => new URL(name, document.querySelector("script[src]").src).href;
+              const catalogue = await (await import(here("catalogue.js"))).first;
+              return codes.map((code) => catalogue.itemPath("services", code));
+            }""",
+            [*codes, *too_long],
+        )
+
+        assert paths == [*(f"services/{contract.item_name(code)}" for code in codes), "", ""]
+
+    def test_older_files_have_none_beside_them(self, reader: Reader) -> None:
+        TestSince.set_days(reader)
+        page = reader.open(PAGES["service"])
+        expect(page.locator(".links")).not_to_contain_text("Feed of its changes")
+
+        page.get_by_role("link", name="Developers").click()
+
+        expect(page.get_by_role("heading", name="change-history.json")).to_be_visible()
+        expect(page.get_by_role("heading", name="index.json")).to_have_count(0)
+
+
+class TestAnnouncements:
+    TITLE = "What AWS announced lately"
+
+    def test_a_service_lists_what_aws_announced_of_it(self, reader: Reader) -> None:
+        page = reader.open("#/service/s3")
+
+        section = page.locator("section", has=page.get_by_role("heading", name=self.TITLE))
+        expect(section.locator("li")).to_have_text(["23 Nov 2026Amazon S3 lists more objects at once"])
+        link = section.get_by_role("link")
+        expect(link).to_have_attribute("href", "https://aws.amazon.com/about-aws/whats-new/")
+        expect(link).to_have_attribute("rel", "noreferrer")  # which implies noopener
+
+    @pytest.mark.parametrize("body", [None, b"<!doctype html>", b"{}", b'{"announcements": 1}', b"null"])
+    def test_without_any_nothing_is_said(self, body: bytes | None, troubled: Reader) -> None:
+        own = "services/s3.json"
+        del troubled.edge.files[own]
+        if body is not None:
+            troubled.edge.files[own] = body
+        with troubled.page.expect_response(f"**/{own}") as answer:
+            page = troubled.open("#/service/s3")
+        answer.value.finished()
+
+        expect(page.get_by_role("heading", name="Regions that have it not")).to_be_visible()
+        expect(page.get_by_role("heading", name=self.TITLE)).to_have_count(0)
+        expect(page.locator(".notice")).to_have_count(0)
+
+    def test_what_they_say_never_becomes_code(self, reader: Reader) -> None:
+        item = reader.file("services/s3.json")
+        hostile = "<img src=x onerror=alert(1)>"
+        item["announcements"] = [{"id": "1", "title": hostile, "link": "javascript:alert(1)", "pubDate": hostile}]
+        reader.edge.files["services/s3.json"] = json.dumps(item).encode()
+        page = reader.open("#/service/s3")
+
+        expect(page.locator("main").get_by_text(hostile)).to_be_visible()
+        assert page.locator("main img, main a[href^=javascript]").count() == 0
 
 
 class TestSearch:
@@ -288,7 +430,9 @@ class TestFilters:
         assert page.locator(".timeline > li").count() == len(entries) == 6
 
         page.get_by_label("Names").check()
-        assert reader.texts(".timeline > li") == ["12 Nov 2026\nRenamed:\nAmazon QuickSight is now called Amazon Quick"]
+        assert reader.texts(".timeline > li") == [
+            range_of("2026-11-09", "2026-11-12") + "\nRenamed:\nAmazon QuickSight is now called Amazon Quick"
+        ]
         page.get_by_label("Names").uncheck()
         page.get_by_label("Region or service").fill("forecastquery")
         assert page.locator(".timeline .went").count() == 1
@@ -459,7 +603,7 @@ class TestTrouble:
         [
             ("complete-data.json", "changes and files still work"),
             ("services.json", "services are shown by their codes"),
-            ("change-history.json", "what is new is not marked"),
+            ("change-history.json", "what came and went is not told"),
         ],
     )
     def test_a_file_that_cannot_be_read_is_a_sentence_with_what_still_works(
@@ -613,7 +757,9 @@ class TestEverybody:
         page.keyboard.press("ArrowRight")
 
         expect(page.locator(".cell")).to_have_text(
-            "Amazon Bedrock AgentCore is offered in Europe (Frankfurt), since 24 Nov 2026."
+            "Amazon Bedrock AgentCore is offered in Europe (Frankfurt), since "
+            + range_of("2026-11-20", "2026-11-24")
+            + "."
         )
         for _ in range(3):
             page.keyboard.press("ArrowLeft")
@@ -702,13 +848,16 @@ class TestWeight:
         reader.edge.release.set()
         reader.page.wait_for_selector(READY)
 
-    def test_nothing_more_is_requested_whatever_page_is_opened(self, reader: Reader) -> None:
+    def test_only_the_page_of_a_service_requests_more_which_is_its_own_file(self, reader: Reader) -> None:
         page = reader.open()
         page.wait_for_load_state("networkidle")
         before = len(reader.edge.received)
 
-        for address in [*PAGES.values()][1:]:
-            reader.go(address)
+        with page.expect_response("**/data/services/bedrock-agentcore.json"):
+            reader.go(PAGES["service"])
+        for name in PAGES.keys() - {"start", "service"}:
+            reader.go(PAGES[name])
             expect(page.locator("main h1")).to_be_visible()
+        page.wait_for_load_state("networkidle")
 
-        assert len(reader.edge.received) == before
+        assert [path for path, _, _ in reader.edge.received[before:]] == ["data/services/bedrock-agentcore.json"]

@@ -91,7 +91,7 @@ function notify() {
   if (time && Date.now() - time.getTime() > STALE) {
     notices.append(h("p", { class: "notice" }, h("strong", {}, `This data is old: it was made ${age(time)}`), ", on ", moment(time), ". AWS may have changed since."));
   }
-  const works = { "complete-data.json": "changes and files still work", "services.json": "services are shown by their codes", "change-history.json": "what is new is not marked" };
+  const works = { "complete-data.json": "changes and files still work", "services.json": "services are shown by their codes", "change-history.json": "what came and went is not told" };
   for (const { name, reason } of problems) {
     notices.append(h("p", { class: "notice" }, h("strong", {}, `${name} ${reason}`), `: ${works[/** @type {keyof works} */ (name)]}.`));
   }

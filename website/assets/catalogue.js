@@ -9,11 +9,13 @@
  * @typedef {{newServices: Named[], removedServices: Named[], newRegions: Named[], removedRegions: Named[],
  *   newRegionalServices: Pair[], removedRegionalServices: Pair[], renamed: {kind: string, code: string, from: string, to: string}[],
  *   zoneChanges: {region: string, kind: string, added: string[], removed: string[]}[]}} Changes
- * @typedef {{date: string, summary: string, changes: Changes}} Entry
+ * @typedef {{date: string, after?: string, summary: string, changes: Changes}} Entry
  * @typedef {{name: string, bytes: number, sha256: string}} File
  * @typedef {{release: string, time: string, path: string, files: File[], counts: Counts, nextExpected: string | null}} Manifest
  * @typedef {{regions: number, services: number, regionServices: number}} Counts
  * @typedef {{name: string, reason: string}} Problem
+ * @typedef {string | {after?: string, before: string}} Seen a day, or one between two looks; without `after` the first look of all
+ * @typedef {{regions: Record<string, Seen>, services: Record<string, Seen>, pairs: Record<string, Record<string, Seen>>}} Sightings
  */
 
 export const dataAddress = new URL(
@@ -26,6 +28,8 @@ const SERVICES = "services.json";
 const HISTORY = "change-history.json";
 const DAY = 86_400_000;
 const NEW_DAYS = 30;
+const LONGEST_NAME = 128; // characters; what is longer has a hash in its place
+const utf8 = new TextEncoder();
 
 /** Which part of the world a country is in: no file says it, and nobody looks for a region by 30 countries. */
 const AREAS = new Map(
@@ -49,22 +53,46 @@ export class Catalogue {
   /** @type {Set<string>} regions whose list is of an earlier run */ stale = new Set();
   /** @type {Manifest | null} */ manifest = null;
   /** @type {Problem[]} */ problems = [];
-  /** @type {Map<string, Map<string, string>>} by region and service, the day on which the pair came, if it is in the log */ #since = new Map();
+  /** @type {Map<string, Map<string, string>>} by region and service, the day on which the pair came, if it is in the log */ #logged = new Map();
+  /** @type {{knownSince?: string, firstSeen?: Sightings, lastSeen?: Sightings}} empty before version 1.4.0 */ #seen = {};
 
   /** The regions and services could be read. */
   get complete() {
     return this.regions.size > 0;
   }
 
-  /** The day on which a service was first seen in a region; undefined if the log does not say. @param {string} region @param {string} service */
+  /**
+   * When a service was first seen in a region where it is; undefined if nobody knows. Older files leave it to the log.
+   * With one of the two empty, the other itself is meant, here and in `lastSeen`.
+   * @param {string} region @param {string} service @returns {Seen | undefined}
+   */
   since(region, service) {
-    return this.#since.get(region)?.get(service);
+    const [{ knownSince, firstSeen }, offer] = [this.#seen, this.regions.get(region)?.services];
+    const there = region ? (service ? offer?.has(service) : offer?.size) : this.services.has(service);
+    if (!there) return undefined;
+    return knownSince ? (sighting(firstSeen, region, service) ?? { before: knownSince }) : this.#logged.get(region)?.get(service);
   }
 
-  /** It came in the last thirty days before the data were made. @param {string} region @param {string} service */
+  /** When it was last seen, if it went. @param {string} region @param {string} service */
+  lastSeen(region, service) {
+    return sighting(this.#seen.lastSeen, region, service);
+  }
+
+  /** It certainly came in the last thirty days before the data were made. @param {string} region @param {string} service */
   isNew(region, service) {
     const since = this.since(region, service);
-    return since !== undefined && this.time !== null && this.time.getTime() - Date.parse(since) < NEW_DAYS * DAY;
+    const earliest = typeof since === "object" ? since.after : since;
+    return earliest !== undefined && this.time !== null && this.time.getTime() - Date.parse(earliest) < NEW_DAYS * DAY;
+  }
+
+  /**
+   * Where the file of a region or service is, without `.json`; "" where it can't be told, or the data are older than such files.
+   * @param {"regions" | "services"} folder @param {string} code
+   */
+  itemPath(folder, code) {
+    const escaped = (/** @type {string} */ letter) => [...utf8.encode(letter)].map((byte) => `_${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+    const name = code.replace(/[^A-Za-z0-9-]/gu, escaped);
+    return this.#seen.knownSince && name.length <= LONGEST_NAME ? `${folder}/${name}` : "";
   }
 
   /** What it is called, or its code. @param {string} code */
@@ -99,7 +127,9 @@ export class Catalogue {
     for (const code of complete.services.services) services.set(code, { code, name: code, homeUrl: "", regions: [] });
     for (const region of regions.values()) for (const code of region.services) services.get(code)?.regions.push(region.code);
     const { counts, timestamp, staleRegions } = complete.metadata;
+    const { knownSince, firstSeen, lastSeen } = complete.servicesByRegion;
     Object.assign(this, { regions, services, counts, time: new Date(timestamp), stale: new Set(staleRegions) });
+    this.#seen = { knownSince, firstSeen, lastSeen };
   }
 
   /** @param {any} services */
@@ -117,10 +147,16 @@ export class Catalogue {
       for (const { region, service } of changes.newRegionalServices) since.set(region, (since.get(region) ?? new Map()).set(service, date));
       for (const { region, service } of changes.removedRegionalServices) since.get(region)?.delete(service);
     }
-    this.#since = since;
+    this.#logged = since;
     this.entries = history.changeLog;
     this.earlier = history.earlier ?? [];
   }
+}
+
+/** @param {Sightings | undefined} sightings @param {string} region @param {string} service */
+function sighting(sightings, region, service) {
+  const [kind, code] = region && service ? [sightings?.pairs[region], service] : region ? [sightings?.regions, region] : [sightings?.services, service];
+  return kind && Object.hasOwn(kind, code) ? kind[code] : undefined;
 }
 
 /** Everything that can be read. Files of one release if there is a manifest; what can't be read is in `problems`. */
@@ -150,6 +186,9 @@ export async function newer({ manifest }) {
 
 /** A year of the log that has left the newest file. @param {string} name @returns {Promise<Entry[]>} */
 export const readYear = async (name) => (await read(name)).changeLog;
+
+/** What AWS announced of a service. @param {string} path of its file @returns {Promise<{title: string, link: string, pubDate: string}[]>} */
+export const readAnnouncements = async (path) => (await read(`${path}.json`)).announcements ?? [];
 
 /** @param {RequestCache} cache @returns {Promise<Manifest>} */
 async function readManifest(cache) {

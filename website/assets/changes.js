@@ -1,7 +1,7 @@
 /** What came and went, day by day. */
 
 import { Catalogue, dataAddress, readYear } from "./catalogue.js";
-import { address, amount, byName, checkbox, day, dayText, h, keep, textField } from "./dom.js";
+import { address, amount, byName, checkbox, day, dayText, h, keep, seenOn, textField } from "./dom.js";
 
 const NAMES = 12;
 
@@ -24,7 +24,7 @@ export function changes(catalogue, params) {
   const render = () => {
     const found = entries.map((entry) => ({ ...entry, changes: narrowed(catalogue, entry.changes, kinds, text) })).filter(({ changes }) => !isEmpty(changes));
     count.textContent = `${amount(found.length, "day")} with changes.`;
-    list.replaceChildren(...found.map((entry) => h("li", { id: `day-${entry.date}` }, h("h2", {}, day(entry.date)), wording(catalogue, entry.changes, {}))));
+    list.replaceChildren(...found.map((entry) => h("li", { id: `day-${entry.date}` }, h("h2", {}, seenOn(timeOf(entry))), wording(catalogue, entry.changes, {}))));
   };
   const filter = () => {
     keep("changes", { kinds: [...kinds].join(","), text });
@@ -106,6 +106,9 @@ export function narrowed(catalogue, changes, kinds, text) {
     )
   );
 }
+
+/** A day, or the time between two looks. @param {Entry} entry */
+export const timeOf = ({ date, after }) => (after ? { after, before: date } : date);
 
 /** @param {Changes} changes */
 export const isEmpty = (changes) => Object.values(changes).every((list) => !list.length);

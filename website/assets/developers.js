@@ -3,33 +3,42 @@
 import { Catalogue, dataAddress } from "./catalogue.js";
 import { h, moment, number } from "./dom.js";
 
-const FILES = {
-  "complete-data.json": "everything in one file",
-  "regions.json": "regions with name, partition, country and zones",
-  "services.json": "services with name, home page and number of regions",
-  "service-regions.json": "which regions each service has",
-  "change-history.json": "what changed, by day",
-  "change-feed.json": "the same for feed readers",
-  "manifest.json": "the newest release: which files belong together",
-};
+const FILES = [
+  ["complete-data.json", "everything in one file"],
+  ["regions.json", "regions with name, partition, country and zones"],
+  ["services.json", "services with name, home page and number of regions"],
+  ["service-regions.json", "which regions each service has"],
+  ["change-history.json", "what changed, by day"],
+  ["change-feed.json", "the same for feed readers"],
+  ["manifest.json", "the newest release: which files belong together"],
+];
+/** Since 1.4.0: name, what it holds, and of which kind it is. */
+const ITEMS = [
+  ["index.json", "every region and service that there is or was, and where its files are"],
+  ["regions/us-east-1.json", "one region, with its changes", "region.json"],
+  ["services/s3.json", "one service, with its changes and what AWS announced of it", "service.json"],
+  ["services/s3.feed.json", "the changes of one region or service for feed readers", "change-feed.json"],
+  ["aws-whats-new.json", "what AWS announced in the last 14 days, on sites that read it"],
+];
 
 /** @param {Catalogue} catalogue */
-export function developers({ manifest }) {
+export function developers(catalogue) {
+  const { manifest } = catalogue;
   const bytes = new Map(manifest?.files.map((file) => [file.name, file.bytes]));
   const url = (/** @type {string} */ name) => String(new URL(name, dataAddress));
   return [
     h("h1", {}, "For developers"),
-    h("p", { class: "lead" }, "All of this is a handful of JSON files, made once a day. No key, no account."),
+    h("p", { class: "lead" }, "All of this is JSON, made once a day. No key, no account."),
     h("h2", {}, "Files"),
     h(
       "ul",
       { class: "files" },
-      Object.entries(FILES).map(([name, what]) =>
+      [...FILES, ...(catalogue.itemPath("services", "s3") ? ITEMS : [])].map(([name, what, kind = name]) =>
         h(
           "li",
           {},
           h("h3", {}, h("a", { href: url(name) }, name)),
-          h("p", {}, what, bytes.has(name) ? h("span", { class: "quiet" }, ` · ${number(bytes.get(name) ?? 0)} bytes`) : null, " · ", h("a", { href: url(name.replace(".json", ".schema.json")) }, "schema")),
+          h("p", {}, what, bytes.has(name) ? h("span", { class: "quiet" }, ` · ${number(bytes.get(name) ?? 0)} bytes`) : null, " · ", h("a", { href: url(kind.replace(".json", ".schema.json")) }, "schema")),
           code(`curl -fsS --compressed ${url(name)}`),
         ),
       ),

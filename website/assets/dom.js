@@ -67,6 +67,15 @@ export const day = (date) => h("time", { datetime: date }, dayText(date));
 /** @param {string} date */
 export const dayText = (date) => (Number.isNaN(Date.parse(date)) ? date : days.format(new Date(date)));
 
+/** "4 Mar 2025"; "3 – 7 Mar 2025", on one of these days; "12 Feb 2022 or earlier". @param {import("./catalogue.js").Seen} seen */
+export function seenText(seen) {
+  if (typeof seen === "string") return dayText(seen);
+  return seen.after ? days.formatRange(new Date(seen.after), new Date(seen.before)) : `${dayText(seen.before)} or earlier`;
+}
+
+/** @param {import("./catalogue.js").Seen | undefined} seen */
+export const seenOn = (seen) => (typeof seen === "string" ? day(seen) : seen ? seenText(seen) : "");
+
 /** A moment, in the reader's time zone, which is named. @param {Date} time */
 export const moment = (time) => h("time", { datetime: time.toISOString() }, times.format(time));
 

@@ -1,7 +1,7 @@
 /** Every service in every region, as one table. */
 
 import { Catalogue } from "./catalogue.js";
-import { address, afterFrame, amount, byName, checkbox, day, dayText, h, keep, select, textField } from "./dom.js";
+import { address, afterFrame, amount, byName, checkbox, h, keep, seenText, select, textField } from "./dom.js";
 
 const ROWS = 16; // of a group, which is laid out by itself
 const SCREEN = 2; // groups that fill a screen, and are seen while the others are made
@@ -98,13 +98,11 @@ function table(catalogue, regions, services) {
     const service = services[rowOf(at) - 1];
     const region = regions[at.cellIndex - 1];
     const since = catalogue.since(region.code, service.code);
-    const offered = region.services.has(service.code);
     said.replaceChildren(
       h("a", { href: address("service", service.code) }, service.name),
-      offered ? " is offered in " : " is not offered in ",
+      region.services.has(service.code) ? " is offered in " : " is not offered in ",
       h("a", { href: address("region", region.code) }, region.name),
-      ...(offered && since ? [", since ", day(since)] : []),
-      ".",
+      since ? `, since ${seenText(since)}.` : ".",
     );
   };
   table.addEventListener("mouseover", ({ target }) => {
@@ -142,6 +140,6 @@ function group(catalogue, regions, services) {
 /** @param {Catalogue} catalogue @param {import("./catalogue.js").Region} region @param {string} service */
 function cell(catalogue, region, service) {
   if (!region.services.has(service)) return NOT_HAD.cloneNode();
-  if (!catalogue.isNew(region.code, service)) return HAD.cloneNode(true);
-  return h("td", { role: "cell", class: "has new" }, `yes, since ${dayText(catalogue.since(region.code, service) ?? "")}`);
+  const since = catalogue.isNew(region.code, service) && catalogue.since(region.code, service);
+  return since ? h("td", { role: "cell", class: "has new" }, `yes, since ${seenText(since)}`) : HAD.cloneNode(true);
 }

@@ -1,8 +1,8 @@
 /** The first page: how much there is, how fresh it is, what changed lately, and every pair at a glance. */
 
 import { Catalogue } from "./catalogue.js";
-import { wording } from "./changes.js";
-import { address, afterFrame, age, amount, byName, day, h, moment, number } from "./dom.js";
+import { timeOf, wording } from "./changes.js";
+import { address, afterFrame, age, amount, byName, h, moment, number, seenOn } from "./dom.js";
 
 const LATEST = 4;
 
@@ -87,7 +87,7 @@ function latest(catalogue) {
     {},
     h("h2", {}, "Lately"),
     days.length ? null : h("p", { class: "quiet" }, "No change is known."),
-    h("ol", { class: "days" }, days.map((entry) => h("li", {}, h("h3", {}, day(entry.date)), wording(catalogue, entry.changes, { most: 3 })))),
+    h("ol", { class: "days" }, days.map((entry) => h("li", {}, h("h3", {}, seenOn(timeOf(entry))), wording(catalogue, entry.changes, { most: 3 })))),
     h("p", {}, h("a", { href: "#/changes" }, "All changes")),
   );
 }

@@ -221,9 +221,13 @@ def _item_facts(
 
 
 def _announcements(documents: Documents, file: contract.Announcements | None) -> Announcements:
-    """The announcements by service; none if the file is missing or unfit."""
+    """The announcements by service. Those of a file that is no longer kept up get too old."""
+    if file is None:
+        return {}
+    oldest = documents.complete_data.metadata.timestamp - contract.ANNOUNCEMENTS_KEPT
+    recent = tuple(each for each in file.announcements if each.pub_date >= oldest)
     names = {service.code: service.name for service in documents.services.services}
-    return announcements_by_service(file, names, names) if file else {}
+    return announcements_by_service(file.model_copy(update={"announcements": recent}), names, names)
 
 
 def _history_files(

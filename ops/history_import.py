@@ -12,13 +12,13 @@ from ops.rollback import unfit
 from ops.snapshots import Snapshot, build_states
 from ops.stack import DeployedStack, StackError
 from ops.versions import Version, open_source_file
-from shared.contract import CHANGE_HISTORY_FILE, ChangeEntry, ChangeHistory, ChangeHistoryYear
+from shared.contract import CHANGE_HISTORY_FILE, COMPLETE_DATA_FILE, ChangeEntry, ChangeHistory, ChangeHistoryYear
 from shared.strict_json import UnfitError
 
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What is there, and what the history becomes.
+    """What is there, and what the history becomes. `data`: the complete data, which gets the new days by a fetch.
 
     `first_look`: the day of the stack's first look. `days`: those of the snapshots that are older. `gap`: the entry
     with what changed from the last of these to the first look; None if nothing did.
@@ -27,6 +27,7 @@ class ImportPlan:
     bucket: SourceBucket
     previous: PreviousFiles
     present: Version
+    data: Version
     first_look: date
     days: list[date]
     new_entries: int
@@ -55,7 +56,7 @@ def plan_import(stack: DeployedStack, snapshots: Iterable[Snapshot], *, accept_s
         reasons = "; ".join(f"{name}: {reason}" for name, reason in previous.unreadable.items())
         msg = f"the stack has no files of a whole run to begin with{f' ({reasons})' if reasons else ''}; try feed fetch"
         raise StackError(msg)
-    present = open_source_file(stack, CHANGE_HISTORY_FILE).newest()
+    present, data = (open_source_file(stack, name).newest() for name in (CHANGE_HISTORY_FILE, COMPLETE_DATA_FILE))
     own = _whole(bucket, previous.history)
     first_look, days = first_day(own), list[date]()
 
@@ -73,7 +74,7 @@ def plan_import(stack: DeployedStack, snapshots: Iterable[Snapshot], *, accept_s
         raise StackError(msg)
     gap = next((entry for entry in history.change_log if entry.date == first_look), None)
     new_entries = len(history.change_log) - len(own.change_log)
-    return ImportPlan(bucket, previous, present, first_look, days, new_entries, gap, body)
+    return ImportPlan(bucket, previous, present, data, first_look, days, new_entries, gap, body)
 
 
 def _whole(bucket: SourceBucket, history: ChangeHistory) -> ChangeHistory:

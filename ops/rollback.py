@@ -11,6 +11,7 @@ from ops.difference import count_lines, text_lines
 from ops.observation import (
     ScheduleState,
     fetched_files,
+    is_item,
     is_paused,
     is_published,
     observe_distributor,
@@ -110,9 +111,10 @@ def await_website(stack: DeployedStack, names: Sequence[str], seconds: float) ->
 
 def next_write(stack: DeployedStack, name: str, *, keep: str = SCHEDULE_STATE) -> str:
     """When the fetcher writes the file anew, and what to do to `keep` the version; empty if it never does."""
-    if stack.reads_announcements and short_name(stack, name) == ANNOUNCEMENTS_FILE:
+    short = short_name(stack, name)
+    if stack.reads_announcements and short == ANNOUNCEMENTS_FILE:
         return f"the next change of AWS's feed writes it anew, or an announcement that gets too old; {keep}"
-    if not stack.fetches or short_name(stack, name) not in {*fetched_files(stack), *schemas()}:
+    if not stack.fetches or not (is_item(short) or short in {*fetched_files(stack), *schemas()}):
         return ""
     schedule = or_unavailable(observe_schedule, stack.client("scheduler"), f"{stack.name}-fetch")
     if isinstance(schedule, ScheduleState) and schedule.state == "DISABLED":

@@ -128,7 +128,7 @@ def read_file(file: Path) -> Iterator[Snapshot]:
             for number, text in enumerate(lines, 1):
                 line = _Line.model_validate_json(text)
                 _require_next(line, parameters, time)
-                for path in line.gone:
+                for path in set(line.gone):
                     del parameters[path]
                 parameters |= line.came
                 time = line.date
@@ -136,7 +136,7 @@ def read_file(file: Path) -> Iterator[Snapshot]:
     except (OSError, EOFError, zlib.error) as error:
         msg = f"{file} cannot be read after line {number}: {error}"
         raise SnapshotError(msg) from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # the second of a time that has another year in UTC
         reason = first_error(error) if isinstance(error, ValidationError) else error
         msg = f"line {number} of {file}: {reason}"
         raise SnapshotError(msg) from error
@@ -182,7 +182,7 @@ def _moto_parameters(commit: str, trees: Mapping[str, bytes]) -> Iterator[tuple[
         for kind, body in trees.items():
             tree = json.loads(gzip.decompress(body) if body.startswith(GZIP) else body)
             yield from _flatten(tree["aws"]["service"]["global-infrastructure"][kind], kind)
-    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         msg = f"commit {commit} has {MOTO_FOLDER} in a form that is not known: {type(error).__name__}: {error}"
         raise SnapshotError(msg) from error
 

@@ -99,7 +99,7 @@ def check_items(observed: Observation) -> Iterator[Check]:
     wrong = [f"{file.pair.name} {file.state}" for file in found if file.state in {FileState.DRIFTED, FileState.MISSING}]
     actual = f"{len(wrong)} of {len(found)} are not: {', '.join(wrong[:3])}" if wrong else f"{len(found)}, by listings"
     if found:
-        advice = "a first run takes minutes; then feed sweep --yes publishes them"
+        advice = "a first run takes minutes; then feed sweep --yes publishes them, or says why not"
         yield Check(WEBSITE, "files of single regions and services are the source's", not wrong, actual, advice)
 
 

@@ -11,9 +11,6 @@ from fetcher.announcements.html import plain_text, safe_html, shorten_text
 from fetcher.rss import FeedError, Rss, RssItem, time_of
 from shared import contract
 
-TITLE_CHARACTERS, MOST_CATEGORIES = 300, 50
-MOST_CHARACTERS = 1000  # of an id, a link or a category
-
 
 @dataclass(frozen=True, slots=True)
 class NextFile:
@@ -56,20 +53,20 @@ def next_file(rss: Rss, previous: contract.Announcements | None, source: str, no
 
 
 def _announcement(item: RssItem) -> contract.Announcement | None:
-    """What an item announces; None if it has no id, title or time, or a link to anything but AWS."""
+    """What an item announces; None if it has no id, title or time, leads elsewhere than to AWS, or is too long."""
     time = time_of(item.pub_date)
-    if time is None or max(len(item.guid), len(item.link)) > MOST_CHARACTERS:
+    if time is None:
         return None
-    categories = [word for word in item.category.replace(",", " ").split() if len(word) <= MOST_CHARACTERS]
+    categories = [word for word in item.category.replace(",", " ").split() if len(word) <= contract.MOST_CHARACTERS]
     try:
         return contract.Announcement(
             id=item.guid,
-            title=shorten_text(item.title, TITLE_CHARACTERS),
+            title=shorten_text(item.title, contract.TITLE_CHARACTERS),
             summary=plain_text(item.description, contract.SUMMARY_CHARACTERS),
             link=item.link,
             pub_date=time,
             pub_date_formatted=contract.format_day(time),
-            categories=tuple(categories[:MOST_CATEGORIES]),
+            categories=tuple(categories[: contract.MOST_CATEGORIES]),
             html_content=safe_html(item.description),
         )
     except ValidationError:

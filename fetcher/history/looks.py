@@ -35,10 +35,13 @@ def looks_before(history: contract.ChangeHistory, previous: State | None, day: d
     """
     log = history.change_log
     parts = [entry for entry in log if entry.date >= day]
-    before = [history.metadata.last_updated, *(entry.after or entry.date - ONE_DAY for entry in parts)]
     certain = max([min(history.metadata.created, day), *(entry.date for entry in log if entry.date <= day)])
     by_region = previous.complete_data.services_by_region.by_region if previous else {}
     regions: dict[str, date] = {code: entry.last_fetched.date() for code, entry in by_region.items()}
+    stale = previous.complete_data.metadata.stale_regions if previous else ()
+    # A run of some regions alone is no look: it takes the list of regions from the run before.
+    whole = min([history.metadata.last_updated, *(read for code, read in regions.items() if code not in stale)])
+    before = [whole, *(entry.after or entry.date - ONE_DAY for entry in parts)]
     for code, read in chain.from_iterable(entry.regions_after.items() for entry in parts):
         regions[code] = min(read, regions.get(code, read))
     return Looks(min(look if look <= latest else certain for look in before), regions)

@@ -73,8 +73,9 @@ def import_history(  # noqa: PLR0913 - one argument an option
         source = shlex.quote(str(file)) if file else f"--git {shlex.quote(str(git))}"
         if write:
             words = (
-                "imported; feed fetch makes all that follows from it. "
-                f"feed rollback change-history.json {plan.present.id} --yes undoes it, with what is logged from now on"
+                "imported; feed fetch makes all that follows from it. To undo it, with what is logged from now on: "
+                f"feed rollback change-history.json {plan.present.id} --yes; "
+                f"feed rollback complete-data.json {plan.data.id} --yes; feed fetch"
             )
         else:
             again = f"feed import-history {source}{' --accept-shrink' * accept_shrink} --yes"
@@ -111,4 +112,5 @@ def _data(plan: "ImportPlan", *, imported: bool) -> dict[str, Any]:
         "between": (plan.gap.summary if plan.gap else "") if plan.days else None,
         "imported": imported,
         "previousVersionId": plan.present.id,
+        "previousDataVersionId": plan.data.id,
     }

@@ -11,20 +11,31 @@ ANNOUNCEMENTS_FILE: Final = "aws-whats-new.json"
 ANNOUNCEMENTS_KEPT: Final = timedelta(days=14)
 MOST_ANNOUNCEMENTS: Final = 100
 SUMMARY_CHARACTERS: Final = 200
+TITLE_CHARACTERS: Final = 300
+MOST_CATEGORIES: Final = 50
+MOST_CHARACTERS: Final = 1000  # of an id, a link or a category
 
-AwsUrl = Annotated[str, Field(pattern=r"^https://([a-z0-9-]+\.)*aws\.amazon\.com(/[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*)?$")]
+Short = Annotated[Code, Field(max_length=MOST_CHARACTERS)]
+AwsUrl = Annotated[
+    Short, Field(pattern=r"^https://([a-z0-9-]+\.)*aws\.amazon\.com(/[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*)?$")
+]
 
 
 class Announcement(Document):
-    """One announcement. `htmlContent` is made of an allow-list of tags, and its links are https; it may be empty."""
+    """One announcement. `htmlContent` is made of an allow-list of tags, and its links are https; it may be empty.
 
-    id: Code
-    title: Text
+    What the files of services repeat is short: each of hundreds may name it.
+    """
+
+    id: Short
+    title: Annotated[Text, Field(max_length=TITLE_CHARACTERS)]
     summary: str = Field(max_length=SUMMARY_CHARACTERS, description="Plain text.")
     link: AwsUrl
     pub_date: Timestamp
     pub_date_formatted: str = Field(description="The day in UTC, such as Oct 29, 2025.")
-    categories: Items[Code] = Field(description="As AWS's feed has them, such as general:products/amazon-ec2.")
+    categories: Items[Short] = Field(
+        max_length=MOST_CATEGORIES, description="As AWS's feed has them, such as general:products/amazon-ec2."
+    )
     html_content: str
 
     @model_validator(mode="after")

@@ -395,9 +395,18 @@ def test_without_the_history_the_files_of_items_stay_as_they_are(what: str) -> N
     assert decide(MORE, {**with_year(FIRST.files), **LOST[what]}, day=1).items == {}
 
 
-@pytest.mark.parametrize(("body", "titles"), [(encode(ANNOUNCEMENTS), ["Amazon S3 does more"]), (b"{}", None)])
-def test_a_service_tells_what_aws_announced_if_that_can_be_read(body: bytes, titles: list[str] | None) -> None:
-    items = decide(PARAMETERS, {**FIRST.files, "aws-whats-new.json": body}, day=1).items
+@pytest.mark.parametrize(
+    ("body", "day", "titles"),
+    [
+        (encode(ANNOUNCEMENTS), 1, ["Amazon S3 does more"]),
+        (encode(ANNOUNCEMENTS), 14, None),
+        (b"{}", 1, None),
+    ],
+)
+def test_a_service_tells_what_aws_has_just_announced_if_that_can_be_read(
+    body: bytes, day: int, titles: list[str] | None
+) -> None:
+    items = decide(PARAMETERS, {**FIRST.files, "aws-whats-new.json": body}, day=day).items
 
     s3, other = (json.loads(items[f"services/{code}.json"]) for code in ("s3", "AmazonGameLiftStreams"))
     assert ([each["title"] for each in s3["announcements"]] if "announcements" in s3 else None) == titles

@@ -40,7 +40,7 @@ def saved(folder: Path, *lines: bytes, name: str = "snapshots.jsonl") -> Path:
 
 @pytest.mark.parametrize("name", ["snapshots.jsonl", "snapshots.jsonl.gz"])
 def test_each_line_is_the_whole_state_of_its_time(tmp_path: Path, name: str) -> None:
-    lines = line(WORLD, moto="155f9f20eb92"), line(EC2, ["services/s3/longName"], "2022-02-13T00:00:00Z")
+    lines = line(WORLD, moto="155f9f20eb92"), line(EC2, ["services/s3/longName"] * 2, "2022-02-13T00:00:00Z")
 
     first, second = read_file(saved(tmp_path, *lines, name=name))
 
@@ -87,6 +87,7 @@ def test_what_ssm_has_is_read_as_a_crawl_reads_it(tmp_path: Path) -> None:
         ([line(WORLD, date="2022-02-12")], "line 1 of .*: date: "),
         ([line(WORLD), line({}, ["services/ec2"])], "line 2 of .*: services/ec2 is gone, but was not there"),
         ([line(WORLD), line(EC2, date="2021-12-31T00:00:00Z")], "line 2 of .* is earlier than the line before"),
+        ([line(WORLD, date="9999-12-31T23:00:00-02:00")], "line 1 of .*: date value out of range"),
         ([b'{"date": "2022-02-12T00:00:00Z", "set": {"\xff": "x"}, "gone": []}'], "line 1 of "),
     ],
 )
@@ -193,7 +194,7 @@ def test_a_clone_of_moto_has_a_snapshot_for_each_commit_that_changed_the_catalog
     assert second.place.startswith("commit ")
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{", b"{}", b"\x1f\x8bcut", b'{"aws": {"service": null}}'])
+@pytest.mark.parametrize("body", [b"[]", b"[" * 100_000, b"{", b"{}", b"\x1f\x8bcut", b'{"aws": {"service": null}}'])
 def test_a_form_that_is_not_known_is_refused_with_its_commit(clone: Clone, body: bytes) -> None:
     clone.commit({"regions.json": body, "services.json": tree(WORLD, "services")})
 

@@ -594,6 +594,14 @@ BREACHES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
         "the day of pubDate",
     ),
     "a summary that is none": ("aws-whats-new.json", lambda d: d["announcements"][0].update(summary="x" * 201), "200"),
+    "a long title": ("aws-whats-new.json", lambda d: d["announcements"][0].update(title="x" * 301), "300"),
+    "a long id": ("aws-whats-new.json", lambda d: d["announcements"][0].update(id="x" * 1001), "1000"),
+    "a long link": (
+        "aws-whats-new.json",
+        lambda d: d["announcements"][0].update(link=f"https://aws.amazon.com/{'x' * 1000}"),
+        "1000",
+    ),
+    "too many categories": ("aws-whats-new.json", lambda d: d["announcements"][0].update(categories=["x"] * 51), "50"),
     "an announcement elsewhere": (
         "aws-whats-new.json",
         lambda d: d["announcements"][0].update(link="https://aws.amazon.com.example/x"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.stand_ins.announcement_feed import Item, recent, rss
-from fetcher.announcements.next_file import MOST_CATEGORIES, MOST_CHARACTERS, NextFile, next_file
+from fetcher.announcements.next_file import NextFile, next_file
 from fetcher.rss import FeedError, Rss, RssItem, parse_rss
 from shared import contract
 
@@ -186,7 +186,7 @@ def test_times_to_come_in_the_file_before_make_no_feed_old() -> None:
     assert ids(file_of(feed(item("2", NOW)), ahead)) == ["2"]
 
 
-LONG = "x" * (MOST_CHARACTERS + 1)
+LONG = "x" * (contract.MOST_CHARACTERS + 1)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_an_announcement_that_was_good_before_stays_when_the_feed_breaks_it() ->
         ("", ()),
         (" , ,,", ()),
         (f"{LONG},a", ("a",)),
-        (",".join(["a"] * 1000), ("a",) * MOST_CATEGORIES),
+        (",".join(["a"] * 1000), ("a",) * contract.MOST_CATEGORIES),
     ],
 )
 def test_categories_are_a_list(written: str, categories: tuple[str, ...]) -> None:

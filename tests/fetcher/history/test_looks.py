@@ -99,6 +99,16 @@ def test_runs_of_one_day_keep_the_earliest_look_at_a_region_and_forget_it_when_t
     assert looks(run(*before, (4, undone)).change_log[0]) == (2, {})
 
 
+def test_a_run_of_some_regions_alone_is_no_look() -> None:
+    """It does not hear of new ones."""
+    partial = read_on(ONE, {"us": 5})
+    history = merge(run((0, ONE)), ONE, partial, days(5), days(5))
+
+    newest, *_ = merge(history, partial, state({"us": ["a"], "eu": ["a"], "ap": ["a"]}), days(6), days(6)).change_log
+
+    assert looks(newest) == (0, {})
+
+
 def test_a_history_whose_data_is_lost_still_tells_its_last_look() -> None:
     history = run((0, ONE), (1, TWO))
 

@@ -44,6 +44,12 @@ def every_day(cloud: EmbeddedCloud) -> list[str]:
     return [entry["date"] for file in files for entry in file["changeLog"]]
 
 
+def known(cloud: EmbeddedCloud) -> Any:
+    """Since when things are there, in the complete data and in the index."""
+    offers = json.loads(source(cloud, "complete-data.json"))["servicesByRegion"]
+    return [offers[name] for name in ("knownSince", "firstSeen", "lastSeen")], source(cloud, "index.json")
+
+
 def fetch(cloud: EmbeddedCloud) -> None:
     cloud.fire("FetchSchedule")
     cloud.settle()
@@ -88,7 +94,12 @@ def test_with_yes_the_history_begins_with_the_first_snapshot_and_a_second_time_n
     published = cloud.client("s3").get_object(Bucket=cloud.website, Key="data/change-history.json")
     assert published["Body"].read() == imported.to_bytes()
     assert "nothing to import: no snapshot is from before the stack's first look on 2022-02-13" in again.stderr
-    assert json.loads(again.stdout) | {"bytesNow": 0, "bytesThen": 0, "previousVersionId": ""} == {
+    assert json.loads(again.stdout) | {
+        "bytesNow": 0,
+        "bytesThen": 0,
+        "previousVersionId": "",
+        "previousDataVersionId": "",
+    } == {
         "snapshots": 0,
         "oldest": None,
         "newest": None,
@@ -99,21 +110,27 @@ def test_with_yes_the_history_begins_with_the_first_snapshot_and_a_second_time_n
         "between": None,
         "imported": False,
         "previousVersionId": "",
+        "previousDataVersionId": "",
     }
 
 
 @pytest.mark.prove
-def test_what_it_prints_undoes_it(cloud: EmbeddedCloud, feed: Feed) -> None:
-    before = history(cloud)
+def test_what_it_prints_undoes_it_also_after_a_fetch(cloud: EmbeddedCloud, feed: Feed) -> None:
+    before, days = history(cloud), known(cloud)
     finished = feed("import-history", FILE, "--yes")
     cloud.settle()
-    undo = finished.stdout.split("follows from it. ")[1].split(" undoes it")[0]
+    fetch(cloud)
+    assert known(cloud) != days
+    *undo, _ = finished.stdout.split("from now on: ")[1].split("; ")
 
-    undone = feed(*shlex.split(undo)[1:])
-    cloud.settle()
-
-    assert undone.exit_code == 0, undone.output
+    for command in undo:
+        undone = feed(*shlex.split(command)[1:])
+        cloud.settle()
+        assert undone.exit_code == 0, undone.output
     assert history(cloud) == before
+    fetch(cloud)
+
+    assert (history(cloud), known(cloud)) == (before, days)
 
 
 def test_the_baseline_makes_way_for_what_has_changed_since_the_last_snapshot(

@@ -255,6 +255,15 @@ def test_a_stack_without_a_website_puts_back_all_the_same(
     assert source(cloud, f"folder/{own}")["Body"].read() == GOOD
 
 
+@pytest.mark.parametrize("file", ["services/s3.json", "services/s3.feed.json", "index.json"])
+def test_it_is_said_that_the_fetcher_writes_the_files_of_regions_and_services_anew(
+    cloud: EmbeddedCloud, feed: Feed, file: str
+) -> None:
+    finished = feed("rollback", file, version_ids(cloud, file)[0])
+
+    assert "the next run of the fetcher (daily at 02:00 UTC), or feed fetch, writes it anew" in finished.stdout
+
+
 @pytest.mark.parametrize(
     ("expression", "state", "words"),
     [

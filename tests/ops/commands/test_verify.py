@@ -967,7 +967,10 @@ def test_items_are_compared_by_their_listings(cloud: EmbeddedCloud, observed: Ob
     (check,) = check_items(observed)
 
     assert (well.holds, well.actual) == (True, f"{ITEMS}, by listings")
-    assert (check.fails, check.advice) == (True, "a first run takes minutes; then feed sweep --yes publishes them")
+    assert (check.fails, check.advice) == (
+        True,
+        "a first run takes minutes; then feed sweep --yes publishes them, or says why not",
+    )
     assert check.actual == f"2 of {ITEMS} are not: index.json not published, services/s3.json not published"
 
 

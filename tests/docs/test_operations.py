@@ -113,7 +113,8 @@ def verify(operated: Operated) -> None:
 def list_files(operated: Operated) -> None:
     said = operated.shell(BLOCKS["list files"])
 
-    assert f"{PUBLISHED} file(s), in step: {PUBLISHED}" in said
+    assert f"{RELEASED} file(s), in step: {RELEASED}" in said
+    assert f"{len(ITEMS)} files of single regions and services, in step" in said
     assert f"{len(contract.schemas()) + 1} file(s), in step" in said
 
 

@@ -11,6 +11,8 @@ from cloud.embedded import EmbeddedCloud
 from cloud.template import ACCOUNT, REGION
 from ops.cli import app
 
+pytestmark = pytest.mark.prove
+
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[EmbeddedCloud]:

@@ -14,6 +14,8 @@ from cloud.template import ACCOUNT, REGION
 from ops.cli import app
 from tests.fetcher.small_world import PARAMETERS
 
+pytestmark = pytest.mark.prove
+
 PARAMETERS_OF_STACK = {"Releases": "false", "CloudFrontDistributionId": ""}
 OWN = b'{"name": "My app", "icons": []}'
 

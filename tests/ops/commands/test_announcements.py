@@ -10,6 +10,8 @@ from fetcher.announcements.next_file import next_file
 from fetcher.rss import parse_rss
 from tests.ops.commands.conftest import STACK, Feed, upload
 
+pytestmark = pytest.mark.prove
+
 NAME = "aws-whats-new.json"
 
 

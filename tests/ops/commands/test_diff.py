@@ -7,6 +7,8 @@ import pytest
 from cloud.embedded import EmbeddedCloud
 from tests.ops.commands.conftest import Deploy, Feed, source_outputs, upload, version_ids
 
+pytestmark = pytest.mark.prove
+
 
 def put_on_website(cloud: EmbeddedCloud, name: str, body: bytes) -> None:
     cloud.client("s3").put_object(Bucket=cloud.website, Key=f"data/{name}", Body=body)

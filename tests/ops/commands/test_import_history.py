@@ -17,6 +17,8 @@ from tests.fetcher.test_replay import SMALL
 from tests.ops.commands.conftest import STACK, Deploy, Feed, upload
 from tests.ops.test_snapshots import Clone, line, tree
 
+pytestmark = pytest.mark.prove
+
 FILE = str(SMALL)
 # What the stack's catalogue was a while before its first look: one service had not come to Europe yet.
 BEFORE = {name.removeprefix(f"{ROOT}/"): value for name, value in PARAMETERS.items() if "eusc-de-east-1/s" not in name}
@@ -114,7 +116,6 @@ def test_with_yes_the_history_begins_with_the_first_snapshot_and_a_second_time_n
     }
 
 
-@pytest.mark.prove
 def test_what_it_prints_undoes_it_also_after_a_fetch(cloud: EmbeddedCloud, feed: Feed) -> None:
     before, days = history(cloud), known(cloud)
     finished = feed("import-history", FILE, "--yes")
@@ -157,7 +158,6 @@ def test_snapshots_of_the_first_day_and_later_are_left_to_the_stack(
     assert json.loads(feed("import-history", file, "--json").stdout)["snapshots"] == 1
 
 
-@pytest.mark.prove
 def test_the_next_run_moves_years_that_make_it_too_large_and_its_feed_dates_them(
     cloud: EmbeddedCloud, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,7 +194,6 @@ def test_the_next_run_tells_since_when_things_are_there(cloud: EmbeddedCloud, fe
     }
 
 
-@pytest.mark.prove
 def test_it_begins_earlier_again_although_years_have_left_the_history(
     cloud: EmbeddedCloud, feed: Feed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,7 +213,6 @@ def test_it_begins_earlier_again_although_years_have_left_the_history(
     assert len(history(cloud).earlier) > 1
 
 
-@pytest.mark.prove
 def test_a_year_that_is_not_there_is_named(
     cloud: EmbeddedCloud, feed: Feed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,7 +301,6 @@ def test_a_stack_without_a_fetcher_is_refused(cloud: EmbeddedCloud, feed: Feed, 
     assert "it fetches nothing" in finished.stderr
 
 
-@pytest.mark.prove
 def test_what_somebody_writes_meanwhile_stays(
     cloud: EmbeddedCloud, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,7 +320,6 @@ def test_what_somebody_writes_meanwhile_stays(
     assert history(cloud) == meanwhile
 
 
-@pytest.mark.prove
 def test_an_answer_that_was_lost_is_no_failure(
     cloud: EmbeddedCloud, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ RUNS = 3
 def zips_table() -> Table:
     """Sizes of the zip files that `sam deploy` would upload."""
     table = Table("function", "zip, MB", "own code in it, kB", title="Zip files, as built by make build-<function>")
-    for function, package in (("Fetcher", "fetcher"), ("Distributor", "distributor")):
+    for function, package in (("Fetcher", "fetcher"), ("Announcements", "fetcher"), ("Distributor", "distributor")):
         with tempfile.TemporaryDirectory() as folder:
             command = ["/usr/bin/env", "make", f"build-{function}", f"ARTIFACTS_DIR={folder}"]
             subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - our own Makefile

@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "x",
     "AWS_SECRET_ACCESS_KEY": "x",
+    "ANNOUNCEMENTS_FEED_URL": "https://feed.example/",
     "CLOUDFRONT_DISTRIBUTION_ID": "E1",
     "DISTRIBUTION_BUCKET": "website",
     "SOURCE_BUCKET": "source",
@@ -54,6 +55,10 @@ from fetcher.ssm import open_parameter_store
 settings(), connect("s3", FETCHING)
 with open_parameter_store([("", "")], 1, 1): pass
 """,
+    ),
+    "Announcements": (
+        ["s3"],
+        "from fetcher.announcements.handler import FETCHING, connect, settings\nsettings(), connect('s3', FETCHING)",
     ),
 }
 """The services that each function has clients of, and the code of its start."""

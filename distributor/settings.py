@@ -30,6 +30,7 @@ HeaderValue = Annotated[NonBlank, Field(pattern=_PRINTABLE_ASCII)]
 QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
 BusName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]*$")]
 AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
+Globs = Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)]
 
 
 def _locations(places: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
@@ -72,9 +73,7 @@ class DistributorSettings(HeaderSettings):
     source_prefix: KeyPrefix = "aws-data"
     distribution_bucket: BucketName
     distribution_prefix: KeyPrefix = "data"
-    publish_patterns: Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)] = (
-        *("*.json", "regions/*.json", "services/*.json"),
-    )
+    publish_patterns: Globs = ("*.json", "regions/*.json", "services/*.json")
     max_object_bytes: int = Field(default=MAX_BYTES, gt=0, le=MAX_BYTES)
     replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
     invalidation_queue_url: QueueUrl = ""

@@ -225,9 +225,9 @@ def _announcements(documents: Documents, file: contract.Announcements | None) ->
     if file is None:
         return {}
     oldest = documents.complete_data.metadata.timestamp - contract.ANNOUNCEMENTS_KEPT
-    recent = tuple(each for each in file.announcements if each.pub_date >= oldest)
+    recent = [each for each in file.announcements if each.pub_date >= oldest]
     names = {service.code: service.name for service in documents.services.services}
-    return announcements_by_service(file.model_copy(update={"announcements": recent}), names, names)
+    return announcements_by_service(recent, names)
 
 
 def _history_files(

@@ -7,6 +7,7 @@ from itertools import takewhile
 
 from fetcher.documents import Documents
 from fetcher.history import begin_earlier, first_day
+from fetcher.settings import FetcherSettings
 from fetcher.source import OvertakenError, PreviousFiles, SourceBucket, read_previous_files
 from ops.rollback import unfit
 from ops.snapshots import Snapshot, build_states
@@ -62,7 +63,8 @@ def plan_import(stack: DeployedStack, snapshots: Iterable[Snapshot], *, accept_s
 
     def older() -> Iterator[tuple[date, Documents]]:
         wanted = takewhile(lambda snapshot: snapshot.time.date() < first_look, snapshots)
-        percent = float(stack.parameters.get("MaxShrinkPercent") or 2)
+        default = FetcherSettings.model_fields["max_shrink_percent"].default
+        percent = float(stack.parameters.get("MaxShrinkPercent") or default)
         for snapshot, documents in build_states(wanted, percent, accept_shrink=accept_shrink):
             days.append(snapshot.time.date())
             yield days[-1], documents

@@ -25,12 +25,12 @@ SMALL_WORDS: Final = {"and", "for", "of", "on", "the", "with"}
 
 
 def announcements_by_service(
-    file: contract.Announcements, codes: Iterable[str], names: Mapping[str, str]
+    announcements: Iterable[contract.Announcement], names: Mapping[str, str]
 ) -> dict[str, tuple[contract.Announcement, ...]]:
-    """The announcements about each service among `codes` that has any, newest first. `names`: long names by code."""
-    words = _words({code: names.get(code, code) for code in sorted(codes)})
+    """The announcements about each service that has any, in their order. `names`: of the services, by code."""
+    words = _words(names)
     found = defaultdict[str, list[contract.Announcement]](list)
-    for announcement in file.announcements:
+    for announcement in announcements:
         products = (each.removeprefix(PRODUCTS) for each in announcement.categories if each.startswith(PRODUCTS))
         for code in sorted({code for product in products for code in words.get(_word(product), ())}):
             found[code].append(announcement)

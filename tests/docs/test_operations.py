@@ -97,9 +97,8 @@ def first_run(operated: Operated) -> None:
     said = operated.shell(BLOCKS["first run"])
 
     assert "✗" not in said
-    assert (
-        len(operated.cloud.objects(operated.cloud.website)) == PUBLISHED + RELEASED
-    )  # those of the release are there twice
+    # The files of the release are there twice.
+    assert len(operated.cloud.objects(operated.cloud.website)) == PUBLISHED + RELEASED
     states = operated.cloud.evaluate_alarms()
     assert "ALARM" not in {states["DataStale"], states["SweeperSilent"]}
 

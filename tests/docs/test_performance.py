@@ -64,7 +64,7 @@ def test_a_file_is_published_with_the_calls_that_are_priced() -> None:
 
 
 def test_the_sweeps_listed_each_page_of_both_sides_once_and_published_what_was_missing() -> None:
-    for objects, (compared, invocations, _, listings, missing, *_) in zip(OBJECTS, rows("sweep"), strict=False):
+    for objects, (compared, invocations, _, listings, missing, *_) in zip(OBJECTS, rows("sweep"), strict=True):
         missed = objects // EACH_MISSING
         again = number(listings) - 2 * objects // 1000
 

@@ -28,20 +28,8 @@ def announcement(number: int, *categories: str) -> contract.Announcement:
     )
 
 
-def file_of(*announcements: contract.Announcement) -> contract.Announcements:
-    metadata = contract.AnnouncementsMetadata(
-        timestamp=NOW.replace(hour=1),
-        source="https://aws.amazon.com/feed/",
-        feed_last_build_date=None,
-        tool=contract.TOOL,
-        version="1.4.0",
-        count=len(announcements),
-    )
-    return contract.Announcements(metadata=metadata, announcements=announcements)
-
-
 def codes_of(category: str, names: Mapping[str, str] = NAMES) -> list[str]:
-    return list(announcements_by_service(file_of(announcement(0, category)), names, names))
+    return list(announcements_by_service([announcement(0, category)], names))
 
 
 # Words of AWS's feed of 2026-10-07 and of public programs that read it, against the names that SSM gives.
@@ -143,12 +131,12 @@ def test_each_service_gets_its_announcements_once_and_newest_first() -> None:
     twice = announcement(1, "general:products/amazon-s3", "general:products/amazon-simple-storage-service")
     other = announcement(2, "general:products/aws-lambda", "marketing:marchitecture/storage")
 
-    found = announcements_by_service(file_of(both, twice, other), ["s3", "ec2"], NAMES)
+    found = announcements_by_service([both, twice, other], {code: NAMES[code] for code in ("s3", "ec2")})
 
     assert list(found.items()) == [("ec2", (both,)), ("s3", (both, twice))]
 
 
 def test_a_service_without_a_name_is_found_by_its_code() -> None:
-    found = announcements_by_service(file_of(announcement(0, "general:products/aws-new")), ["new"], {})
+    found = announcements_by_service([announcement(0, "general:products/aws-new")], {"new": "new"})
 
     assert list(found) == ["new"]

@@ -23,7 +23,7 @@ from distributor.settings import DistributorSettings
 from distributor.store import CopyAnswer, ObjectStore, SourceObject, Store, StoreError, TooLargeError
 from distributor.sweeper.comparison import Drift, compare_buckets, holds
 from distributor.sweeper.progress import Position, Progress
-from shared.contract import MANIFEST_FILE, RELEASES_FOLDER, Manifest
+from shared.files import MANIFEST_FILE, RELEASES_FOLDER
 from shared.strict_json import UnfitError
 from shared.text import printable
 
@@ -210,10 +210,10 @@ def _release_drift(task: Publish, store: Store) -> Drift | None:
         return None
     try:
         source = store.get(task)
-        manifest = source and check_source(task, source)
+        manifest = check_source(task, source).manifest if source else None
     except (StoreError, TooLargeError, UnfitError):
         return Drift.MISSING
-    if source is None or not isinstance(manifest, Manifest):
+    if source is None or manifest is None:
         return None
     release = Release(task, manifest, task.releases)
     sizes = {MANIFEST_FILE: len(source.body), **{file.name: file.size for file in manifest.files}}

@@ -44,7 +44,7 @@ def check(name: str, body: bytes, *, releases: bool = True) -> Facts:
 
 
 def _check_model(kind: str, body: bytes) -> Facts:
-    # Only the first file of the contract loads the models: with pydantic they would be a third of every start.
+    # Loaded with the first file of the contract: pydantic and the models are a third of what a start would import.
     from shared.contract import MODELS, CompleteData, Manifest  # noqa: PLC0415
 
     try:

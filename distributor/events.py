@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
 from distributor.outcomes import Cause, Failed, Rejected, Skipped
-from shared.text import correlation_id, printable
+from shared.text import correlation_id, printable, zoned_time
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 SUPPORTED_MAJOR_VERSION = "2"
@@ -166,7 +166,7 @@ def _from_s3(record: object) -> Notice:
     if not name.startswith("ObjectCreated:"):
         return Skipped(encoded, f"{printable(name)} does not write an object")
     request_id = correlation_id(_text(record, "responseElements", "x-amz-request-id"))
-    return _from_encoded_key(bucket, encoded, _time(_text(record, "eventTime")), request_id)
+    return _from_encoded_key(bucket, encoded, zoned_time(_text(record, "eventTime")), request_id)
 
 
 def _from_encoded_key(
@@ -189,7 +189,7 @@ def _from_eventbridge(kind: str, detail: object, time: object) -> Notice:
     if not bucket or not key:
         return _malformed(key or "", "detail.bucket.name or detail.object.key is missing or not text")
     # EventBridge does not encode the key.
-    return Changed(bucket, key, _time(time), correlation_id(_text(detail, "request-id")))
+    return Changed(bucket, key, zoned_time(time), correlation_id(_text(detail, "request-id")))
 
 
 def _malformed(key: str, reason: str) -> Rejected:
@@ -201,11 +201,3 @@ def _text(record: object, *path: str) -> str | None:
     for step in path:
         record = record.get(step) if isinstance(record, dict) else None
     return record if isinstance(record, str) else None
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return time if time and time.tzinfo else None

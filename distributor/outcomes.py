@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distributor.settings import DistributorSettings, Location
-from shared.contract import Manifest
 from shared.text import printable
+
+if TYPE_CHECKING:
+    from shared.contract import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Copied:
     correlation_id: str = ""
     data_time: datetime | None = None
     release: str = ""
-    manifest: Manifest | None = None
+    manifest: "Manifest | None" = None
 
     @property
     def key(self) -> str:

@@ -8,7 +8,7 @@ from functools import cache
 from distributor.events import Changed, Notice
 from distributor.outcomes import Cause, Decision, Headers, Publish, Rejected, Skipped
 from distributor.settings import CacheControlRule, DistributorSettings, HeaderSettings, Location
-from shared.contract import MANIFEST_FILE, RELEASES_FOLDER, content_type
+from shared.files import MANIFEST_FILE, RELEASES_FOLDER, content_type
 from shared.text import printable
 
 RELEASE_RULES = (

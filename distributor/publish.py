@@ -14,14 +14,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 
 from distributor import content
 from distributor.content import Facts
 from distributor.outcomes import Copied, Decision, Failed, Gone, Outcome, Publish, Rejected, Skipped
 from distributor.release import Check, Release, publish_release
 from distributor.store import ObjectStore, SourceObject, StoreError, TooLargeError
-from shared.contract import Manifest
 from shared.strict_json import UnfitError
 
 MAX_PASSES = 5
@@ -123,9 +121,9 @@ def _publish_release(
     task: Publish, source: SourceObject, facts: Facts, store: ObjectStore, check: Check
 ) -> Skipped | Failed | None:
     """Publish the release if this is a manifest; see `distributor.release.publish_release`."""
-    if not (isinstance(facts, Manifest) and task.releases):
+    if not (facts.manifest and task.releases):
         return None
-    return publish_release(Release(task, facts, task.releases), source.etag, store, check)
+    return publish_release(Release(task, facts.manifest, task.releases), source.etag, store, check)
 
 
 def _copied(task: Publish, source: SourceObject, passes: int, facts: Facts) -> Copied:
@@ -135,9 +133,9 @@ def _copied(task: Publish, source: SourceObject, passes: int, facts: Facts) -> C
         len(source.body),
         passes,
         seconds=0,
-        data_time=facts if isinstance(facts, datetime) else None,
+        data_time=facts.data_time,
         release=source.release,
-        manifest=facts if isinstance(facts, Manifest) else None,
+        manifest=facts.manifest,
     )
 
 

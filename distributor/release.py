@@ -6,15 +6,18 @@ The files are copied one after the other, so that no more than one of them is in
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from distributor.content import Facts
 from distributor.outcomes import Failed, Publish, Skipped
 from distributor.plan import headers_for, refuse
 from distributor.settings import DistributorSettings, Location
 from distributor.store import ObjectStore, SourceObject, TooLargeError
-from shared.contract import MANIFEST_FILE, Manifest, ReleaseFile
+from shared.files import MANIFEST_FILE
 from shared.strict_json import UnfitError
+
+if TYPE_CHECKING:
+    from shared.contract import Manifest, ReleaseFile
 
 MAX_TRIES = 2  # the client gives up on each only after three tries of its own
 
@@ -26,7 +29,7 @@ class Release:
     """The files that a manifest names, at one destination. `task` publishes the manifest there."""
 
     task: Publish
-    manifest: Manifest
+    manifest: "Manifest"
     settings: DistributorSettings
 
     @property
@@ -64,7 +67,7 @@ def publish_release(release: Release, etag: str, store: ObjectStore, check: Chec
 
 
 def _publish_file(
-    release: Release, part: Publish, file: ReleaseFile, store: ObjectStore, check: Check
+    release: Release, part: Publish, file: "ReleaseFile", store: ObjectStore, check: Check
 ) -> Skipped | Failed | None:
     for _ in range(MAX_TRIES):
         try:
@@ -82,7 +85,7 @@ def _publish_file(
     return _not_copied(release, file.name)
 
 
-def _require_size(file: ReleaseFile, size: int) -> None:
+def _require_size(file: "ReleaseFile", size: int) -> None:
     """UnfitError if the manifest states another size, since each sweep would then find the release not to be whole."""
     if file.size != size:
         msg = f"it has {size} bytes, but the manifest says {file.size}"

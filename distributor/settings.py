@@ -1,19 +1,30 @@
 """The environment of the distributor, the sweeper and the invalidator."""
 
 import re
-from typing import Annotated, NamedTuple, Self
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from pydantic import BeforeValidator, Field, model_validator
-
-from shared.settings import BucketName, CommaSeparated, KeyPrefix, NonBlank, Settings, SiteUrl, comma_separated
+from shared.settings import (
+    Settings,
+    bucket_name,
+    flag,
+    key_prefix,
+    matching,
+    not_blank,
+    number,
+    several,
+    url_of_site,
+    variable,
+)
 from shared.strict_json import MAX_BYTES
 
 
 class Location(NamedTuple):
     """A bucket, the prefix of the objects in it, and the account that must own it, if known."""
 
-    bucket: BucketName
-    prefix: KeyPrefix
+    bucket: str
+    prefix: str
     owner: str = ""
 
 
@@ -24,17 +35,14 @@ class CacheControlRule(NamedTuple):
     header: str
 
 
-_PRINTABLE_ASCII = r"^[ -~]+$"  # other characters are not allowed in a header
-
-HeaderValue = Annotated[NonBlank, Field(pattern=_PRINTABLE_ASCII)]
-QueueUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
-BusName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]*$")]
-AccountId = Annotated[str, Field(pattern=r"^(\d{12})?$")]
-Globs = Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)]
+_header = matching(r"[ -~]*[!-~][ -~]*", "a header in ASCII, such as no-cache")  # no other characters are allowed
+_queue_url = matching(r"(https?://\S+)?", "the URL of a queue, or empty")
+_account_id = matching(r"([0-9]{12})?", "the twelve digits of an account, or empty")
 
 
-def _locations(places: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(place.split("/", 1)) for place in places)
+def _location(place: str) -> Location:
+    bucket, _, prefix = place.partition("/")
+    return Location(bucket_name(bucket), key_prefix(prefix))
 
 
 def _cache_control_rules(value: str) -> tuple[CacheControlRule, ...]:
@@ -43,12 +51,13 @@ def _cache_control_rules(value: str) -> tuple[CacheControlRule, ...]:
 
 def _cache_control_rule(text: str) -> CacheControlRule:
     glob, _, header = (part.strip() for part in text.partition("="))  # headers hold further = signs
-    if not glob or not re.fullmatch(_PRINTABLE_ASCII, header):
+    if not glob or not re.fullmatch(r"[ -~]+", header):
         msg = f"a rule is glob=header, such as releases/**=public, max-age=31536000, immutable; this one is {text!r}"
         raise ValueError(msg)
     return CacheControlRule(glob, header)
 
 
+@dataclass(frozen=True, kw_only=True)
 class HeaderSettings(Settings):
     """The `Cache-Control` header of published objects: from the first rule that matches, else `cache_control`.
 
@@ -56,11 +65,12 @@ class HeaderSettings(Settings):
     both have rules of their own behind these.
     """
 
-    cache_control: HeaderValue = "public, max-age=300"
-    cache_control_rules: Annotated[tuple[CacheControlRule, ...], BeforeValidator(_cache_control_rules)] = ()
-    releases: bool = True
+    cache_control: str = variable(_header, "public, max-age=300")
+    cache_control_rules: tuple[CacheControlRule, ...] = variable(_cache_control_rules, ())
+    releases: bool = variable(flag, default=True)
 
 
+@dataclass(frozen=True, kw_only=True)
 class DistributorSettings(HeaderSettings):
     """Which files are published, from where and to where.
 
@@ -69,19 +79,19 @@ class DistributorSettings(HeaderSettings):
     `event_bus_name`: the bus that gets events; none if empty.
     """
 
-    source_bucket: BucketName
-    source_prefix: KeyPrefix = "aws-data"
-    distribution_bucket: BucketName
-    distribution_prefix: KeyPrefix = "data"
-    publish_patterns: Globs = ("*.json", "regions/*.json", "services/*.json")
-    max_object_bytes: int = Field(default=MAX_BYTES, gt=0, le=MAX_BYTES)
-    replica_destinations: Annotated[tuple[Location, ...], BeforeValidator(_locations), CommaSeparated] = ()
-    invalidation_queue_url: QueueUrl = ""
-    failure_queue_url: QueueUrl = ""
-    event_bus_name: BusName = ""
-    site_url: SiteUrl = ""
-    source_bucket_owner: AccountId = ""
-    distribution_bucket_owner: AccountId = ""
+    source_bucket: str = variable(bucket_name)
+    source_prefix: str = variable(key_prefix, "aws-data")
+    distribution_bucket: str = variable(bucket_name)
+    distribution_prefix: str = variable(key_prefix, "data")
+    publish_patterns: tuple[str, ...] = variable(several(str, least=1), ("*.json", "regions/*.json", "services/*.json"))
+    max_object_bytes: int = variable(number(int, 1, MAX_BYTES), MAX_BYTES)
+    replica_destinations: tuple[Location, ...] = variable(several(_location), ())
+    invalidation_queue_url: str = variable(_queue_url, "")
+    failure_queue_url: str = variable(_queue_url, "")
+    event_bus_name: str = variable(matching(r"[A-Za-z0-9._/-]*", "the name of an event bus, or empty"), "")
+    site_url: str = variable(url_of_site, "")
+    source_bucket_owner: str = variable(_account_id, "")
+    distribution_bucket_owner: str = variable(_account_id, "")
 
     @property
     def source(self) -> Location:
@@ -98,35 +108,26 @@ class DistributorSettings(HeaderSettings):
         """Where each file goes, the website first."""
         return (self.website, *self.replica_destinations)
 
-    @model_validator(mode="after")
-    def _source_and_destinations_are_apart(self) -> Self:
+    def conflicts(self) -> Iterator[str]:
+        """Destinations that overlap the source, or are given twice."""
+        places = [f"{destination.bucket}/{destination.prefix}" for destination in self.destinations]
         for index, destination in enumerate(self.destinations):
             if destination.bucket == self.source_bucket and _nested(destination.prefix, self.source_prefix):
                 variables = "REPLICA_DESTINATIONS" if index else "DISTRIBUTION_BUCKET, DISTRIBUTION_PREFIX"
-                msg = (
-                    f"{variables}: {destination.bucket}/{destination.prefix} overlaps the source "
-                    f"{self.source_bucket}/{self.source_prefix}: every copy would trigger the next"
-                )
-                raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _destinations_differ(self) -> Self:
-        places = [f"{destination.bucket}/{destination.prefix}" for destination in self.destinations]
-        for index, place in enumerate(places):
-            if place in places[:index]:
-                msg = f"REPLICA_DESTINATIONS: {place} is given twice, or is the website itself"
-                raise ValueError(msg)
-        return self
+                source = f"{self.source_bucket}/{self.source_prefix}"
+                yield f"{variables}: {places[index]} overlaps the source {source}: every copy would trigger the next"
+            if places[index] in places[:index]:
+                yield f"REPLICA_DESTINATIONS: {places[index]} is given twice, or is the website itself"
 
 
-DistributionId = Annotated[str, Field(pattern=r"^[A-Z0-9]+$")]
+_distributions = several(matching(r"[A-Z0-9]+", "the id of a distribution, such as E1EXAMPLE"), least=1)
 
 
 def _distinct(value: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(comma_separated(value)))
+    return tuple(dict.fromkeys(_distributions(value)))
 
 
+@dataclass(frozen=True, kw_only=True)
 class InvalidatorSettings(Settings):
     """Which distributions serve the website bucket, and how its keys become their paths.
 
@@ -134,11 +135,11 @@ class InvalidatorSettings(Settings):
     `site/data/x.json` has the path `/data/x.json`. More paths than `max_invalidation_paths` become one wildcard.
     """
 
-    cloudfront_distribution_id: Annotated[tuple[DistributionId, ...], BeforeValidator(_distinct), Field(min_length=1)]
-    distribution_origin_path: str = Field(default="", pattern=r"^(/[^/\s]+)*$")
-    max_invalidation_paths: int = Field(default=50, ge=1, le=3000)  # CloudFront allows 3,000 paths in progress
-    invalidation_queue_url: NonBlank
-    failure_queue_url: NonBlank
+    cloudfront_distribution_id: tuple[str, ...] = variable(_distinct)
+    distribution_origin_path: str = variable(matching(r"(/[^/\s]+)*", "a path such as /site, or empty"), "")
+    max_invalidation_paths: int = variable(number(int, 1, 3000), 50)  # CloudFront allows 3,000 paths in progress
+    invalidation_queue_url: str = variable(not_blank)
+    failure_queue_url: str = variable(not_blank)
 
 
 def _nested(prefix: str, other: str) -> bool:

@@ -1,11 +1,12 @@
 """What a run has to do: the environment has the settings of all runs, the event the request of one run."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Final, Self
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.settings import BucketName, CommaSeparated, KeyPrefix, Settings, SiteUrl
+from shared.settings import Settings, bucket_name, flag, key_prefix, matching, number, several, url_of_site, variable
 from shared.text import first_error
 
 # No other Region's SSM answers below /aws/service/global-infrastructure, and none of GovCloud or China:
@@ -17,11 +18,10 @@ CATALOGUE_REGIONS: Final = frozenset({
 })  # fmt: skip
 OTHER_PARTITIONS: Final = ("cn-", "eusc-", "us-gov-", "us-iso", "eu-isoe-")  # their Regions' codes begin so
 
-RegionCode = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
-Percent = Annotated[float, Field(ge=0, le=100)]
+_http_url = matching(r"https?://\S+", "a URL with http or https")
 
 
+@dataclass(frozen=True, kw_only=True)
 class FetcherSettings(Settings):
     """Where the fetcher reads and writes, how fast, and which results are too poor to be written.
 
@@ -42,18 +42,18 @@ class FetcherSettings(Settings):
     written into the feed of changes: the fetcher knows no website bucket and requests nothing from the site.
     """
 
-    source_bucket: BucketName
-    source_prefix: KeyPrefix = "aws-data"
-    aws_region: str = ""
-    ssm_regions: Annotated[tuple[RegionCode, ...], CommaSeparated] = ()
-    ssm_endpoint_urls: Annotated[tuple[HttpUrl, ...], CommaSeparated] = ()
-    ssm_requests_per_second: float = Field(default=10, gt=0, le=10_000)
-    launch_feed_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    schedule_expression: str = ""
-    releases: bool = True
-    site_url: SiteUrl = ""
-    max_stale_percent: Percent = 10
-    max_shrink_percent: Percent = 2
+    source_bucket: str = variable(bucket_name)
+    source_prefix: str = variable(key_prefix, "aws-data")
+    aws_region: str = variable(str, "")
+    ssm_regions: tuple[str, ...] = variable(several(matching(r"[a-z0-9-]+", "the code of a region")), ())
+    ssm_endpoint_urls: tuple[str, ...] = variable(several(_http_url), ())
+    ssm_requests_per_second: float = variable(number(float, 1, 10_000), 10)
+    launch_feed_url: str = variable(matching(r"(https?://\S+)?", "a URL with http or https, or empty"), "")
+    schedule_expression: str = variable(str, "")
+    releases: bool = variable(flag, default=True)
+    site_url: str = variable(url_of_site, "")
+    max_stale_percent: float = variable(number(float, 0, 100), 10)
+    max_shrink_percent: float = variable(number(float, 0, 100), 2)
 
     @property
     def ssm_places(self) -> list[tuple[str, str]]:
@@ -61,35 +61,28 @@ class FetcherSettings(Settings):
         regions = self.ssm_regions or ("",)
         return list(zip(regions, self.ssm_endpoint_urls or ("",) * len(regions), strict=True))
 
-    @model_validator(mode="after")
-    def _each_region_has_the_catalogue(self) -> Self:
+    def conflicts(self) -> Iterator[str]:
+        """Regions without the catalogue, and addresses that are not one for each region."""
         if self.aws_region.startswith(OTHER_PARTITIONS):
-            msg = (
+            yield (
                 f"AWS_REGION: credentials of {self.aws_region} are not valid in any Region whose SSM has the catalogue"
             )
-            raise ValueError(msg)
         own = (self.aws_region,) if self.aws_region else ()
         without = sorted(set(self.ssm_regions or own) - CATALOGUE_REGIONS)
         if without:
             having = ", ".join(sorted(CATALOGUE_REGIONS))
-            msg = f"SSM_REGIONS: the SSM of {', '.join(without)} has no catalogue; these have it: {having}"
-            raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _each_region_has_its_url(self) -> Self:
+            yield f"SSM_REGIONS: the SSM of {', '.join(without)} has no catalogue; these have it: {having}"
         if self.ssm_endpoint_urls and len(self.ssm_endpoint_urls) != max(1, len(self.ssm_regions)):
-            msg = "SSM_ENDPOINT_URLS: must be empty or have one URL for each of SSM_REGIONS"
-            raise ValueError(msg)
-        return self
+            yield "SSM_ENDPOINT_URLS: must be empty or have one URL for each of SSM_REGIONS"
 
 
+@dataclass(frozen=True, kw_only=True)
 class AnnouncementsSettings(Settings):
     """Where the function of announcements reads and writes."""
 
-    source_bucket: BucketName
-    source_prefix: KeyPrefix = "aws-data"
-    announcements_feed_url: HttpUrl
+    source_bucket: str = variable(bucket_name)
+    source_prefix: str = variable(key_prefix, "aws-data")
+    announcements_feed_url: str = variable(_http_url)
 
 
 class RequestError(ValueError):

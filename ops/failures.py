@@ -13,14 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import ValidationError
 
 from distributor.events import Changed, EnvelopeError, decode
 from distributor.queues import MESSAGES_PER_REQUEST
-from distributor.sweeper.sweep import SweepRequest
+from distributor.sweeper.sweep import read_request
 from ops.observation import observe_queue
 from ops.stack import DeployedStack, InvocationError
-from shared.text import first_error
 
 SUCCESSFUL = {"copied", "skipped", "gone"}
 LISTING_SECONDS = 300  # how long a message is hidden from others after it was only shown; time to read MOST_MESSAGES
@@ -217,10 +215,10 @@ def _publication(stack: DeployedStack, keys: Sequence[str]) -> Attempt | Refusal
     return Attempt(stack.output("DistributorFunctionName"), {"keys": list(keys)})
 
 
-def _sweep(stack: DeployedStack, event: object) -> Attempt | Refusal:
+def _sweep(stack: DeployedStack, event: Any) -> Attempt | Refusal:  # noqa: ANN401 - what a message holds
     """Wherever a sweep begins or ends, it only publishes what the source holds."""
     try:
-        request = SweepRequest.model_validate(event)
-    except ValidationError as error:
-        return Refusal(f"no request to the sweeper: {first_error(error)}")
-    return Attempt(stack.output("SweeperFunctionName"), request.model_dump(exclude_unset=True))
+        read_request(event)
+    except EnvelopeError as error:
+        return Refusal(f"no request to the sweeper: {error}")
+    return Attempt(stack.output("SweeperFunctionName"), event)

@@ -63,7 +63,7 @@ def plan_import(stack: DeployedStack, snapshots: Iterable[Snapshot], *, accept_s
 
     def older() -> Iterator[tuple[date, Documents]]:
         wanted = takewhile(lambda snapshot: snapshot.time.date() < first_look, snapshots)
-        default = FetcherSettings.model_fields["max_shrink_percent"].default
+        default = FetcherSettings.max_shrink_percent
         percent = float(stack.parameters.get("MaxShrinkPercent") or default)
         for snapshot, documents in build_states(wanted, percent, accept_shrink=accept_shrink):
             days.append(snapshot.time.date())

@@ -192,7 +192,7 @@ def publishing_settings(distributor: FunctionState | Unavailable) -> Distributor
 def publish_patterns(distributor: FunctionState | Unavailable | None) -> str:
     """The distributor's patterns as they are set; the default ones if they cannot be read."""
     text = distributor.environment.get("PUBLISH_PATTERNS", "") if isinstance(distributor, FunctionState) else ""
-    return text or ",".join(DistributorSettings.model_fields["publish_patterns"].default)
+    return text or ",".join(DistributorSettings.publish_patterns)
 
 
 def is_published(name: str, distributor: FunctionState | Unavailable | None) -> bool:

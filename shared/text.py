@@ -1,9 +1,11 @@
-"""Makes text from outside safe to log, shortens validation errors, and writes times."""
+"""Makes text from outside safe to log, shortens validation errors, and reads and writes times."""
 
 import re
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 _LONGEST = 1100  # enough for a whole key, which has up to 1,024 bytes
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -21,7 +23,7 @@ def correlation_id(value: object) -> str:
     return value if isinstance(value, str) and _CORRELATION_ID.fullmatch(value) else ""
 
 
-def first_error(error: ValidationError) -> str:
+def first_error(error: "ValidationError") -> str:
     """The first error, such as `regions.0.code: Field required`, printable.
 
     It is without a place if it is about the whole document.
@@ -34,3 +36,12 @@ def first_error(error: ValidationError) -> str:
 def utc_stamp(time: datetime, timespec: str = "milliseconds") -> str:
     """A time in UTC as ISO 8601 with a trailing Z."""
     return time.isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def zoned_time(text: object) -> datetime | None:
+    """A time with its zone, in ISO 8601; None for anything else."""
+    try:
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return time if time and time.tzinfo else None

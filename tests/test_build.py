@@ -109,10 +109,10 @@ def ssm() -> Iterator[ParameterServer]:
 @pytest.mark.parametrize(
     ("function", "handler", "error"),
     [
-        ("Fetcher", "fetcher.handler.lambda_handler", "SOURCE_BUCKET: Field required"),
-        ("Announcements", "fetcher.announcements.handler.lambda_handler", "SOURCE_BUCKET: Field required"),
-        ("Distributor", "distributor.handler.lambda_handler", "DISTRIBUTION_BUCKET: Field required"),
-        ("Invalidator", "distributor.invalidator.handler.lambda_handler", "CLOUDFRONT_DISTRIBUTION_ID: Field required"),
+        ("Fetcher", "fetcher.handler.lambda_handler", "SOURCE_BUCKET: is not set"),
+        ("Announcements", "fetcher.announcements.handler.lambda_handler", "SOURCE_BUCKET: is not set"),
+        ("Distributor", "distributor.handler.lambda_handler", "DISTRIBUTION_BUCKET: is not set"),
+        ("Invalidator", "distributor.invalidator.handler.lambda_handler", "CLOUDFRONT_DISTRIBUTION_ID: is not set"),
     ],
 )
 def test_the_built_handlers_run_with_nothing_but_lambdas_own_packages(

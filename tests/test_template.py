@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 import shlex
+from dataclasses import fields
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -183,7 +184,7 @@ def odd_variables(stack: Stack) -> list[str]:
     odd = []
     for function in stack.of_type("AWS::Lambda::Function"):
         variables = set(function.properties["Environment"]["Variables"])
-        read = {name.upper() for name in SETTINGS[function.logical_id].model_fields}
+        read = {field.name.upper() for field in fields(SETTINGS[function.logical_id])}
         if variables - GLOBAL != read - GLOBAL:
             odd.append(f"{function.logical_id}: variables set but not read, or the reverse: {sorted(variables ^ read)}")
     return odd

@@ -2,42 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
-from pydantic.alias_generators import to_camel
-
-from shared.text import correlation_id, first_error
+from distributor.events import EnvelopeError
+from shared import strict_json
+from shared.strict_json import UnfitError
+from shared.text import correlation_id, printable, zoned_time
 
 FIRST_DELAY, LONGEST_DELAY = 20, 900  # seconds
-
-
-class _Attributes(BaseModel):
-    approximate_receive_count: PositiveInt = Field(alias="ApproximateReceiveCount")
-    sent_timestamp: AwareDatetime = Field(alias="SentTimestamp")  # milliseconds since 1970, as text
-
-
-class _Record(BaseModel):
-    """The fields that are needed of an SQS record."""
-
-    model_config = ConfigDict(alias_generator=to_camel)
-
-    message_id: str
-    receipt_handle: str
-    body: str
-    attributes: _Attributes
-
-
-class _Event(BaseModel):
-    records: list[_Record] = Field(alias="Records")
-
-
-class _Body(BaseModel):
-    """A message of the distributor. `key`: in the website bucket. `time`: when the message was sent, after the copy."""
-
-    key: str = Field(min_length=1)
-    correlation_id: str = ""
-    time: AwareDatetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,33 +49,56 @@ class Batch:
 
 
 def decode_batch(event: object) -> Batch:
-    """The deliveries of an SQS event; pydantic's ValidationError if it is no such event.
+    """The deliveries of an SQS event; EnvelopeError if it is no such event.
 
     A malformed message does not affect the others.
     """
-    deliveries = [
-        Delivery(
-            record.message_id,
-            record.receipt_handle,
-            record.body,
-            record.attributes.approximate_receive_count,
-            record.attributes.sent_timestamp,
-        )
-        for record in _Event.model_validate(event).records
-    ]
-    decoded = [_decode(delivery) for delivery in deliveries]
+    match event:
+        case {"Records": list(records)}:
+            decoded = [_decode(_delivery(record)) for record in records]
+        case _:
+            msg = f"not an event of SQS: {printable(repr(event))}"
+            raise EnvelopeError(msg)
     return Batch(
         tuple(key for key in decoded if isinstance(key, PublishedKey)),
         tuple(refusal for refusal in decoded if isinstance(refusal, Refusal)),
     )
 
 
+def _delivery(record: object) -> Delivery:
+    match record:
+        case {
+            "messageId": str(message_id),
+            "receiptHandle": str(receipt),
+            "body": str(body),
+            "attributes": {"ApproximateReceiveCount": str(receives), "SentTimestamp": str(sent)},
+        } if receives.isdecimal() and sent.isdecimal() and int(receives):
+            milliseconds = int(sent)  # since 1970
+            return Delivery(message_id, receipt, body, int(receives), datetime.fromtimestamp(milliseconds / 1000, UTC))
+        case _:
+            msg = f"not a record of SQS: {printable(repr(record))}"
+            raise EnvelopeError(msg)
+
+
 def _decode(delivery: Delivery) -> PublishedKey | Refusal:
+    """The distributor sends the key in the website bucket, and the time when it sends, which is after the copy."""
     try:
-        body = _Body.model_validate_json(delivery.body)
-    except ValidationError as error:
-        return Refusal(delivery, f"not a message of the distributor: {first_error(error)}")
-    return PublishedKey(delivery, body.key, correlation_id(body.correlation_id))
+        message = strict_json.parse(delivery.body.encode(errors="surrogatepass"))
+    except UnfitError as error:
+        return _refuse(delivery, str(error))
+    match message:
+        case {"key": str(key), "time": time, **others} if key and zoned_time(time):
+            return PublishedKey(delivery, key, correlation_id(others.get("correlation_id")))
+        case {"key": str(key)} if key:
+            return _refuse(delivery, "time: must be a time with its zone")
+        case dict():
+            return _refuse(delivery, "key: must be a text that is not empty")
+        case _:
+            return _refuse(delivery, "must be an object")
+
+
+def _refuse(delivery: Delivery, reason: str) -> Refusal:
+    return Refusal(delivery, f"not a message of the distributor: {reason}")
 
 
 def longest_wait(deliveries: Iterable[Delivery], now: datetime) -> float:

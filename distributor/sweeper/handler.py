@@ -1,6 +1,8 @@
 """The sweeper's entry point, invoked by its schedule with `{}` or by hand: publishes again what differs."""
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from distributor.follow_up import follow_up
 from distributor.outcomes import Outcome, Rejected
 from distributor.sweeper.comparison import Drift
 from distributor.sweeper.progress import Progress
-from distributor.sweeper.sweep import SweepRequest, SweepResult, sweep
+from distributor.sweeper.sweep import SweepRequest, SweepResult, read_request, sweep
 from shared.clients import CONTINUING_SWEEP, connect
 from shared.observability import logger_for, metrics_for
 from shared.text import printable
@@ -33,7 +35,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     Failures raise an error in the invocation that completes the sweep; failures before it are left to the next sweep.
     A dry run raises none and writes no metrics, since alarms are for what a sweep has found and done.
     """
-    request, dependencies = SweepRequest.model_validate(event or {}), build_dependencies()
+    request, dependencies = read_request(event or {}), build_dependencies()
 
     def follow_up_batch(outcomes: list[Outcome]) -> None:
         # The queue has a rejection from the object's event, and would get the same one again from every sweep.
@@ -76,5 +78,5 @@ def _measure(result: SweepResult) -> None:
 def _continue(rest: SweepRequest, context: LambdaContext) -> None:
     """Continue in another invocation. Each one gets further, so the chain ends."""
     connect("lambda", CONTINUING_SWEEP).invoke(
-        FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=rest.model_dump_json().encode()
+        FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=json.dumps(asdict(rest))
     )

@@ -8,13 +8,12 @@ overtaken, until the next run.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
-
 from distributor.dependencies import Dependencies
+from distributor.events import EnvelopeError
 from distributor.outcomes import KINDS, Copied, Failed, Outcome, Publish, Rejected, Skipped, describe
 from distributor.plan import decide
 from distributor.publish import carry_out, check_source
@@ -23,7 +22,7 @@ from distributor.settings import DistributorSettings
 from distributor.store import CopyAnswer, ObjectStore, SourceObject, Store, StoreError, TooLargeError
 from distributor.sweeper.comparison import Drift, compare_buckets, holds
 from distributor.sweeper.progress import Position, Progress
-from shared.contract import MANIFEST_FILE, RELEASES_FOLDER, Manifest
+from shared.files import MANIFEST_FILE, RELEASES_FOLDER
 from shared.strict_json import UnfitError
 from shared.text import printable
 
@@ -32,19 +31,30 @@ SWEEP_MARGIN_MS = 60_000  # for the current batch, and to start the next invocat
 MAX_EXAMPLES = 100
 
 
-class SweepRequest(BaseModel):
+@dataclass(frozen=True, slots=True)
+class SweepRequest:
     """The event. `destination` and `after` say where an earlier invocation stopped.
 
     `dry_run`: read and check what differs, and write nothing.
     `follow`: continue in another invocation when time runs out; otherwise the answer's `next` is the event for that.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     dry_run: bool = False
     follow: bool = True
-    destination: NonNegativeInt = 0
+    destination: int = 0
     after: str = ""
+
+
+def read_request(event: object) -> SweepRequest:
+    """The request in an event; EnvelopeError if it holds anything else."""
+    known = asdict(SweepRequest())
+    match event:
+        case dict() if all(name in known and type(value) is type(known[name]) for name, value in event.items()):
+            request = SweepRequest(**event)
+            if request.destination >= 0:
+                return request
+    msg = f"an event may hold {', '.join(known)} and nothing else, not {printable(repr(event))}"
+    raise EnvelopeError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,7 @@ class SweepResult:
             "outcomes": {kind.__name__.lower(): self.outcomes[kind] for kind in KINDS},
             "objects": [*self.drifted, *self.rejected],
             "refusal": printable(self.refusal),
-            "next": self.next.model_dump() if self.next else None,
+            "next": asdict(self.next) if self.next else None,
         }
 
 
@@ -136,7 +146,7 @@ def sweep(
     if interrupted:
         last = interrupted[-1]
         result.compared = len(interrupted)
-        result.next = request.model_copy(update={"destination": last.destination, "after": last.name})
+        result.next = replace(request, destination=last.destination, after=last.name)
         repairs = _interrupted_repairs(interrupted, dependencies.settings)
     else:
         repairs = _repairs(request, dependencies, remaining_ms, result)
@@ -187,7 +197,7 @@ def _repairs(
         left_out = f"{RELEASES_FOLDER}/" if settings.releases else ""
         for difference in compare_buckets(dependencies.store.client, settings.source, destination, after, left_out):
             if remaining_ms() < SWEEP_MARGIN_MS and after != request.after:
-                result.next = request.model_copy(update={"destination": index, "after": after})
+                result.next = replace(request, destination=index, after=after)
                 return
             after = difference.name
             task = decide(difference.name, destination, settings)
@@ -210,10 +220,10 @@ def _release_drift(task: Publish, store: Store) -> Drift | None:
         return None
     try:
         source = store.get(task)
-        manifest = source and check_source(task, source)
+        manifest = check_source(task, source).manifest if source else None
     except (StoreError, TooLargeError, UnfitError):
         return Drift.MISSING
-    if source is None or not isinstance(manifest, Manifest):
+    if source is None or manifest is None:
         return None
     release = Release(task, manifest, task.releases)
     sizes = {MANIFEST_FILE: len(source.body), **{file.name: file.size for file in manifest.files}}

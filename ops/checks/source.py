@@ -12,6 +12,7 @@ from shared.contract import (
     COMPLETE_DATA_FILE,
     FILES,
     MANIFEST_FILE,
+    MODELS,
     REGIONS_FILE,
     SERVICES_FILE,
     Announcements,
@@ -95,7 +96,7 @@ def parsed(observed: Observation) -> dict[str, Document]:
     for name, stored in observed.source.items():
         if name in FILES and isinstance(stored, StoredObject):
             with suppress(UnfitError):
-                documents[name] = FILES[name].from_bytes(stored.body)
+                documents[name] = MODELS[name].from_bytes(stored.body)
     return documents
 
 

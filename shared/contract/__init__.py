@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from functools import cache
 
 from shared.contract.announcements import (
-    ANNOUNCEMENTS_FILE,
     ANNOUNCEMENTS_KEPT,
     MOST_ANNOUNCEMENTS,
     MOST_CATEGORIES,
@@ -21,7 +20,6 @@ from shared.contract.announcements import (
     format_day,
 )
 from shared.contract.changes import (
-    YEAR_FILE,
     ChangeEntry,
     ChangeHistory,
     ChangeHistoryYear,
@@ -57,23 +55,48 @@ from shared.contract.data import (
 from shared.contract.document import Document, RfcDate, Url
 from shared.contract.feed import ChangeFeed, FeedItem
 from shared.contract.items import (
-    INDEX_FILE,
-    ITEM_FEED,
-    ITEM_FILE,
     IndexEntry,
     ItemAnnouncement,
     ItemChange,
     ItemChangeKind,
-    ItemFolder,
     ItemIndex,
     ItemOffer,
     RegionItem,
     ServiceItem,
-    item_name,
 )
-from shared.contract.manifest import MANIFEST_FILE, RELEASES_FOLDER, LatestChange, Manifest, ReleaseFile, name_release
-from shared.contract.schema import build_schemas, schema_name
+from shared.contract.manifest import LatestChange, Manifest, ReleaseFile, name_release
+from shared.contract.schema import build_schemas
 from shared.contract.seen import Between, Key, Seen, Sightings, earliest, latest
+from shared.files import (
+    ANNOUNCEMENTS_FILE,
+    CHANGE_FEED_FILE,
+    CHANGE_HISTORY_FILE,
+    COMPLETE_DATA_FILE,
+    FEED_SUFFIX,
+    FILES,
+    HISTORY_FOLDER,
+    INDEX_FILE,
+    ITEM_FEED,
+    ITEM_FILE,
+    ITEM_FOLDERS,
+    JSON,
+    MANIFEST_FILE,
+    OTHER_FILES,
+    REGION_KIND,
+    REGIONS_FILE,
+    RELEASES_FOLDER,
+    SERVICE_KIND,
+    SERVICE_REGIONS_FILE,
+    SERVICES_FILE,
+    YEAR_FILE,
+    YEAR_KIND,
+    ItemFolder,
+    content_type,
+    item_name,
+    kind_of,
+    schema_name,
+    year_file,
+)
 
 __all__ = [
     "ANNOUNCEMENTS_FILE",
@@ -90,6 +113,7 @@ __all__ = [
     "ITEM_FOLDERS",
     "JSON",
     "MANIFEST_FILE",
+    "MODELS",
     "MOST_ANNOUNCEMENTS",
     "MOST_CATEGORIES",
     "MOST_CHARACTERS",
@@ -166,19 +190,7 @@ __all__ = [
     "year_file",
 ]
 
-REGIONS_FILE = "regions.json"
-SERVICES_FILE = "services.json"
-SERVICE_REGIONS_FILE = "service-regions.json"
-COMPLETE_DATA_FILE = "complete-data.json"
-CHANGE_HISTORY_FILE = "change-history.json"
-CHANGE_FEED_FILE = "change-feed.json"
-HISTORY_FOLDER = "history"
-ITEM_FOLDERS = ("regions/", "services/")
-
-JSON, JSON_FEED = "application/json", "application/feed+json"  # https://www.jsonfeed.org/version/1.1/ has the second
-FEED_SUFFIX = ".feed.json"
-
-FILES: dict[str, type[Document]] = {
+MODELS: dict[str, type[Document]] = {
     REGIONS_FILE: Regions,
     SERVICES_FILE: Services,
     SERVICE_REGIONS_FILE: ServiceRegions,
@@ -186,38 +198,22 @@ FILES: dict[str, type[Document]] = {
     CHANGE_HISTORY_FILE: ChangeHistory,
     CHANGE_FEED_FILE: ChangeFeed,
     MANIFEST_FILE: Manifest,
+    YEAR_KIND: ChangeHistoryYear,
+    REGION_KIND: RegionItem,
+    SERVICE_KIND: ServiceItem,
+    ANNOUNCEMENTS_FILE: Announcements,
+    INDEX_FILE: ItemIndex,
 }
-"""The files of every run, by name below the prefix."""
-
-OTHER_FILES: dict[str, type[Document]] = {ANNOUNCEMENTS_FILE: Announcements, INDEX_FILE: ItemIndex}
-"""Files that are in no release. Beside these, those of `year_file` and those of items, no other has a model."""
-
-
-def year_file(year: int, part: int) -> str:
-    """The name of a file with older entries of the history; `part` counts from 1."""
-    return f"change-history-{year:04}.json" if part == 1 else f"change-history-{year:04}-{part}.json"
-
-
-def content_type(name: str) -> str:
-    """The content type of the file with this name below the prefix or the folder of its release."""
-    return JSON_FEED if name == CHANGE_FEED_FILE or name.endswith(FEED_SUFFIX) else JSON
+"""The model of every kind of file; see `kind_of`."""
 
 
 def model_of(name: str) -> type[Document] | None:
     """The model of a file, by its name below the prefix; None if it is not a file of the contract."""
-    if ITEM_FEED.fullmatch(name):
-        return ChangeFeed
-    if ITEM_FILE.fullmatch(name):
-        return RegionItem if name.startswith("regions/") else ServiceItem
-    return ChangeHistoryYear if YEAR_FILE.fullmatch(name) else {**FILES, **OTHER_FILES}.get(name)
+    kind = kind_of(name)
+    return MODELS[kind] if kind else None
 
 
 @cache
 def schemas() -> Mapping[str, bytes]:
-    """The JSON Schema of every file of the contract, by the schema's name; files of a kind share one."""
-    years_and_items: dict[str, type[Document]] = {
-        "change-history-year.json": ChangeHistoryYear,
-        "region.json": RegionItem,
-        "service.json": ServiceItem,
-    }
-    return build_schemas({**FILES, **years_and_items, **OTHER_FILES})
+    """The JSON Schema of every kind of file, by the schema's name."""
+    return build_schemas(MODELS)

@@ -7,7 +7,6 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from shared.contract.document import Code, Document, Items, RfcDate, Text, Timestamp, Url, require
 
-ANNOUNCEMENTS_FILE: Final = "aws-whats-new.json"
 ANNOUNCEMENTS_KEPT: Final = timedelta(days=14)
 MOST_ANNOUNCEMENTS: Final = 100
 SUMMARY_CHARACTERS: Final = 200

@@ -1,6 +1,5 @@
 """The files that say what changed, and when. Since 1.1.0."""
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, Self
@@ -9,8 +8,8 @@ from pydantic import Field, NonNegativeInt, model_validator
 from pydantic.alias_generators import to_camel
 
 from shared.contract.document import Code, Codes, Date, Document, Items, Text, require, require_sorted
+from shared.files import YEAR_FILE
 
-YEAR_FILE = re.compile(r"change-history-[0-9]{4}(-[0-9]+)?\.json")
 ZoneKind = Literal["availability", "local", "wavelength"]
 
 

@@ -1,36 +1,17 @@
 """The files of one region or one service each, and the file that names them all. Since 1.4.0."""
 
-import hashlib
-import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from shared.contract.data import Zones
 from shared.contract.document import Code, Date, Document, Items, RfcDate, Text, Timestamp, Url, require, require_sorted
 from shared.contract.seen import SeenField
+from shared.files import ITEM_FEED, ITEM_FILE
 
-INDEX_FILE: Final = "index.json"
-ITEM_FILE: Final = re.compile(r"(regions|services)/[A-Za-z0-9_-]+\.json")
-ITEM_FEED: Final = re.compile(r"(regions|services)/[A-Za-z0-9_-]+\.feed\.json")
-LONGEST_NAME: Final = 128  # characters, in a key that may have 1,024 bytes and a file name of 255
-
-ItemFolder = Literal["regions", "services"]
 ItemChangeKind = Literal["new", "back", "gone", "renamed", "added", "returned", "removed", "zonesAdded", "zonesRemoved"]
-
-
-def item_name(code: str) -> str:
-    """The name of an item's file, without the suffix: an address that needs no escaping, another for each code.
-
-    Letters and digits of ASCII and hyphens stay as they are. Every other byte is `_` and two capital hex digits. A name
-    that is too long ends with a hash.
-    """
-    name = re.sub(rb"[^A-Za-z0-9-]", lambda byte: b"_%02X" % ord(byte[0]), code.encode()).decode()
-    if len(name) <= LONGEST_NAME:
-        return name
-    return f"{name[: LONGEST_NAME // 2]}__{hashlib.sha256(code.encode()).hexdigest()[:32]}"
 
 
 class Compact(Document):

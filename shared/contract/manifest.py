@@ -7,10 +7,9 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from shared.contract.data import Counts
 from shared.contract.document import Codes, Date, Document, Items, Text, Timestamp, require, require_sorted
+from shared.files import MANIFEST_FILE, RELEASES_FOLDER
 from shared.strict_json import UnfitError
 
-MANIFEST_FILE: Final = "manifest.json"
-RELEASES_FOLDER: Final = "releases"
 MOST_FILES: Final = 1000
 MOST_BYTES: Final = 1_000_000  # one is in memory, for each destination, while the files that it names are checked
 

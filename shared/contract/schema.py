@@ -6,10 +6,9 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from shared.contract.changes import YEAR_FILE
 from shared.contract.data import SCHEMA_VERSION, TOOL
 from shared.contract.document import Document
-from shared.contract.items import ITEM_FEED, ITEM_FILE
+from shared.files import schema_name
 
 
 class UntitledFields(GenerateJsonSchema):
@@ -26,30 +25,20 @@ class UntitledFields(GenerateJsonSchema):
     date_schema = datetime_schema
 
 
-def schema_name(file: str) -> str:
-    """The name of a file's schema: complete-data.json has complete-data.schema.json, an item that of its kind."""
-    if ITEM_FEED.fullmatch(file):
-        return "change-feed.schema.json"
-    if ITEM_FILE.fullmatch(file):
-        return f"{file.partition('s/')[0]}.schema.json"
-    stem = "change-history-year" if YEAR_FILE.fullmatch(file) else file.removesuffix(".json")
-    return f"{stem}.schema.json"
-
-
 def build_schemas(models: Mapping[str, type[Document]]) -> dict[str, bytes]:
-    """One JSON Schema (draft 2020-12) for each file, by the schema's name; the same models give the same bytes.
+    """One JSON Schema (draft 2020-12) for each kind, by the schema's name; the same models give the same bytes.
 
     The version is a part of `$id`: strict validators refuse keywords of our own. Keys that a schema doesn't name are
     allowed, so a file of a later minor version is accepted.
     """
-    return {schema_name(file): _schema(file, model) for file, model in models.items()}
+    return {schema_name(kind): _schema(kind, model) for kind, model in models.items()}
 
 
-def _schema(file: str, model: type[Document]) -> bytes:
+def _schema(kind: str, model: type[Document]) -> bytes:
     schema: dict[str, Any] = {
         "$schema": GenerateJsonSchema.schema_dialect,
-        "$id": f"urn:{TOOL}:{SCHEMA_VERSION}:{file}",
+        "$id": f"urn:{TOOL}:{SCHEMA_VERSION}:{kind}",
         **model.model_json_schema(by_alias=True, mode="serialization", schema_generator=UntitledFields),
-        "title": file,
+        "title": kind,
     }
     return json.dumps(schema, indent=2).encode() + b"\n"

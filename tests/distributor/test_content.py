@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from distributor.content import check
+from distributor.content import Facts, check
 from shared.contract import schemas
 from shared.strict_json import UnfitError
 from tests.shared.test_contract import COMPLETE, DOCUMENTS, encode
@@ -20,11 +20,11 @@ def test_a_file_of_the_contract_that_satisfies_it_is_fit(name: str) -> None:
 
 
 def test_complete_data_says_when_it_was_read_and_no_other_file_does() -> None:
-    times = {name: check(name, encode(document)) for name, document in DOCUMENTS.items()}
+    times = {name: check(name, encode(document)).data_time for name, document in DOCUMENTS.items()}
 
-    stated = {name: time for name, time in times.items() if isinstance(time, datetime)}
+    stated = {name: time for name, time in times.items() if time}
     assert stated == {"complete-data.json": datetime(2026, 11, 23, 2, tzinfo=UTC)}
-    assert check("folder/complete-data.json", encode(COMPLETE)) is None
+    assert check("folder/complete-data.json", encode(COMPLETE)) == Facts()
 
 
 @pytest.mark.parametrize(

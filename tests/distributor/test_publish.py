@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
+from distributor.content import Facts
 from distributor.outcomes import Copied, Decision, Failed, Gone, Outcome, Publish, Rejected, Skipped
 from distributor.publish import CONCURRENCY, MAX_PASSES, NOT_TRIED, PUBLISH_MARGIN_MS, carry_out, publish
 from distributor.store import SourceObject, Store
@@ -382,9 +383,10 @@ def test_what_waits_for_its_check_until_no_time_is_left_is_left_to_the_retry() -
             all_are_read.wait(60)
             return super().get(task)
 
-    def check(task: Publish, _source: SourceObject) -> None:
+    def check(task: Publish, _source: SourceObject) -> Facts:
         left[0] = 0
         checked.append(task)
+        return Facts()
 
     s3: Any = FakeS3({("my-source", each.source_key): NEW for each in tasks})
     outcomes = carry_out(tasks, SlowStore(s3, 1000), lambda: left[0], check)

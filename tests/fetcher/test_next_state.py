@@ -24,7 +24,7 @@ MORE = PARAMETERS | {f"{ROOT}/regions/{EU}/services/AmazonGameLiftStreams": "x"}
 LAUNCH = Launch("Fri, 25 Aug 2006 00:00:00 GMT", "https://example.com/us")
 HISTORY = ["change-history.json", "change-feed.json"]
 ALWAYS_WRITTEN = ["regions.json", "services.json", "service-regions.json", "complete-data.json"]
-SETTINGS = FetcherSettings(SOURCE_BUCKET="my-source", MAX_STALE_PERCENT=50)
+SETTINGS = FetcherSettings(source_bucket="my-source", max_stale_percent=50)
 
 
 def decide(  # noqa: PLR0913 - a whole run in one expression; all but the first two by name
@@ -74,7 +74,7 @@ def test_without_news_only_the_files_of_every_run_a_snapshot_and_the_manifest_ar
 
 
 def test_without_releases_the_manifest_is_left_to_others() -> None:
-    settings = SETTINGS.model_copy(update={"releases": False})
+    settings = replace(SETTINGS, releases=False)
 
     assert list(decide(PARAMETERS, FIRST.files, settings=settings).files) == [*ALWAYS_WRITTEN, SNAPSHOT]
 

@@ -29,7 +29,7 @@ from tests.fetcher.memory_s3 import MemoryS3
 
 SMALL = Path(__file__).with_name("snapshots.jsonl")
 REAL = os.environ.get("SSM_SNAPSHOTS", "")
-SETTINGS = FetcherSettings(SOURCE_BUCKET="my-source")  # those of the template
+SETTINGS = FetcherSettings(source_bucket="my-source")  # those of the template
 ONE_DAY = timedelta(days=1)
 
 Pair = tuple[str, str]

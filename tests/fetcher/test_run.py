@@ -65,11 +65,11 @@ class World:
 
     def run(self, name: str, request: RunRequest | None = None, **settings: Any) -> RunResult:
         configured = FetcherSettings(
-            SOURCE_BUCKET="my-source",
-            SSM_REGIONS="us-east-1",
-            SSM_ENDPOINT_URLS=self.ssm.url,
-            SSM_REQUESTS_PER_SECOND=10_000,
-            **{"MAX_STALE_PERCENT": 50, "MAX_SHRINK_PERCENT": 100, **settings},
+            source_bucket="my-source",
+            ssm_regions=("us-east-1",),
+            ssm_endpoint_urls=(self.ssm.url,),
+            ssm_requests_per_second=10_000,
+            **{"max_stale_percent": 50, "max_shrink_percent": 100, **settings},
         )
         return run(Job(name, configured, request or RunRequest()), self.bucket, SECONDS, self._clock)
 
@@ -106,8 +106,8 @@ def test_a_run_writes_every_file_of_the_contract_its_schemas_and_a_snapshot(worl
     assert [written.key.removeprefix("aws-data/") for written in result.written[-3:]] == [
         *("complete-data.json", snapshot, "manifest.json"),
     ]
-    for name, model in contract.FILES.items():
-        model.from_bytes(world.bucket.read(name).body)
+    for name in contract.FILES:
+        contract.MODELS[name].from_bytes(world.bucket.read(name).body)
 
 
 def test_an_unchanged_world_gives_the_same_bytes_but_for_times_and_run(world: World) -> None:
@@ -283,7 +283,7 @@ def test_a_region_that_ssm_does_not_list_cannot_be_renewed(world: World) -> None
 
 def test_launches_come_from_the_feed(world: World) -> None:
     with LaunchFeed({US: (DATE, "https://example.com/us")}) as feed:
-        world.run("first", LAUNCH_FEED_URL=feed.url)
+        world.run("first", launch_feed_url=feed.url)
 
     eu, us = world.file("regions.json")["regions"]
     assert (us["launchDate"], us["blogUrl"]) == (DATE, "https://example.com/us")
@@ -293,10 +293,10 @@ def test_launches_come_from_the_feed(world: World) -> None:
 @pytest.mark.parametrize("body", [b"<html>", b"", b"<rss><channel><item/></channel></rss>"])
 def test_whatever_happens_to_the_feed_known_launches_stay(world: World, body: bytes) -> None:
     with LaunchFeed({US: (DATE, "https://example.com/us")}) as feed:
-        world.run("good", LAUNCH_FEED_URL=feed.url)
+        world.run("good", launch_feed_url=feed.url)
         feed.body = body
 
-        result = world.run("bad", LAUNCH_FEED_URL=feed.url)
+        result = world.run("bad", launch_feed_url=feed.url)
 
     assert world.file("regions.json")["regions"][1]["launchDate"] == DATE
     assert bool(result.crawl.launch_error) == (b"item" not in body)
@@ -306,7 +306,7 @@ def test_the_feed_has_the_sites_address_as_soon_as_it_is_set(world: World) -> No
     world.run("before")
     assert "feed_url" not in world.file("change-feed.json")
 
-    world.run("after", SITE_URL="https://your.site/data")
+    world.run("after", site_url="https://your.site/data/")
 
     assert world.file("change-feed.json")["feed_url"] == "https://your.site/data/change-feed.json"
 
@@ -519,7 +519,7 @@ def test_items_for_which_no_time_is_left_are_written_by_the_next_run(
         patched.setattr(run_module, "LONGEST_REQUEST", SECONDS)
         result = world.run("late")
     assert result.items == ItemCounts(0, len(result.state.items))
-    assert contract.FILES.keys() <= set(world.keys())
+    assert set(contract.FILES) <= set(world.keys())
 
     world.run("next")
 
@@ -559,7 +559,7 @@ def test_among_random_errors_a_run_is_complete_and_right_or_writes_nothing(world
     world.ssm.quirks = Quirks(errors=0.4, seed=seed)
 
     try:
-        world.run("storm", MAX_STALE_PERCENT=0)
+        world.run("storm", max_stale_percent=0)
     except IncompleteCatalogueError:
         assert world.file("complete-data.json") == calm
     else:

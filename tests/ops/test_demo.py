@@ -15,7 +15,7 @@ from cloud.stand_ins.ssm import ParameterServer
 from cloud.template import ROOT, read_template
 from ops.demo import run_demo
 from ops.demo.scheduled_run import PUBLISHED_FILES
-from shared.contract import FILES, OTHER_FILES
+from shared.contract import FILES, MODELS, OTHER_FILES
 from tests.fetcher.small_world import PARAMETERS
 
 pytestmark = pytest.mark.prove
@@ -89,8 +89,8 @@ def test_the_published_files_hold_the_contract(output: Path) -> None:
     published = {path.name: path for path in (output / "website" / "data").iterdir() if path.is_file()}
 
     assert sorted(published) == sorted([*PUBLISHED_FILES, *OTHER_FILES])
-    for name, model in FILES.items():
-        model.from_bytes(published[name].read_bytes())
+    for name in FILES:
+        MODELS[name].from_bytes(published[name].read_bytes())
     complete = json.loads(published["complete-data.json"].read_bytes())
     assert complete["regions"] == json.loads(published["regions.json"].read_bytes())
     assert "AmazonGameLiftStreams" in complete["services"]["services"]

@@ -28,7 +28,7 @@ from tests.fetcher.small_world import PARAMETERS, ROOT, MemoryStore
 START = datetime(2026, 11, 23, 2, tzinfo=UTC)
 EU = "eusc-de-east-1"
 NEWS = {"new": {f"{ROOT}/regions/{EU}/services/AmazonGameLiftStreams": "x"}, "old": {}}
-SETTINGS = FetcherSettings(SOURCE_BUCKET="my-source", MAX_SHRINK_PERCENT="100")
+SETTINGS = FetcherSettings(source_bucket="my-source", max_shrink_percent=100)
 ITEMS = (f"regions/{EU}.json", "services/AmazonGameLiftStreams.json", "services/s3.json", "index.json")
 TOGETHER = (contract.REGIONS_FILE, contract.SERVICES_FILE, contract.COMPLETE_DATA_FILE)
 

@@ -37,11 +37,11 @@ class Site:
         """One run, published."""
         bucket = SourceBucket(self._s3, "source", "aws-data")
         settings = FetcherSettings(
-            SOURCE_BUCKET="source",
-            SSM_REGIONS="us-east-1",
-            SITE_URL="https://catalogue.example",
-            SCHEDULE_EXPRESSION="cron(0 2 * * ? *)",
-            MAX_SHRINK_PERCENT=100,
+            source_bucket="source",
+            ssm_regions=("us-east-1",),
+            site_url="https://catalogue.example/",
+            schedule_expression="cron(0 2 * * ? *)",
+            max_shrink_percent=100,
         )
         rss = parse_rss(announcement_feed.rss(announcement_feed.recent(now), now))
         file = next_file(rss, None, "https://aws.amazon.com/about-aws/whats-new/recent/feed/", now).file

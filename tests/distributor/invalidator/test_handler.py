@@ -6,9 +6,9 @@ import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
-from pydantic import ValidationError
 
 from cloud.stand_ins.cloudfront import CloudFront, CloudFrontServer, EdgeQuirks
+from distributor.events import EnvelopeError
 from distributor.invalidator import cloudfront
 from distributor.invalidator.handler import build_invalidator_dependencies, lambda_handler
 from shared.settings import ConfigurationError
@@ -274,7 +274,7 @@ def test_of_very_many_correlation_ids_the_first_are_named(
 
 
 def test_an_event_that_is_not_of_a_queue_is_raised(edge: CloudFront, lambda_context: LambdaContext) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(EnvelopeError):
         lambda_handler({}, lambda_context)
 
 

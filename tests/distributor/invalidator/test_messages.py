@@ -2,8 +2,8 @@ import json
 from datetime import timedelta
 
 import pytest
-from pydantic import ValidationError
 
+from distributor.events import EnvelopeError
 from distributor.invalidator.messages import Delivery, PublishedKey, decode_batch, delay, longest_wait
 from tests.distributor.messages import SENT, body, queue_event, received
 
@@ -19,14 +19,21 @@ def test_a_message_of_the_distributor_is_a_published_key() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", ": Invalid JSON"),
-        ("null", ": Input should be"),
-        ("[]", ": Input should be"),
-        ("{}", "key: Field required"),
-        (json.dumps({"key": "", "time": "2026-11-23T02:00:31Z"}), "key: String should have at least 1"),
-        (json.dumps({"key": 5, "time": "2026-11-23T02:00:31Z"}), "key: Input should be a valid string"),
-        (json.dumps({"key": "data/x.json", "time": "2026-11-23T02:00:31"}), "time: Input should have timezone"),
-        (json.dumps({"key": "data/x.json"}), "time: Field required"),
+        ("", "empty"),
+        ("{", "not JSON"),
+        ("\ud800", "not UTF-8"),
+        (r'{"key": "\ud800", "time": "2026-11-23T02:00:31Z"}', "half of a surrogate pair"),
+        ("[" * 200_000, "nested deeper"),
+        ('{"key": "a", "key": "b", "time": "2026-11-23T02:00:31Z"}', "twice"),
+        ("null", "must be an object"),
+        ("[]", "must be an object"),
+        ("{}", "key: must be"),
+        (json.dumps({"key": "", "time": "2026-11-23T02:00:31Z"}), "key: must be a text that is not empty"),
+        (json.dumps({"key": 5, "time": "2026-11-23T02:00:31Z"}), "key: must be a text that is not empty"),
+        (json.dumps({"key": "data/x.json", "time": "2026-11-23T02:00:31"}), "time: must be a time with its zone"),
+        (json.dumps({"key": "data/x.json", "time": 1795399231}), "time: must be a time with its zone"),
+        (json.dumps({"key": "data/x.json", "time": "now"}), "time: must be a time with its zone"),
+        (json.dumps({"key": "data/x.json"}), "time: must be a time with its zone"),
     ],
 )
 def test_a_message_that_is_not_understood_is_set_aside_and_touches_no_other(text: str, reason: str) -> None:
@@ -35,6 +42,7 @@ def test_a_message_that_is_not_understood_is_set_aside_and_touches_no_other(text
     assert [published.delivery.message_id for published in batch.published] == ["message-1", "message-3"]
     (refusal,) = batch.malformed
     assert refusal.delivery == Delivery("message-2", "receipt-2", text, 1, SENT)
+    assert refusal.reason.startswith("not a message of the distributor: ")
     assert reason in refusal.reason
 
 
@@ -48,14 +56,31 @@ def test_the_oldest_message_has_waited_longest_however_often_it_came() -> None:
 
 
 def test_an_id_that_logs_should_not_carry_is_dropped() -> None:
-    (published,) = decode_batch(queue_event(received(text=body(correlation_id="a\nb")))).published
+    without = json.dumps({"key": "data/x.json", "time": "2026-11-23T02:00:31Z"})
+    texts = [body(correlation_id="a\nb"), body().replace('"run-1"', "7"), without]
+    published = decode_batch(queue_event(*(received(text=text) for text in texts))).published
 
-    assert published.correlation_id == ""
+    assert [each.correlation_id for each in published] == ["", "", ""]
 
 
-@pytest.mark.parametrize("event", [{}, {"Records": [{}]}, {"Records": [received() | {"attributes": {}}]}])
+@pytest.mark.parametrize(
+    "event",
+    [
+        *(None, [], {}, {"Records": {}}, {"Records": [{}]}, queue_event(received() | {"body": None})),
+        queue_event(received(), received() | {"attributes": {}}),
+        queue_event(received(), received() | {"messageId": 7}),
+        *(
+            queue_event(received() | {"attributes": received()["attributes"] | {name: odd}})
+            for name, values in (
+                ("ApproximateReceiveCount", ["0", "-1", "x", "", 3]),
+                ("SentTimestamp", ["", "x", "2026-11-23T02:00:31Z", 1]),
+            )
+            for odd in values
+        ),
+    ],
+)
 def test_an_event_that_is_not_of_a_queue_is_an_error(event: object) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(EnvelopeError):
         decode_batch(event)
 
 

@@ -8,11 +8,11 @@ import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
-from pydantic import ValidationError
 
 from distributor import handler as distributor
 from distributor.answers import DistributionFailedError
 from distributor.dependencies import Dependencies, build_dependencies
+from distributor.events import EnvelopeError
 from distributor.outcomes import Publish
 from distributor.queues import FailureQueue, NoInvalidations
 from distributor.settings import DistributorSettings
@@ -290,9 +290,21 @@ def test_what_could_not_be_published_is_raised_at_the_end(
         sweeper.lambda_handler({}, lambda_context)
 
 
-@pytest.mark.parametrize("odd", [{"dryrun": True}, {"dry_run": "perhaps"}, {"destination": -1}])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"dryrun": True},
+        {"x": None},
+        {"dry_run": "perhaps"},
+        {"dry_run": 1},
+        {"destination": -1},
+        {"destination": True},
+        {"after": None},
+        [1],
+    ],
+)
 def test_what_is_not_understood_is_refused(s3: Any, lambda_context: LambdaContext, odd: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(EnvelopeError):
         sweeper.lambda_handler(odd, lambda_context)
 
 

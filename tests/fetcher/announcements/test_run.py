@@ -34,7 +34,7 @@ class World:
         self.feed.body = rss(items, NOW - timedelta(days=1) + timedelta(hours=hour))
 
     def run(self, name: str = "run", clock: Callable[[], datetime] = lambda: NOW) -> RunResult:
-        settings = AnnouncementsSettings(SOURCE_BUCKET="my-source", ANNOUNCEMENTS_FEED_URL=self.feed.url)
+        settings = AnnouncementsSettings(source_bucket="my-source", announcements_feed_url=self.feed.url)
         return run(settings, self.bucket, name, clock)
 
     def ids(self) -> list[str]:

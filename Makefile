@@ -78,8 +78,9 @@ build: .venv/.synced ## Build the Lambdas with SAM into .aws-sam, without Docker
 site: .venv/.synced ## Upload the page (website/) beside the published files; OPTIONS=--stack-name=NAME says where.
 	@$(BIN)/feed site --yes $(OPTIONS)
 
+# Without the signer of awscrt, which SAM installs here and Lambda's runtime does not have.
 bench: setup $(if $(RIVALS),.venv/rivals/.synced) ## Measure, write docs/performance.md; SUBJECTS="sweep storm" are long, RIVALS=1 adds other tools.
-	$(BIN)/python -m benchmarks $(SUBJECTS)
+	BOTO_DISABLE_CRT=true $(BIN)/python -m benchmarks $(SUBJECTS)
 
 .venv/rivals/.synced: .venv/.synced
 	$(UV) venv --quiet --allow-existing $(@D)

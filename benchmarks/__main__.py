@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.bulk import bulk_table
 from benchmarks.costs import growth_table, million_table, month_table
 from benchmarks.crawl import client_table, crawl_table
 from benchmarks.job import job_table, zips_table
@@ -31,6 +32,7 @@ SHORT: dict[str, Callable[[], Table]] = {
     "zips": zips_table,
     "job": job_table,
     "sync": sync_table,
+    "bulk": bulk_table,
     "client": client_table,
     "page": page_table,
     "million": million_table,

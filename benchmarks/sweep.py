@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from rich.table import Table
 
+from benchmarks import DOCUMENT
 from benchmarks.crawl import ACCESS, LAMBDA_512_MB, built, run_limited
 from cloud.stand_ins.loopback import HttpReply, HttpRequest, LoopbackServer
 
@@ -22,7 +23,7 @@ TIME, MARGIN = 900, 60  # seconds that template.yaml gives, and those in which a
 EACH_MISSING = 100_000
 SOURCE, WEBSITE = "aws-data", "data"
 XML = "application/xml"
-BODY = json.dumps({"padding": "x" * 18_000}).encode()
+BODY = json.dumps(DOCUMENT).encode()
 MODIFIED = {"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"}
 ENTRY = (
     "<Contents><Key>{prefix}/{number:09}.json</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified>"

@@ -20,7 +20,7 @@ from unittest.mock import patch
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from rich.table import Table
 
-from benchmarks import spread, times
+from benchmarks import DOCUMENT, spread, times
 from cloud.template import ROOT
 from distributor import outcomes
 from distributor.plan import decide
@@ -33,11 +33,11 @@ from shared.strict_json import MAX_BYTES
 from tests.reliability.seaweedfs import seaweedfs
 
 RIVALS = ROOT / ".venv/rivals"
+AWS_CLI = RIVALS / "bin/aws"
 RUNS = 3
 SECOND = 1.1  # S3 keeps times in seconds; tools that go by them see no change within one
-BODY = {"padding": "x" * 18_000}
 FEW = 3
-HALF = b'{"padding": "x'
+HALF = b'{"pairs": ['
 SOURCE, WEBSITE = "sync-source", "sync-website"
 
 Publish = Callable[[list[str]], object]
@@ -70,24 +70,34 @@ def sync_table() -> Table:
     columns = ("objects of 18 kB", "tool", "times ours", "seconds", "publishes half a file")
     table = Table(
         *columns,
-        title=f"From the change until all is on the website; medians of {RUNS} runs (least to most), tools in turn",
+        title=f"From the change until all is on the website, {CONCURRENCY} files at once; "
+        f"medians of {RUNS} runs (least to most), tools in turn",
     )
+    written = 0
+    with buckets() as s3:
+        for situation in SITUATIONS:
+            fill(s3, range(written, situation.objects))
+            written = situation.objects
+            _add_rows(table, s3, situation)
+    return table
+
+
+@contextlib.contextmanager
+def buckets() -> Iterator[Any]:
+    """A client of a server with both buckets. All clients go there, and the AWS CLI copies as many at once as we do."""
     with tempfile.TemporaryDirectory() as folder, seaweedfs(Path(folder), {"admin": ["Admin"]}) as server:
         s3 = server.client("admin")
         for bucket in (SOURCE, WEBSITE):
             s3.create_bucket(Bucket=bucket)
-        written = 0
-        with patch.dict(os.environ, _environment(s3.meta.endpoint_url)):
-            for situation in SITUATIONS:
-                _fill(s3, range(written, situation.objects))
-                written = situation.objects
-                _add_rows(table, s3, situation)
-    return table
+        config = Path(folder, "config")
+        config.write_text(f"[default]\ns3 =\n  max_concurrent_requests = {CONCURRENCY}\n", encoding="utf-8")
+        with patch.dict(os.environ, {**environment(s3.meta.endpoint_url), "AWS_CONFIG_FILE": str(config)}):
+            yield s3
 
 
 def _add_rows(table: Table, s3: Any, situation: Situation) -> None:  # noqa: ANN401
-    with _own(situation) as (name, publish):
-        alone = {"**its three requests** alone, unchecked": _requests_alone} if situation.changed > FEW else {}
+    with own(situation) as (name, publish):
+        alone = {"**its three requests** alone, unchecked": requests_alone()} if situation.changed > FEW else {}
         publishers = {name: publish, **alone, **_rivals()}
         seconds = _measure(s3, situation, publishers)
         few = 0 < situation.changed <= FEW
@@ -98,7 +108,8 @@ def _add_rows(table: Table, s3: Any, situation: Situation) -> None:  # noqa: ANN
         )
 
 
-def _environment(url: str) -> dict[str, str]:
+def environment(url: str) -> dict[str, str]:
+    """That of all tools, whose server is at this address."""
     return {
         "AWS_ACCESS_KEY_ID": "admin",
         "AWS_SECRET_ACCESS_KEY": "secret",
@@ -141,14 +152,15 @@ def _publishes_half_a_file(s3: Any, publish: Publish) -> str:  # noqa: ANN401
     return "yes" if published else "no"
 
 
-def _fill(s3: Any, numbers: range) -> None:  # noqa: ANN401
+def fill(s3: Any, numbers: range) -> None:  # noqa: ANN401
+    """Write the objects of these numbers on both sides."""
     names = [f"{number:05}.json" for number in numbers]
     _write(s3, names, {})
     _write(s3, names, {}, WEBSITE, "data")
 
 
 def _write(s3: Any, names: list[str], content: dict[str, Any], bucket: str = SOURCE, prefix: str = "aws-data") -> None:  # noqa: ANN401
-    body = json.dumps({**BODY, **content}).encode()
+    body = json.dumps({**DOCUMENT, **content}).encode()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: s3.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=body), names))
 
@@ -159,7 +171,7 @@ def _etags(s3: Any, bucket: str, prefix: str) -> dict[str, str]:  # noqa: ANN401
 
 
 @contextlib.contextmanager
-def _own(situation: Situation) -> Iterator[tuple[str, Publish]]:
+def own(situation: Situation) -> Iterator[tuple[str, Publish]]:
     """Our own handler in this process, as a warm execution environment runs it: the sweeper if nothing changed."""
     with contextlib.redirect_stdout(io.StringIO()):
         from distributor.dependencies import build_dependencies  # noqa: PLC0415 - Powertools reads the environment
@@ -177,7 +189,7 @@ def _own(situation: Situation) -> Iterator[tuple[str, Publish]]:
         build_dependencies.cache_clear()
 
 
-def _requests_alone(names: list[str]) -> None:
+def requests_alone() -> Publish:
     """What the protocol sends for each file, without any check or answer: the least that its client takes."""
     store = Store(connect("s3", PUBLISHING), MAX_BYTES)
     settings = read_settings(DistributorSettings, os.environ)
@@ -188,6 +200,11 @@ def _requests_alone(names: list[str]) -> None:
             store.copy(task, source.etag)
             store.head(task)
 
+    return lambda names: at_once(publish, names)
+
+
+def at_once(publish: Callable[[str], None], names: list[str]) -> None:
+    """Publish as many at a time as the distributor does."""
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         list(pool.map(publish, names))
 
@@ -201,13 +218,14 @@ def _context() -> LambdaContext:
 
 
 def _rivals() -> dict[str, Publish]:
-    """The other tools that are installed, each with the options under which it reads no more than it must."""
+    """The other tools that are installed. Each copies as many at once as we do, and reads no more than it must."""
     source, website = f"s3://{SOURCE}/aws-data", f"s3://{WEBSITE}/data"
     commands: dict[str, tuple[Path, *tuple[str, ...]]] = {
-        "s5cmd sync": (RIVALS / "bin/s5cmd", "sync", f"{source}/*", f"{website}/"),
-        "aws s3 sync": (RIVALS / "bin/aws", "s3", "sync", source, website),
+        "s5cmd sync": (RIVALS / "bin/s5cmd", f"--numworkers={CONCURRENCY}", "sync", f"{source}/*", f"{website}/"),
+        "aws s3 sync": (AWS_CLI, "s3", "sync", source, website),
         "rclone sync": (
             *(RIVALS / "usr/bin/rclone", "sync", "--checksum", "--fast-list"),
+            *(f"--transfers={CONCURRENCY}", f"--checkers={CONCURRENCY}"),
             *(f"s3:{SOURCE}/aws-data", f"s3:{WEBSITE}/data"),
         ),
     }

@@ -4,7 +4,9 @@ botocore makes them without boto3: importing that, and its transfers of files, w
 lengthen each start by a twelfth.
 """
 
+from contextlib import suppress
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 
 from botocore.config import Config
@@ -48,20 +50,30 @@ def connect(service: str, patience: Patience, session: Session | None = None) ->
 
     An answer's `RetryAttempts` counts the requests that were sent again because an answer was lost or an error.
     """
+    session = session or open_session()
     config = Config(
+        user_agent=session.user_agent(),  # otherwise botocore puts it together twice for each request
         retries={"mode": "standard", "total_max_attempts": patience.attempts},
         connect_timeout=patience.connect,
         read_timeout=patience.read,
         tcp_keepalive=True,
     )
-    client = (session or open_session()).create_client(service, config=config)
+    client = session.create_client(service, config=config)
     client.meta.events.register("after-call.s3", _discount_redirect)
     return client
 
 
 def _parse_time(text: Any) -> Any:  # noqa: ANN401 - botocore's
-    """A time of an answer. botocore's own parser takes two thirds of the processor time of a listing."""
-    return datetime.fromisoformat(text) if isinstance(text, str) and text.endswith("Z") else parse_timestamp(text)
+    """A time of an answer. botocore's own parser takes two thirds of the processor time of a listing.
+
+    That parser reads what is left: numbers, and what somebody has written into the header `Expires` of a file.
+    """
+    with suppress(ValueError):
+        if isinstance(text, str) and text.endswith("Z"):
+            return datetime.fromisoformat(text)
+        if isinstance(text, str) and text.endswith("GMT"):
+            return parsedate_to_datetime(text)
+    return parse_timestamp(text)
 
 
 def _discount_redirect(parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:

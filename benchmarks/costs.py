@@ -25,9 +25,10 @@ CALL = Decimal("0.04")  # seconds that S3 takes for a GET, a COPY or a HEAD of a
 REPORT = 400  # bytes that Lambda adds to the log of each invocation: START, END, REPORT
 MEMORY = Decimal("0.5")  # GB
 SECONDS_A_LISTING = Decimal("0.25")  # of a sweep at 512 MB, as the subject `sweep` has measured
+DEFAULT: dict[str, str] = {}  # beside the names of two buckets
 STACKS = {
-    "a website": {},
-    "a website, `AlarmMails=each`": {"AlarmMails": "each"},
+    "a website, all by default but the names of two buckets": DEFAULT,
+    "the same, with `AlarmMails=outage`": {"AlarmMails": "outage"},
     "a website behind CloudFront": {"CloudFrontDistributionId": "E1EXAMPLE"},
     "the same, with events to a webhook": {
         "CloudFrontDistributionId": "E1EXAMPLE",
@@ -69,7 +70,7 @@ def month_table() -> Table:
     for name, parameters in STACKS.items():
         metrics, composites = alarms_of(parameters)
         paths = len(FILES) * DAYS if "CloudFrontDistributionId" in parameters else 0
-        with_free, without = (_month(metrics, composites, paths, free=free) for free in (True, False))
+        with_free, without = (month(metrics, composites, paths, free=free) for free in (True, False))
         alarms = sum(line.dollars for line in with_free.lines if line.name in ALARMS)
         calls = sum(line.dollars for line in without.lines if line.name in CALLS)
         dollars = (calls, alarms, with_free.dollars, without.dollars)
@@ -77,7 +78,8 @@ def month_table() -> Table:
     return table
 
 
-def _month(metrics: int, composites: int, paths: int, *, free: bool) -> Bill:
+def month(metrics: int, composites: int, paths: int = 0, *, free: bool) -> Bill:
+    """The bill of a calm month of a stack whose alarms watch so many metrics."""
     return upkeep(
         DailyUse(RELEASED),
         days=DAYS,

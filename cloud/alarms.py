@@ -112,8 +112,8 @@ def _read_statistic(metric: Mapping[str, Any], statistic: str, period: object) -
 
 def read_rule(rule: str) -> tuple[str, ...]:
     """The names of which any in ALARM raises a composite alarm; UnknownAlarmError if the rule says anything else."""
-    parts = [re.fullmatch(r'FALSE|ALARM\("([^"]+)"\)', part) for part in rule.split(" OR ")]
-    names = tuple(part[1] for part in parts if part and part[1])
+    parts = [re.fullmatch(r'ALARM\("([^"]+)"\)', part) for part in rule.split(" OR ")]
+    names = tuple(part[1] for part in parts if part)
     if not all(parts) or len(rule) > LONGEST_RULE or len(names) > MOST_CHILDREN:
         msg = f"the rule {rule} is not known here, or too long"
         raise UnknownAlarmError(msg)
@@ -148,13 +148,13 @@ def _series(statistic: Statistic, points: Iterable[Datapoint], end: datetime, le
 
 
 def _calculate(expression: str, series: Mapping[str, Series]) -> Series:
-    """Metric math, as far as the template uses it: an id, FILL(x, number), SUM, MIN or MAX of METRICS()."""
+    """Metric math, as far as the template uses it: an id, FILL(x, number), SUM or MAX of METRICS()."""
     if expression in series:
         return series[expression]
     if fill := re.fullmatch(r"FILL\((.+), (\d+)\)", expression):
         return [float(fill[2]) if value is None else value for value in _calculate(fill[1], series)]
-    if over := re.fullmatch(r"(SUM|MIN|MAX)\(METRICS\(\)\)", expression):
-        combine = STATISTICS[{"SUM": "Sum", "MIN": "Minimum", "MAX": "Maximum"}[over[1]]]
+    if over := re.fullmatch(r"(SUM|MAX)\(METRICS\(\)\)", expression):
+        combine = STATISTICS[{"SUM": "Sum", "MAX": "Maximum"}[over[1]]]
         columns = ([value for value in values if value is not None] for values in zip(*series.values(), strict=True))
         return [float(combine(column)) if column else None for column in columns]
     msg = f"the expression {expression} is not known here"

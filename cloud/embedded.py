@@ -150,7 +150,7 @@ class EmbeddedCloud:
         headers = {"X-Amz-Security-Token": role.token}
         if is_permitted(role.access_key_id, headers, "lambda:InvokeFunction", target["Arn"]):
             self.lambdas.invoke_async(target["Arn"], target["Input"])
-        else:
+        elif "DeadLetterConfig" in target:
             self._send(role, target["DeadLetterConfig"]["Arn"], target["Input"])
 
     def settle(self, timeout: float = 120) -> None:

@@ -132,6 +132,7 @@ class LambdaService:
         """Invoke and wait for the answer; KeyError if there is no such function. ARNs are names too."""
         function = self.functions[name.rpartition(":")[2]]
         if self._is_paused(function.configuration.name):
+            self._record(function.configuration.name, {"Throttles": 1}, "", datetime.now(UTC))
             raise PausedError(function.configuration.name)
         # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html
         began, started = datetime.now(UTC), time.monotonic()
@@ -167,11 +168,12 @@ class LambdaService:
         function = self.functions[name.rpartition(":")[2]]
         attempts = 1 + function.asynchronous.retries
         if self._is_paused(function.configuration.name):
-            self._give_up(name, payload, function, "ZeroReservedConcurrency", {})
+            _keep(function, _failure_record(name, payload, "ZeroReservedConcurrency"))
             return
         if function.configuration.name in self.throttled:
             age = function.asynchronous.oldest * 1000
-            self._give_up(name, payload, function, "EventAgeExceeded", {"Throttles": 1, "AsyncEventAge": age})
+            self._record(function.configuration.name, {"AsyncEventAge": age}, "", datetime.now(UTC))
+            _keep(function, _failure_record(name, payload, "EventAgeExceeded"))
             return
         for attempt in range(1, attempts + 1):
             age = AGES[attempt - 1] * 1000
@@ -181,18 +183,13 @@ class LambdaService:
                 return
             if attempt < attempts:
                 time.sleep(self._retry_delay * attempt)
-        if function.asynchronous.on_failure:
-            record = _failure_record(name, payload, "RetriesExhausted", answer, attempts)
-            function.send_failure(function.asynchronous.on_failure, json.dumps(record))
-        self._record(function.configuration.name, {"AsyncEventsDropped": 1}, "", datetime.now(UTC))
+        _keep(function, _failure_record(name, payload, "RetriesExhausted", answer, attempts))
 
-    def _give_up(
-        self, name: str, payload: str, function: Function, condition: str, measured: Mapping[str, float]
-    ) -> None:
-        self._record(function.configuration.name, {**measured, "AsyncEventsDropped": 1}, "", datetime.now(UTC))
-        if function.asynchronous.on_failure:
-            record = _failure_record(name, payload, condition)
-            function.send_failure(function.asynchronous.on_failure, json.dumps(record))
+
+def _keep(function: Function, record: Mapping[str, Any]) -> None:
+    """Send the record of an event that Lambda gives up on to the function's on-failure destination, if it has one."""
+    if function.asynchronous.on_failure:
+        function.send_failure(function.asynchronous.on_failure, json.dumps(record))
 
 
 def _failure_record(

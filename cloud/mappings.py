@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cloud.lambdas import PausedError
 from cloud.runtimes import Answer
 from cloud.work import Work
 
@@ -94,9 +95,11 @@ class Mapping:
     def _handle(self, batch: list[dict[str, Any]]) -> None:
         if not batch:
             return
-        answer = self.invoke(
-            self.configuration.function, json.dumps({"Records": [self._record(message) for message in batch]})
-        )
+        event = json.dumps({"Records": [self._record(message) for message in batch]})
+        try:
+            answer = self.invoke(self.configuration.function, event)
+        except PausedError:
+            answer = Answer("null", is_error=True, log="")
         again = self._again(answer, {message["MessageId"] for message in batch})
         for message in batch:
             handle = {"QueueUrl": self.configuration.queue_url, "ReceiptHandle": message["ReceiptHandle"]}

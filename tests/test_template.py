@@ -62,13 +62,11 @@ POLICIES: dict[str, list[tuple[str | list[str], str | list[str], Any]]] = {
     "AnnouncementsRole": [
         (["s3:GetObject", "s3:PutObject"], f"{SOURCE}/aws-data/aws-whats-new.json", None),
         ("s3:ListBucket", SOURCE, None),
-        ("sqs:SendMessage", f"{QUEUE}-AnnouncementFailures", None),
         (LOGS, f"{GROUP}-announcements:*", None),
         (TRACES, "*", None),
     ],
     "AnnouncementsScheduleRole": [
         ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:feed-announcements", None),
-        ("sqs:SendMessage", f"{QUEUE}-AnnouncementFailures", None),
     ],
     "DistributorRole": [
         ("s3:GetObject", f"{SOURCE}/aws-data/*", None),
@@ -496,7 +494,7 @@ def test_without_the_address_of_a_feed_nothing_of_the_announcements_is_created_a
 
     names, others = ({resource.logical_id for resource in each.resources} for each in (stack, whole))
     assert names == {name for name in others if "Announcement" not in name}
-    assert len(others - names) == 9
+    assert len(others - names) == 6
     assert stack.outputs.keys() == {name for name in whole.outputs if "Announcement" not in name}
     assert "nnouncement" not in json.dumps([resource.properties for resource in stack.resources])
 
@@ -628,7 +626,7 @@ def test_failures_are_kept_for_fourteen_days() -> None:
     queues = [queue for queue in whole_stack().of_type("AWS::SQS::Queue") if queue.logical_id.endswith("Failures")]
 
     assert [queue.logical_id for queue in queues] == [
-        *("FetchFailures", "AnnouncementFailures", "DistributionFailures", "InvalidationFailures", "WebhookFailures")
+        *("FetchFailures", "DistributionFailures", "InvalidationFailures", "WebhookFailures")
     ]
     for queue in queues:
         assert queue.properties["MessageRetentionPeriod"] == 14 * 24 * 3600
@@ -646,13 +644,12 @@ def test_without_a_distribution_nothing_of_invalidations_exists() -> None:
     assert not re.search("(?i)invalidat|cloudfront", json.dumps([resources, stack.outputs]))
 
 
-def test_without_a_bus_nothing_of_events_exists_and_without_a_webhook_only_the_right_and_an_alarm() -> None:
+def test_without_a_bus_nothing_of_events_exists_and_without_a_webhook_only_the_right() -> None:
     silent, announcing = stack_with(SiteUrl="https://your.site/data"), stack_with(EventBusName="default")
 
     text = json.dumps([[resource.logical_id, resource.properties] for resource in silent.resources])
-    assert not re.search('(?i)webhook|events:|EventsNotPut|services-feed"', text)
-    added = {resource.logical_id for resource in announcing.resources} - {one.logical_id for one in silent.resources}
-    assert added == {"EventsNotPut"}
+    assert not re.search('(?i)webhook|events:|services-feed"', text)
+    assert [one.logical_id for one in announcing.resources] == [one.logical_id for one in silent.resources]
     assert not re.search("(?i)webhook", json.dumps([one.properties for one in announcing.resources]))
     assert "WebhookFailuresUrl" not in announcing.outputs
 

@@ -30,10 +30,7 @@ OWN = f"AwsServicesFeed/{STACK}"
 DISTRIBUTION = "E1EXAMPLE"
 OF_AWS = {
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-    "AWS/Lambda": (
-        "FunctionName",
-        {"AsyncEventAge", "AsyncEventsDropped", "Duration", "Errors", "Invocations", "Throttles"},
-    ),
+    "AWS/Lambda": ("FunctionName", {"AsyncEventAge", "Duration", "Errors", "Invocations", "Throttles"}),
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/programming-cloudwatch-metrics.html
     "AWS/CloudFront": (
@@ -48,6 +45,7 @@ EVERYTHING = {
     "EventBusName": "default",
     "WebhookUrl": "https://hooks.example/build",
     "WebhookSecret": "feed/hook",
+    "AlarmMails": "outage",
 }
 UNTIL_SEEN = 300  # seconds after the end of an invocation until CloudWatch surely has its metrics
 LONGEST_SUBJECT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -55,7 +53,8 @@ LONGEST_STACK_NAME = 27  # as docs/operations.md says
 MOST_DASHBOARD_METRICS = (
     50  # of each of the account's first three dashboards: https://aws.amazon.com/cloudwatch/pricing/
 )
-MOST_ALARM_METRICS = 31  # $0.10 a month each: https://aws.amazon.com/cloudwatch/pricing/
+# $0.10 a month each after the account's first ten: https://aws.amazon.com/cloudwatch/pricing/
+FREE_ALARM_METRICS, MOST_ALARM_METRICS = 10, 16
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 LONGEST_DESCRIPTION = 1024
 
@@ -80,11 +79,6 @@ UNSEEN = {own(kind.__name__, "sweeper") for kind in KINDS if kind is not Skipped
 UNSEEN |= {
     MetricName(OWN, "ColdStart", frozenset({("service", name), ("function_name", f"{STACK}-{name}")}))
     for name in ("fetcher", "distributor", "sweeper", "invalidator")
-}
-UNSEEN |= {
-    own(metric, service)
-    for metric in ("InvalidationsNotQueued", "EventsNotPut")
-    for service in ("distributor", "sweeper")
 }
 UNSEEN |= {
     own(name, "invalidator")
@@ -296,28 +290,28 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
     (
         "Outage",
         ON_CATALOGUE,
-        ("DataStale", "FetcherFailed"),
-        "FetcherFailed is heard of twice",
+        ("DataStale", "DriftFound"),
+        "DriftFound is heard of twice",
     ),
     ("Outage", ON_CATALOGUE, ("ALARM", "OK"), "the rule .*OK.* is not known here"),
-    ("FetcherFailed", "Properties.AlarmDescription", "Failed.", "FetcherFailed does not say"),
+    ("DistributorFailed", "Properties.AlarmDescription", "Failed.", "DistributorFailed does not say"),
     (
-        "FileRejected",
+        "SweepRejected",
         "Properties.AlarmDescription",
         "A file is not fit to be published. `feed failures` names it. Upload a good one, then redrive.",
-        "FileRejected advises a command that may act on another stack",
+        "SweepRejected advises a command that may act on another stack",
     ),
-    ("FetcherFailed", "Properties.AlarmName", "fetcher-failed", "which another stack could be too"),
-    ("FetcherFailed", "Properties.MetricName", "Error", "FetcherFailed: .*'Error'.* is written by nobody"),
-    ("FetcherFailed", "Properties.Dimensions.0.Value", "fetcher", "FetcherFailed: .* is written by nobody"),
-    ("FetcherFailed", "Properties.Dimensions.0.Name", "Function", "FetcherFailed: .* is written by nobody"),
-    ("FileRejected", "Properties.MetricName", "Reject", "FileRejected: .*'Reject'.* is written by nobody"),
-    ("FileRejected", "Properties.Dimensions.0.Value", "fetcher", "FileRejected: .* is written by nobody"),
-    ("FileRejected", "Properties.Namespace", "AwsServicesFeed", "FileRejected: .* is written by nobody"),
+    ("DistributorFailed", "Properties.AlarmName", "distributor-failed", "which another stack could be too"),
+    ("DistributorFailed", "Properties.MetricName", "Error", "DistributorFailed: .*'Error'.* is written by nobody"),
+    ("DistributorFailed", "Properties.Dimensions.0.Value", "fetcher", "DistributorFailed: .* is written by nobody"),
+    ("DistributorFailed", "Properties.Dimensions.0.Name", "Function", "DistributorFailed: .* is written by nobody"),
+    ("SweepRejected", "Properties.MetricName", "Reject", "SweepRejected: .*'Reject'.* is written by nobody"),
+    ("SweepRejected", "Properties.Dimensions.0.Value", "fetcher", "SweepRejected: .* is written by nobody"),
+    ("SweepRejected", "Properties.Namespace", "AwsServicesFeed", "SweepRejected: .* is written by nobody"),
     ("DataStale", f"{FIRST}.MetricName", "DataAge", "DataStale: .*'DataAge'.* is written by nobody"),
-    ("DataStale", "Properties.Metrics.1.MetricStat.Period", 7200, "alarms with"),
-    ("FetcherFailed", "Properties.EvaluationPeriods", 289, "FetcherFailed looks further back"),
-    ("SweeperFailed", "Properties.Period", 900, "SweeperFailed does not see the start"),
+    ("InvalidationsStuck", "Properties.Metrics.1.MetricStat.Period", 7200, "alarms with"),
+    ("DistributorFailed", "Properties.EvaluationPeriods", 289, "DistributorFailed looks further back"),
+    ("DistributorFailed", "Properties.Period", 300, "DistributorFailed does not see the start"),
     ("Dashboard", BODY, ("]}}", "]}"), "Expecting|delimiter"),
     ("Dashboard", OF_FETCHER, ('"SsmCalls"', '"SsmCall"'), "SSM calls: .* is written by nobody"),
     (
@@ -326,7 +320,7 @@ MUTATIONS: list[tuple[str, str, object, str]] = [
         ('"ForeignBucket", "service", "distributor"', '"Gone", "service", "sweeper"'),
         "ForeignBucket.* is watched by nothing",
     ),
-    ("Dashboard", BODY, ('"${Throttled.Arn}"', '"${AWS::StackName}"'), "other alarms than there are"),
+    ("Dashboard", BODY, ("${Alarms}", '"${AWS::StackName}"'), "other alarms than there are"),
     ("Dashboard", BODY, ('"stat": "Sum", ', ""), "no statistic"),
     ("Dashboard", BODY, ('"type": "text"', '"type": "words"'), "a widget of type words"),
     ("Dashboard", BODY, ('"region": "${AWS::Region}"', '"region": "here"'), "odd region"),
@@ -414,7 +408,6 @@ def test_without_a_fetcher_no_alarm_and_no_widget_looks_for_it() -> None:
     watched = [*alarm_metrics(stack), *widget_metrics(body_of(stack))]
 
     assert [(where, metric) for where, metric in watched if "fetcher" in str(metric)] == []
-    assert len([where for where, _ in watched if where in {"EventsDropped", "Throttled"}]) == 5
 
 
 @pytest.mark.parametrize("hours", ["2", "26", "168"])
@@ -464,18 +457,17 @@ def test_the_mails_subject_has_room_for_every_alarm_in_every_region() -> None:
     assert all(len(name) <= LONGEST_STACK_NAME for name in re.findall(r'stack_name = "(.*)"', samconfig))
 
 
-def test_the_alarms_cost_what_the_document_says() -> None:
-    metrics = len(list(alarm_metrics(stack_with())))
+def test_the_alarms_of_a_website_are_free_by_default_and_all_others_cost_what_the_document_says() -> None:
+    default = resolve(translated(), STACK, {"DistributionBucketName": "my-website"})
+    metrics = [len(list(alarm_metrics(stack))) for stack in (default, stack_with())]
 
-    assert metrics <= MOST_ALARM_METRICS
-    assert f"{metrics} alarm metrics" in DOCUMENT
-    assert "two composite alarms\ncost $0.50 a month each" in DOCUMENT
-    assert UPKEEP.composite_alarm.tiers[0].price * len(composites_of(stack_with())) == 1
-
-
-def test_alarms_that_are_mailed_one_by_one_need_no_composite_alarm() -> None:
+    assert metrics == [FREE_ALARM_METRICS, MOST_ALARM_METRICS]
+    assert UPKEEP.alarm.free == FREE_ALARM_METRICS
+    assert composites_of(default) == {}
     assert list(composites_of(stack_with())) == ["Outage", "Attention"]
-    assert composites_of(stack_with(AlarmMails="each")) == {}
+    assert f"{MOST_ALARM_METRICS} at most" in DOCUMENT
+    assert "two composite alarms, $0.50 a month each" in " ".join(DOCUMENT.split())
+    assert UPKEEP.composite_alarm.tiers[0].price * len(composites_of(stack_with())) == 1
 
 
 @pytest.mark.parametrize("parameters", [{}, {"ScheduleState": "DISABLED"}])

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from distributor.answers import raise_if_failed
 from distributor.dependencies import build_dependencies
 from distributor.follow_up import follow_up
-from distributor.outcomes import Outcome, Rejected
+from distributor.outcomes import Failed, Outcome, Rejected
 from distributor.sweeper.comparison import Drift
 from distributor.sweeper.progress import Progress
 from distributor.sweeper.sweep import SweepRequest, SweepResult, read_request, sweep
@@ -69,8 +69,10 @@ def _measure(result: SweepResult) -> None:
     # Each rejection is counted with its outcome. The 0 of a sweep that has none ends the alarm.
     metrics.add_metric(name="Rejected", unit=MetricUnit.Count, value=0)
     metrics.add_metric(name="SweepCompared", unit=MetricUnit.Count, value=result.compared)
-    # The sum, since an alarm on one metric costs less than one on three.
-    metrics.add_metric(name="Drift", unit=MetricUnit.Count, value=result.drift.total())
+    # The sum, since an alarm on one metric costs less than one on three. What is raised reaches the failure queue, and
+    # sets off that queue's alarm.
+    raised = 0 if result.next else result.outcomes[Failed]
+    metrics.add_metric(name="Drift", unit=MetricUnit.Count, value=result.drift.total() - raised)
     for kind in Drift:
         metrics.add_metric(name=f"Drift{kind.capitalize()}", unit=MetricUnit.Count, value=result.drift[kind])
 

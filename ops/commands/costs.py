@@ -37,8 +37,8 @@ RECORDED_BYTES = 266_218
 RECORDED_PERCENT = 5.2
 RECORDED_ITEMS = 889  # files of the 39 regions and 405 services of that catalogue, and their index
 MOST = 10**12  # of anything that is counted: more than any site has, and far from where Decimal's digits end
-ALARM_METRICS = 21  # of a stack that distributes; with CloudFront seven more
-COMPOSITE_ALARMS = 2  # with AlarmMails=outage; none with each
+ALARM_METRICS = 10  # of a stack that distributes; with CloudFront five more
+COMPOSITE_ALARMS = 0  # with AlarmMails=outage two
 
 
 class Unit(StrEnum):
@@ -88,7 +88,7 @@ def costs(  # noqa: PLR0913 - one argument an option
         int, typer.Option(min=0, max=MOST, help="Metrics that the stack's alarms watch; CloudWatch bills each.")
     ] = ALARM_METRICS,
     composite_alarms: Annotated[
-        int, typer.Option(min=0, max=MOST, help="Composite alarms; the stack has none with AlarmMails=each.")
+        int, typer.Option(min=0, max=MOST, help="Composite alarms; the stack has two with AlarmMails=outage.")
     ] = COMPOSITE_ALARMS,
     free_tier: Annotated[
         bool, typer.Option("--free-tier/--no-free-tier", help="Whether the account's free amounts are left for this.")

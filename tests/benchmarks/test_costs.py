@@ -4,10 +4,11 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from benchmarks.costs import FILES_PUBLISHED, alarms_of, million
+from benchmarks.costs import DEFAULT, FILES_PUBLISHED, alarms_of, million, month
 from benchmarks.sweep import Listings, environment_for
 from distributor.dependencies import build_dependencies
 from distributor.handler import lambda_handler
+from ops.prices import UPKEEP
 
 
 def test_the_calls_of_a_published_file_are_those_that_are_priced(
@@ -36,5 +37,14 @@ def test_a_million_files_are_priced() -> None:
 
 
 def test_the_metrics_of_alarms_are_counted_in_the_template() -> None:
-    assert alarms_of({"AlarmMails": "each"}) == (alarms_of({})[0], 0)
-    assert alarms_of({"CloudFrontDistributionId": "E1EXAMPLE"})[0] > alarms_of({})[0]
+    assert alarms_of({"AlarmMails": "outage"}) == (alarms_of(DEFAULT)[0], 2)
+    assert alarms_of({"CloudFrontDistributionId": "E1EXAMPLE"})[0] > alarms_of(DEFAULT)[0]
+
+
+def test_a_month_of_the_stack_as_it_is_by_default_costs_at_most_five_cents() -> None:
+    metrics, composites = alarms_of(DEFAULT)
+    bill = month(metrics, composites, free=True)
+
+    assert metrics <= UPKEEP.alarm.free
+    assert composites == 0
+    assert 0 < bill.dollars <= Decimal("0.05")

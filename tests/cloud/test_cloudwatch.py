@@ -106,7 +106,7 @@ def test_the_age_of_a_queue_leaves_out_what_was_received_three_times() -> None:
 def test_a_rule_about_an_alarm_that_the_stack_lacks_is_refused() -> None:
     template = read_template()
     template["Resources"]["Outage"]["Properties"]["AlarmRule"] = 'ALARM("elsewhere")'
-    stack = resolve(translate(template), "feed", {})
+    stack = resolve(translate(template), "feed", {"AlarmMails": "outage"})
 
     with pytest.raises(UnknownAlarmError, match=r"Outage watches alarms that the stack does not have: \['elsewhere'\]"):
         CloudWatch(stack, lambda _: None)

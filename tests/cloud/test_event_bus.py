@@ -214,7 +214,7 @@ def test_a_bus_that_refuses_leaves_the_copy_alone_and_the_redrive_announces_it(
     assert "data/unannounced.json" in cloud.objects(cloud.website)
     assert (kept["outcome"], kept["keys"]) == ("not announced", ["aws-data/unannounced.json"])
     assert cloud.webhook.calls == []
-    assert cloud.evaluate_alarms()["EventsNotPut"] == "ALARM"
+    assert cloud.evaluate_alarms()["DistributionFailuresKept"] == "ALARM"
     cloud.client("iam").delete_role_policy(**policy)
     cloud.lambdas.invoke("aws-services-feed-distributor", json.dumps({"keys": kept["keys"]}))
     cloud.settle()

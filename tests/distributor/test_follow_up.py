@@ -7,7 +7,7 @@ import pytest
 from aws_lambda_powertools import Metrics
 
 from distributor.dependencies import Dependencies
-from distributor.follow_up import follow_up, log_outcomes, measure_outcomes, report_not_sent
+from distributor.follow_up import follow_up, log_not_sent, log_outcomes, measure_outcomes
 from distributor.outcomes import Cause, Copied, NotSent, Omission, Outcome, Publish, Rejected
 from distributor.settings import DistributorSettings, Location
 from shared.observability import logger_for, metrics_for
@@ -76,7 +76,7 @@ def test_invalidations_and_events_come_before_what_may_raise_and_rejections_are_
     )
 
     assert queues.done == steps
-    assert {"Copied", "Rejected", "InvalidationsNotQueued", "EventsNotPut"} <= measured(metrics).keys()
+    assert {"Copied", "Rejected"} <= measured(metrics).keys()
     assert [line["message"] for line in printed()][-2:] == ["invalidation_not_queued", "event_not_put"]
 
 
@@ -108,7 +108,11 @@ def test_every_outcome_is_measured_and_copies_with_latency_and_lag(metrics: Metr
     assert "ForeignBucket" not in values
 
 
-def test_the_age_of_complete_data_is_measured_where_readers_find_it_and_nowhere_else(metrics: Metrics) -> None:
+@pytest.mark.parametrize("service", ["distributor", "sweeper"])
+def test_the_age_of_complete_data_is_one_metric_of_the_website_whoever_publishes(
+    service: str, printed: Printed
+) -> None:
+    metrics = metrics_for(service)
     now, name = datetime.now(UTC), "complete-data.json"
     published = Copied(task(name), '"e"', 5, 1, 0.25, data_time=now - timedelta(hours=2))
     from_a_fast_clock = Copied(task(name), '"e"', 5, 1, 0.25, data_time=now + timedelta(hours=1))
@@ -117,7 +121,12 @@ def test_the_age_of_complete_data_is_measured_where_readers_find_it_and_nowhere_
 
     measure_outcomes([*EVERY_KIND, published, from_a_fast_clock, mirrored], WEBSITE, metrics)
 
-    assert measured(metrics)["PublishedDataAge"] == [pytest.approx(7200, abs=60), 0.0]
+    measured(metrics)
+    lines = printed()
+    assert [line["PublishedDataAge"] for line in lines] == [[pytest.approx(7200, abs=60)], [0.0]]
+    assert {(line["service"], line["_aws"]["CloudWatchMetrics"][0]["Namespace"]) for line in lines} == {
+        ("distributor", metrics.namespace)
+    }
 
 
 def test_a_record_of_another_bucket_is_measured_by_itself_too(metrics: Metrics) -> None:
@@ -127,15 +136,11 @@ def test_a_record_of_another_bucket_is_measured_by_itself_too(metrics: Metrics) 
     assert (values["Rejected"], values["ForeignBucket"]) == ([1.0], [1.0])
 
 
-def test_each_invalidation_and_event_that_was_not_sent_is_an_error_line_and_a_count(
-    metrics: Metrics, printed: Printed
-) -> None:
+def test_each_invalidation_and_event_that_was_not_sent_is_an_error_line(printed: Printed) -> None:
     not_sent = [NotSent("a\nb", Omission.NOT_INVALIDATED, "AccessDenied"), NOT_QUEUED, NOT_PUT]
 
-    report_not_sent(not_sent, logger_for("distributor"), metrics)
+    log_not_sent(not_sent, logger_for("distributor"))
 
-    values = measured(metrics)
-    assert (values["InvalidationsNotQueued"], values["EventsNotPut"]) == ([1.0, 1.0], [1.0])
     assert [(line["level"], line["message"], line["source"], line["reason"]) for line in printed()] == [
         ("ERROR", "invalidation_not_queued", "a\\nb", "AccessDenied"),
         ("ERROR", "invalidation_not_queued", "aws-data/x.json", "AccessDenied"),

@@ -97,7 +97,7 @@ def test_the_published_files_hold_the_contract(output: Path) -> None:
 
 
 def test_the_alarms_told_of_what_went_wrong(report: Any) -> None:
-    expected = ["distribution-failures", "drift-found", "file-rejected"]
+    expected = ["distribution-failures", "drift-found"]
     assert report["alarms"]["now"] == expected
     assert {"announcements-stale", "data-stale", "sweeper-silent"} <= set(report["alarms"]["tomorrow"])
 

@@ -79,7 +79,7 @@ def test_complete_data_that_the_sweep_had_to_publish_is_measured_too(
 
     sweeper.lambda_handler({}, lambda_context)
 
-    assert [line["service"] for line in printed() if "PublishedDataAge" in line] == ["sweeper"]
+    assert len([line for line in printed() if "PublishedDataAge" in line]) == 1
 
 
 def test_a_sweep_is_traced_as_one_step_with_what_it_found(
@@ -277,17 +277,23 @@ def test_what_is_unfit_stays_unpublished_and_is_in_the_answer(s3: Any, lambda_co
     assert held(s3) == []
 
 
-def test_what_could_not_be_published_is_raised_at_the_end(
-    s3: Any, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DISTRIBUTION_BUCKET", "my-website")
-    put(s3, "a.json", "b.json")
+def refuse_copies() -> None:
     build_dependencies().store.client.meta.events.register(
         "before-call.s3.CopyObject", Mock(side_effect=RuntimeError("no copies today"))
     )
 
+
+def test_what_could_not_be_published_is_raised_at_the_end_and_is_not_the_drift_of_the_alarm_too(
+    s3: Any, lambda_context: LambdaContext, printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    put(s3, "a.json", "b.json")
+    refuse_copies()
+
     with pytest.raises(DistributionFailedError, match="2 object"):
         sweeper.lambda_handler({}, lambda_context)
+
+    (measured,) = [line for line in printed() if "Drift" in names_of_metrics(line)]
+    assert (measured["Drift"], measured["DriftMissing"]) == ([0], [2])
 
 
 @pytest.mark.parametrize(
@@ -336,6 +342,21 @@ def test_a_sweep_that_outlasts_its_time_is_gone_on_with_to_the_end(
     assert held(s3) == [f"data/{name}" for name in names]
     assert held(s3, "my-mirror") == [f"copies/{name}" for name in names]
     assert 3 < rounds < 20
+
+
+def test_what_a_sweep_leaves_to_the_next_one_is_the_drift_of_the_alarm(
+    s3: Any, lambda_context: LambdaContext, printed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    put(s3, *(f"{number:03}.json" for number in range(25)))
+    refuse_copies()
+    lambda_context.get_remaining_time_in_millis = Clock(7)  # type: ignore[method-assign]
+
+    answer = sweeper.lambda_handler({"follow": False}, lambda_context)
+
+    (measured,) = [line for line in printed() if "Drift" in names_of_metrics(line)]
+    assert answer["next"]
+    assert measured["Drift"] == [answer["outcomes"]["failed"]]
+    assert measured["Drift"] != [0]
 
 
 def test_the_rest_is_handed_to_an_invocation_of_its_own(

@@ -91,8 +91,8 @@ def test_a_measurement_without_a_stack_is_said_in_one_line(endpoint: str, monkey
 
 def test_the_feed_itself_has_its_own_bill() -> None:
     answer: Any = json.loads(feed_costs("--json", "--alarm-metrics", "12").stdout)
-    of_each: Any = json.loads(feed_costs("--json", "--alarm-metrics", "12", "--composite-alarms", "0").stdout)
+    with_two: Any = json.loads(feed_costs("--json", "--alarm-metrics", "12", "--composite-alarms", "2").stdout)
 
-    assert answer["upkeep"]["withFreeAmounts"]["dollars"] == "1.21"
-    assert answer["upkeep"]["withoutFreeAmounts"]["dollars"] == "6.01"
-    assert of_each["upkeep"]["withFreeAmounts"]["dollars"] == "0.21"
+    assert answer["upkeep"]["withFreeAmounts"]["dollars"] == "0.21"
+    assert answer["upkeep"]["withoutFreeAmounts"]["dollars"] == "5.01"
+    assert with_two["upkeep"]["withFreeAmounts"]["dollars"] == "1.21"

@@ -72,7 +72,7 @@ def trouble(cloud: EmbeddedCloud, deploy: Deploy) -> EmbeddedCloud:
         upload(cloud, "twice.json", body)
     take_from_website(cloud, f"{UNICODE}-too.json")
     take_from_website(cloud, "regions.json")
-    alarm(cloud, f"{STACK}-file-rejected", "ALARM")
+    alarm(cloud, f"{STACK}-sweep-rejected", "ALARM")
     deploy("invalidating", cloud.stack.outputs | {"InvalidationsUrl": cloud.queue_url("FetchFailures")})
     return cloud
 

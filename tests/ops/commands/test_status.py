@@ -43,11 +43,7 @@ def test_a_script_gets_the_run_the_files_and_the_queues(cloud: EmbeddedCloud, fe
     assert status["run"]["counts"] == {"regions": 2, "services": 4, "regionServices": 4}
     assert 0 <= status["ageSeconds"] < 600
     assert {entry["name"]: entry["state"] for entry in status["files"]} == dict.fromkeys(FILES, "in step")
-    assert [entry["name"] for entry in status["queues"]] == [
-        "FetchFailures",
-        "AnnouncementFailures",
-        "DistributionFailures",
-    ]
+    assert [entry["name"] for entry in status["queues"]] == ["FetchFailures", "DistributionFailures"]
     assert (status["alarms"], status["drift"], status["todo"]) == ([], None, [])
 
 
@@ -161,7 +157,7 @@ def test_someone_who_may_not_list_the_source_is_told_so(cloud: EmbeddedCloud, fe
 
 
 def test_an_alarm_that_has_gone_off_is_no_good_news(cloud: EmbeddedCloud, feed: Feed) -> None:
-    alarm(cloud, f"{STACK}-file-rejected", "ALARM")
+    alarm(cloud, f"{STACK}-sweep-rejected", "ALARM")
     alarm(cloud, f"{STACK}-quiet", "OK")
     alarm(cloud, f"{STACK}-new", "INSUFFICIENT_DATA")
 
@@ -170,13 +166,13 @@ def test_an_alarm_that_has_gone_off_is_no_good_news(cloud: EmbeddedCloud, feed: 
     assert finished.exit_code == 1
     assert "1 OK, 1 in alarm, 1 without enough data" in finished.stdout
     (entry,) = status["todo"]
-    assert (entry["name"], entry["advice"]) == (f"alarm {STACK}-file-rejected", "See what was rejected.")
+    assert (entry["name"], entry["advice"]) == (f"alarm {STACK}-sweep-rejected", "See what was rejected.")
     assert re.match(r"on since \d{4}-\d\d-\d\d \d\d:\d\d UTC: 1 datapoint was greater than 0$", entry["found"])
 
 
 def test_of_an_alarm_s_mail_each_part_is_told_once(cloud: EmbeddedCloud, feed: Feed) -> None:
     mail = "A file is not fit. First: `feed failures --stack-name aws-services-feed` has the reason. Ends soon."
-    alarm(cloud, f"{STACK}-file-rejected", "ALARM", AlarmDescription=mail)
+    alarm(cloud, f"{STACK}-sweep-rejected", "ALARM", AlarmDescription=mail)
 
     (entry,) = shown(feed)["todo"]
 
@@ -188,7 +184,7 @@ def test_a_quoted_command_of_a_mail_stays_quoted_with_the_options_of_the_status(
     cloud: EmbeddedCloud, feed: Feed
 ) -> None:
     mail = "It is on. First: `feed failures --stack-name aws-services-feed` has the reason."
-    alarm(cloud, f"{STACK}-file-rejected", "ALARM", AlarmDescription=mail)
+    alarm(cloud, f"{STACK}-sweep-rejected", "ALARM", AlarmDescription=mail)
 
     (entry,) = shown(feed, "--region", "us-east-1")["todo"]
 
@@ -200,7 +196,7 @@ def test_only_the_stack_s_own_alarms_count(cloud: EmbeddedCloud, feed: Feed) -> 
     other_queue = [{"Name": "QueueName", "Value": f"{STACK}-staging-FetchFailures"}]
     alarm(cloud, f"{STACK}-fetch-failures", "OK", Namespace="AWS/SQS", Dimensions=own_queue)
     alarm(cloud, f"{STACK}-staging-fetch-failures", "ALARM", Namespace="AWS/SQS", Dimensions=other_queue)
-    alarm(cloud, f"{STACK}-staging-file-rejected", "ALARM", Namespace=f"AwsServicesFeed/{STACK}-staging")
+    alarm(cloud, f"{STACK}-staging-sweep-rejected", "ALARM", Namespace=f"AwsServicesFeed/{STACK}-staging")
     alarm(cloud, "another-application", "ALARM")
 
     assert [entry["name"] for entry in shown(feed)["alarms"]] == [f"{STACK}-fetch-failures"]
@@ -279,7 +275,7 @@ def test_advice_acts_on_the_stack_that_was_looked_at(cloud: EmbeddedCloud, deplo
 def test_what_is_trouble_comes_first(cloud: EmbeddedCloud, feed: Feed) -> None:
     cloud.client("s3").delete_object(Bucket=cloud.website, Key="data/regions.json")
     alarm(cloud, f"{STACK}-sweeper-silent", "ALARM")  # no trouble yet: the stack is new
-    alarm(cloud, f"{STACK}-file-rejected", "ALARM")
+    alarm(cloud, f"{STACK}-sweep-rejected", "ALARM")
 
     status = shown(feed)
 

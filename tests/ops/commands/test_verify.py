@@ -132,12 +132,12 @@ def test_subscriptions_that_may_not_be_read_are_no_trouble() -> None:
 
 
 def test_an_alarm_that_is_on_is_red(cloud: EmbeddedCloud, feed: Feed) -> None:
-    alarm(cloud, f"{STACK}-file-rejected", "ALARM")
+    alarm(cloud, f"{STACK}-sweep-rejected", "ALARM")
 
     finished = feed("verify")
 
     assert finished.exit_code == 1
-    assert f"✗ alarm {STACK}-file-rejected  on since " in finished.stdout
+    assert f"✗ alarm {STACK}-sweep-rejected  on since " in finished.stdout
 
 
 # ---- the website bucket

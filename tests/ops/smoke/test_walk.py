@@ -130,7 +130,7 @@ def test_a_walk_shows_every_step_and_leaves_nothing(smoke: Smoke) -> None:
 def test_a_deployment_that_fails_is_told_and_leaves_nothing(smoke: Smoke) -> None:
     before = smoke.what_is_there()
     template = without_gaps(read_template())
-    template["Resources"]["Throttled"] = read_template()["Resources"]["Throttled"]  # an alarm on metric math
+    template["Resources"]["FetcherSilent"] = read_template()["Resources"]["FetcherSilent"]  # an alarm on metric math
 
     process = smoke.start(template)
     printed, _ = process.communicate(timeout=300)

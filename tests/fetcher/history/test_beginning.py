@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fetcher.documents import Documents
@@ -97,6 +97,7 @@ def assert_arrives(history: ChangeHistory, first: Documents, last: Documents) ->
     assert {region for region, _ in pairs} <= regions
 
 
+@settings(max_examples=150, deadline=None)
 @given(
     older=st.lists(st.tuples(st.integers(0, 3), STATES), min_size=1, max_size=5),
     first=STATES,

@@ -118,6 +118,7 @@ class EmbeddedCloud:
         self._delivered = 0  # invocations whose log is in its log group
         self._emulator = None if in_process else emulator()
         self._session = boto3.Session(region_name=REGION)
+        self._connect = cache(self._make_client)  # to make a client takes longer than most of its calls
         self._exit = ExitStack()
 
     @property
@@ -219,7 +220,7 @@ class EmbeddedCloud:
         destinations = ApiDestinations(lambda: self.webhook.url, self._may_call, self._keep_event, self._work)
         stack.enter_context(rules_call_destinations(destinations))
         for deployed in self.stacks:
-            deploy(deployed, cache(lambda service: self._connect(service, ROOT_CREDENTIALS)))
+            deploy(deployed, lambda service: self._connect(service, ROOT_CREDENTIALS))
         if self.website:
             self._connect("s3", ROOT_CREDENTIALS).create_bucket(Bucket=self.website)
         self._roles = {
@@ -254,7 +255,7 @@ class EmbeddedCloud:
         cloudformation = self._connect("cloudformation", ROOT_CREDENTIALS)
         cloudformation.create_stack(StackName=self.stack.name, TemplateBody=json.dumps(template))
 
-    def _connect(self, service: str, credentials: Credentials) -> Any:  # noqa: ANN401
+    def _make_client(self, service: str, credentials: Credentials) -> Any:  # noqa: ANN401
         connect: Any = self._session.client
         return connect(
             service,

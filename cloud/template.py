@@ -4,7 +4,6 @@ SAM is translated by AWS's own translator. The intrinsic functions are then reso
 them. An unknown function raises, so that nothing in the template is passed over in silence.
 """
 
-import copy
 import json
 import logging
 import re
@@ -92,17 +91,21 @@ def read_template(path: Path = TEMPLATE) -> dict[str, Json]:
 
 def translate(template: Mapping[str, Json]) -> dict[str, Json]:
     """The template as SAM hands it to CloudFormation; no credentials or network are needed."""
+    translated: dict[str, Json] = json.loads(_translate(json.dumps(template)))
+    return translated
+
+
+@cache
+def _translate(template: str) -> str:
     logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of metrics that it never sends
-    sam = copy.deepcopy(dict(template))
+    sam = json.loads(template)
     sam["Globals"]["Function"]["CodeUri"] = "s3://code/uploaded-by-sam-deploy.zip"
+    translator = Translator({}, Parser(), boto_session=Session(region_name=REGION))
     try:
-        translated: dict[str, Json] = Translator({}, Parser(), boto_session=Session(region_name=REGION)).translate(
-            sam, parameter_values={}
-        )
+        return json.dumps(translator.translate(sam, parameter_values={}))
     except Exception as error:
         msg = f"SAM does not accept the template: {getattr(error, 'causes', None) or error}"
         raise TemplateError(msg) from error
-    return translated
 
 
 @cache

@@ -64,6 +64,7 @@ class DeployedStack:
     parameters: dict[str, str] = field(default_factory=dict)
     options: StackOptions = StackOptions()
     created: datetime | None = None
+    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def distributes(self) -> bool:
@@ -103,10 +104,16 @@ class DeployedStack:
         return AWS_COMMAND.sub(lambda command: command[0] + self.options.aws, words)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - one type for each service
-        """A client of the session; it waits as long as the longest function may run. StackError without an endpoint."""
+        """A client of the session; it waits as long as the longest function may run. StackError without an endpoint.
+
+        One for each service: to make it takes longer than most of its calls.
+        """
         from botocore.config import Config
 
-        return make_client(self.session, service, Config(read_timeout=910, retries={"mode": "standard"}))
+        if service not in self._clients:
+            config = Config(read_timeout=910, retries={"mode": "standard"})
+            self._clients[service] = make_client(self.session, service, config)
+        return self._clients[service]
 
     @property
     def max_age(self) -> timedelta:

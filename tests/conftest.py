@@ -1,12 +1,13 @@
 """What every test needs: an environment in which no test can reach AWS."""
 
 import contextlib
+import gc
 import json
 import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from typing import Any
 
@@ -21,9 +22,38 @@ from cloud.second_cloud import SecondCloud, second_cloud
 # Before any test module is imported: Powertools reads these when it is imported.
 os.environ["POWERTOOLS_TRACE_DISABLED"] = "1"
 
-# Every session parses botocore's data files anew, which is most of what a client costs; here all share what was parsed.
-parse = cache(JSONFileLoader().load_file)
+
+@cache
+def parse(path: str) -> Any:
+    """A data file of botocore; every session would parse it anew, which is most of what a client costs."""
+    content = load_file(JSONFileLoader(), path)
+    gc.freeze()
+    return content
+
+
+load_file = JSONFileLoader.load_file
 JSONFileLoader.load_file = lambda _, path: parse(path)  # type: ignore[method-assign, assignment]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Measure no coverage of large tests and of Hypothesis: it takes thrice the time, and others reach all lines.
+
+    The marker no_cover of pytest-cov does not end the tracing in xdist's workers, which have two tracers.
+    """
+    tracer = sys.gettrace()
+    if item.get_closest_marker("untraced") or item.get_closest_marker("hypothesis"):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays, so no search for garbage need look at it."""
+    gc.freeze()
+
 
 settings.register_profile("test", max_examples=30, derandomize=True, deadline=None)
 settings.register_profile("prove", max_examples=500, deadline=None, print_blob=True)

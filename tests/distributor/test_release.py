@@ -44,13 +44,15 @@ def published(s3: FakeS3, place: Location = WEBSITE) -> dict[str, bytes]:
 
 def require_whole(s3: FakeS3, place: Location = WEBSITE) -> None:
     """The promise: whoever reads the pointer finds every file of the release that it names, and these bytes."""
-    held = published(s3, place)
-    if "manifest.json" not in held:
+    prefix = f"{place.prefix}/"
+    pointer = s3.objects.get((place.bucket, f"{prefix}manifest.json"))
+    if pointer is None:
         return
-    manifest = json.loads(held["manifest.json"])
-    assert held[f"{manifest['path']}manifest.json"] == held["manifest.json"]
+    manifest = json.loads(pointer)
+    folder = prefix + manifest["path"]
+    assert s3.objects[place.bucket, f"{folder}manifest.json"] == pointer
     for file in manifest["files"]:
-        assert hashlib.sha256(held[manifest["path"] + file["name"]]).hexdigest() == file["sha256"]
+        assert hashlib.sha256(s3.objects[place.bucket, folder + file["name"]]).hexdigest() == file["sha256"]
 
 
 class WatchedS3(FakeS3):

@@ -2,6 +2,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ from fetcher import handler
 from fetcher.last_good import IncompleteCatalogueError
 from fetcher.report import UnreadableHistoryError
 from shared import contract
+from shared.contract.document import LIMITS
 from shared.settings import ConfigurationError
 from tests.fetcher.small_world import PARAMETERS, ROOT
 
@@ -168,18 +170,19 @@ def test_a_history_that_cannot_be_read_is_raised_when_all_else_is_written(
 
 
 def test_a_history_that_would_outgrow_its_limits_stays_as_it_is_and_is_raised(
-    s3: Any, parameters: ParameterServer, lambda_context: LambdaContext
+    s3: Any, parameters: ParameterServer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("shared.contract.document.LIMITS", replace(LIMITS, nodes=6000))
     handler.lambda_handler({}, lambda_context)
     history = json.loads(s3.get_object(Bucket="my-source", Key="aws-data/change-history.json")["Body"].read())
-    untrue = [{"region": f"{number:06}", "service": "x"} for number in range(50_000)]  # the run would log their removal
+    untrue = [{"region": f"{number:06}", "service": "x"} for number in range(1000)]  # the run would log their removal
     history["changeLog"][0]["changes"]["newRegionalServices"] = untrue
     history["changeLog"][0]["date"] = history["metadata"]["created"] = "2026-01-01"
     edited = json.dumps(history).encode()
     s3.put_object(Bucket="my-source", Key="aws-data/change-history.json", Body=edited)
     s3.delete_object(Bucket="my-source", Key="aws-data/complete-data.json")
 
-    with pytest.raises(UnreadableHistoryError, match="left as it is.*changes of today: over 300,000 values"):
+    with pytest.raises(UnreadableHistoryError, match="left as it is.*changes of today: over 6,000 values"):
         handler.lambda_handler({}, lambda_context)
 
     assert "aws-data/complete-data.json" in keys(s3)

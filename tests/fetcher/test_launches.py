@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -194,7 +194,6 @@ def test_a_region_without_an_item_and_a_feed_without_a_known_region_give_nothing
     assert find_launches(parse_rss(GOOD).items, []) == {}
 
 
-@settings(max_examples=500, deadline=None)
 @given(*[st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=40)] * 3)
 @example("us-west-2", "Tue, 28 Oct 99999999999999999999 00:00:00 GMT", "")
 @example("us-west-2", "٢٨ Oct 2025 00:00:00 GMT", "")

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fetcher.rss import FeedError, RssItem, parse_rss, read_rss
@@ -153,6 +153,7 @@ def test_an_external_entity_is_asked_for_nowhere() -> None:
     assert other.requested == []
 
 
+@pytest.mark.untraced
 def test_a_hundred_thousand_items_are_read() -> None:
     short = "<item><link/></item>"
 
@@ -175,6 +176,7 @@ def test_names_in_a_namespace_with_a_long_address_take_no_memory(name: str) -> N
     assert peak < 20_000_000
 
 
+@pytest.mark.untraced
 def test_many_elements_within_a_long_namespace_take_no_time() -> None:
     start = time.thread_time()
 
@@ -212,7 +214,6 @@ pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=300) | st.lists(pieces | st.binary(max_size=4), max_size=25).map(b"".join))
 @example(GOOD)
 def test_any_bytes_give_items_or_the_one_error(body: bytes) -> None:

@@ -379,6 +379,7 @@ def grow(world: World) -> list[str]:
     return [str(each.date) for each in (baseline, *log)]
 
 
+@pytest.mark.untraced
 def test_a_history_that_is_too_large_gives_its_oldest_days_to_a_file_that_it_names(world: World) -> None:
     world.run("one")
     days = grow(world)
@@ -393,6 +394,7 @@ def test_a_history_that_is_too_large_gives_its_oldest_days_to_a_file_that_it_nam
     assert not [written.key for written in again.written if "change-history" in written.key]
 
 
+@pytest.mark.untraced
 def test_a_run_that_dies_between_a_year_and_the_history_loses_no_day_and_repeats_none(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

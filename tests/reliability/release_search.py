@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -105,8 +105,7 @@ Variant = Callable[[Store], ObjectStore]
 """The store as the protocol gets it; the weakened variants wrap it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """A copy under way: sent, or with its source read and about to land. `again`: the SDK's second request for it."""
 
     name: str
@@ -116,16 +115,14 @@ class Copy:
     again: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """An invocation under way: what it has been answered, and its copy if one is under way."""
 
     answers: Answers = ()
     copy: Copy | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(NamedTuple):  # quicker to copy and to hash than a dataclass
     """Everything that decides what can happen next; at first, what will happen besides the calls.
 
     `runs`: what each has yet to write. `unannounced`: the last write had no event of a manifest that arrived.
@@ -234,18 +231,18 @@ def _following(world: World, step_of: Callable[[Answers], Step]) -> Iterator[tup
     for index, writes in enumerate(world.runs):
         if writes:
             rest = (*world.runs[:index], writes[1:], *world.runs[index + 1 :])
-            yield from _of_write(replace(world, runs=rest), *writes[0])
+            yield from _of_write(world._replace(runs=rest), *writes[0])
     if world.events:
-        yield from _of_delivery(replace(world, events=world.events - 1), Delivery(), step_of(()))
+        yield from _of_delivery(world._replace(events=world.events - 1), Delivery(), step_of(()))
         if world.duplicates:
-            yield "duplicate", replace(world, events=world.events + 1, duplicates=world.duplicates - 1)
+            yield "duplicate", world._replace(events=world.events + 1, duplicates=world.duplicates - 1)
     if world.retries and not world.abandoned:
-        yield from _of_delivery(replace(world, retries=world.retries - 1), Delivery(), step_of(()))
+        yield from _of_delivery(world._replace(retries=world.retries - 1), Delivery(), step_of(()))
     for index, delivery in enumerate(world.running):
         others = world.running[:index] + world.running[index + 1 :]
-        yield from _of_delivery(replace(world, running=others), delivery, step_of(delivery.answers))
+        yield from _of_delivery(world._replace(running=others), delivery, step_of(delivery.answers))
     for index, copy in enumerate(world.abandoned):
-        left = replace(world, abandoned=world.abandoned[:index] + world.abandoned[index + 1 :])
+        left = world._replace(abandoned=world.abandoned[:index] + world.abandoned[index + 1 :])
         yield "an abandoned copy dies", left
         yield from _of_abandoned(left, copy)
 
@@ -253,32 +250,32 @@ def _following(world: World, step_of: Callable[[Answers], Step]) -> Iterator[tup
 def _of_write(world: World, name: str, body: bytes | None) -> Iterator[tuple[str, World]]:
     if body is None:
         left = tuple(held for held in world.source if held[0] != name)
-        yield f"delete {name}", replace(world, source=left, unannounced=True)
+        yield f"delete {name}", world._replace(source=left, unannounced=True)
         return
-    silent = replace(world, source=_with(world.source, name, body), unannounced=True)
+    silent = world._replace(source=_with(world.source, name, body), unannounced=True)
     action = f"write {name} {body[:20]!r}"
     if name != MANIFEST:
         yield action, silent
         return
-    yield action, replace(silent, events=world.events + 1, unannounced=False)
+    yield action, silent._replace(events=world.events + 1, unannounced=False)
     if world.drops:
-        yield f"{action}, and its event is lost", replace(silent, drops=world.drops - 1)
+        yield f"{action}, and its event is lost", silent._replace(drops=world.drops - 1)
 
 
 def _of_delivery(others: World, delivery: Delivery, step: Step) -> Iterator[tuple[str, World]]:
     def goes_on(*answer: Answer, copy: Copy | None = None, world: World = others) -> World:
-        return replace(world, running=_sorted(*world.running, Delivery(delivery.answers + answer, copy)))
+        return world._replace(running=_sorted(*world.running, Delivery(delivery.answers + answer, copy)))
 
     if isinstance(step, bool):
-        yield "comes again" if step else "is done", replace(others, retries=others.retries + step)
+        yield "comes again" if step else "is done", others._replace(retries=others.retries + step)
         return
     copy, action = delivery.copy, f"{step.operation} {step.target or step.name}"
     abandoned = (*others.abandoned, copy) if copy else others.abandoned
     if others.crashes:
-        crashed = replace(others, crashes=others.crashes - 1, retries=others.retries + 1, abandoned=abandoned)
+        crashed = others._replace(crashes=others.crashes - 1, retries=others.retries + 1, abandoned=abandoned)
         yield f"crash before {action} is answered", crashed
     if copy:
-        yield from _without_answer(replace(others, abandoned=abandoned), copy, action, goes_on)
+        yield from _without_answer(others._replace(abandoned=abandoned), copy, action, goes_on)
     source = dict(others.source).get(step.name)
     answer: Answer = ("missing", None) if source is None else ("body", source)
     if step.operation != "COPY":
@@ -288,7 +285,7 @@ def _of_delivery(others: World, delivery: Delivery, step: Step) -> Iterator[tupl
     ):  # else none can be given up before it reads
         yield f"{action} is sent", goes_on(copy=Copy(step.name, step.target, step.condition))
     elif copy and copy.read is not None:
-        landed = replace(others, website=_with(others.website, copy.target, copy.read))
+        landed = others._replace(website=_with(others.website, copy.target, copy.read))
         yield f"{action} lands", goes_on((f"body{copy.again}", copy.read), world=landed)
     elif source is None:
         yield f"{action} finds nothing", goes_on(answer)
@@ -296,26 +293,26 @@ def _of_delivery(others: World, delivery: Delivery, step: Step) -> Iterator[tupl
         yield f"{action} finds another ETag", goes_on((f"changed{copy.again if copy else ''}", None))
     else:
         sent = copy or Copy(step.name, step.target, step.condition)
-        yield f"{action} reads", goes_on(copy=replace(sent, read=source))
+        yield f"{action} reads", goes_on(copy=sent._replace(read=source))
 
 
 def _without_answer(left: World, copy: Copy, action: str, goes_on: Callable[..., World]) -> Iterator[tuple[str, World]]:
     if left.timeouts:
-        lost = replace(left, timeouts=left.timeouts - 1)
+        lost = left._replace(timeouts=left.timeouts - 1)
         yield f"the answer of {action} is lost", goes_on(("lost", None), world=lost)
     if left.repeats:
-        repeated = replace(left, repeats=left.repeats - 1)
-        yield f"the SDK sends {action} again", goes_on(copy=replace(copy, read=None, again=" again"), world=repeated)
+        repeated = left._replace(repeats=left.repeats - 1)
+        yield f"the SDK sends {action} again", goes_on(copy=copy._replace(read=None, again=" again"), world=repeated)
 
 
 def _of_abandoned(left: World, copy: Copy) -> Iterator[tuple[str, World]]:
     source = dict(left.source).get(copy.name)
     if copy.read is not None:
-        yield f"the abandoned {copy.target} lands", replace(left, website=_with(left.website, copy.target, copy.read))
+        yield f"the abandoned {copy.target} lands", left._replace(website=_with(left.website, copy.target, copy.read))
     elif source is not None and copy.condition in {None, etag(source)}:
         yield (
             f"the abandoned {copy.target} reads",
-            replace(left, abandoned=(*left.abandoned, replace(copy, read=source))),
+            left._replace(abandoned=(*left.abandoned, copy._replace(read=source))),
         )
 
 
@@ -324,5 +321,5 @@ def _with(objects: Objects, name: str, body: bytes) -> Objects:
 
 
 def _sorted(*running: Delivery) -> tuple[Delivery, ...]:
-    """Deliveries of one event are alike, so their order makes no difference."""
-    return tuple(sorted(running, key=repr))
+    """Deliveries of one event are alike, so any order will do that is always the same."""
+    return tuple(sorted(running, key=hash))

@@ -11,10 +11,10 @@ minute that passes until then.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from botocore.exceptions import ReadTimeoutError
 from botocore.response import StreamingBody
@@ -81,16 +81,14 @@ Variant = Callable[[Store], ObjectStore]
 """The store as the protocol gets it; the weakened variants wrap it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """A copy under way: sent, or with its source read and about to land."""
 
     condition: str | None
     read: Body = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """An invocation under way: what it has been answered, and its copy if one is under way."""
 
     answers: Answers = ()
@@ -113,8 +111,7 @@ class History:
     drops: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(NamedTuple):  # quicker to copy and to hash than a dataclass
     """Everything that decides what can happen next.
 
     `unseen`: no call has shown the source as it is now. `edge_behind`: the website was written, and no delivery has
@@ -220,24 +217,24 @@ def _stepper(variant: Variant) -> Callable[[Answers], Step]:
 def _following(world: World, step_of: Callable[[Answers], Step]) -> Iterator[tuple[str, World]]:
     if world.writes:
         body, *rest = world.writes
-        silent = replace(world, writes=tuple(rest), source=body, unseen=True)
+        silent = world._replace(writes=tuple(rest), source=body, unseen=True)
         if body is None:  # a deletion sends no event that the distributor listens to
             yield "delete", silent
         else:
-            yield f"write {body!r}", replace(silent, events=world.events + 1)
+            yield f"write {body!r}", silent._replace(events=world.events + 1)
             if world.drops:
-                yield f"write {body!r}, and its event is lost", replace(silent, drops=world.drops - 1)
+                yield f"write {body!r}, and its event is lost", silent._replace(drops=world.drops - 1)
     if world.events:
-        yield "deliver", replace(world, events=world.events - 1, running=_sorted(*world.running, Delivery()))
+        yield "deliver", world._replace(events=world.events - 1, running=_sorted(*world.running, Delivery()))
         if world.duplicates:
-            yield "duplicate", replace(world, events=world.events + 1, duplicates=world.duplicates - 1)
+            yield "duplicate", world._replace(events=world.events + 1, duplicates=world.duplicates - 1)
     if world.retries and not world.abandoned:
-        yield "deliver again", replace(world, retries=world.retries - 1, running=_sorted(*world.running, Delivery()))
+        yield "deliver again", world._replace(retries=world.retries - 1, running=_sorted(*world.running, Delivery()))
     for index, delivery in enumerate(world.running):
         others = world.running[:index] + world.running[index + 1 :]
-        yield from _of_delivery(replace(world, running=others), delivery, step_of(delivery.answers))
+        yield from _of_delivery(world._replace(running=others), delivery, step_of(delivery.answers))
     for index, copy in enumerate(world.abandoned):
-        left = replace(world, abandoned=world.abandoned[:index] + world.abandoned[index + 1 :])
+        left = world._replace(abandoned=world.abandoned[:index] + world.abandoned[index + 1 :])
         yield "an abandoned copy dies", left
         yield from _of_abandoned(left, copy)
 
@@ -246,18 +243,18 @@ def _of_delivery(others: World, delivery: Delivery, step: Step) -> Iterator[tupl
     def goes_on(*answer: Answer, copy: Copy | None = None, world: World = others) -> World:
         after = Delivery(delivery.answers + answer, copy)
         looked = any(kind in {"body", "missing", "changed"} for kind, _ in answer) and not delivery.copy_has_read
-        return replace(world, running=_sorted(*world.running, after), unseen=world.unseen and not looked)
+        return world._replace(running=_sorted(*world.running, after), unseen=world.unseen and not looked)
 
     if isinstance(step, End):
         edge_behind = others.edge_behind and not step.landed
-        yield repr(step), replace(others, retries=others.retries + step.failed, edge_behind=edge_behind)
+        yield repr(step), others._replace(retries=others.retries + step.failed, edge_behind=edge_behind)
         return
     abandoned = (*others.abandoned, delivery.copy) if delivery.copy else others.abandoned
     if others.crashes:
-        crashed = replace(others, crashes=others.crashes - 1, retries=others.retries + 1, abandoned=abandoned)
+        crashed = others._replace(crashes=others.crashes - 1, retries=others.retries + 1, abandoned=abandoned)
         yield f"crash before {step.operation} is answered", crashed
     if delivery.copy and others.timeouts:
-        given_up = replace(others, timeouts=others.timeouts - 1, abandoned=abandoned)
+        given_up = others._replace(timeouts=others.timeouts - 1, abandoned=abandoned)
         yield "the copy's answer is lost", goes_on(("lost", None), world=given_up)
     source: Answer = ("missing", None) if others.source is None else ("body", others.source)
     if step.operation != "COPY":
@@ -265,24 +262,24 @@ def _of_delivery(others: World, delivery: Delivery, step: Step) -> Iterator[tupl
     elif delivery.copy is None:
         yield "COPY is sent", goes_on(copy=Copy(step.condition))
     elif delivery.copy.read is not None:
-        landed = replace(others, website=delivery.copy.read, edge_behind=True)
+        landed = others._replace(website=delivery.copy.read, edge_behind=True)
         yield f"COPY lands {delivery.copy.read!r}", goes_on(("body", delivery.copy.read), world=landed)
     elif others.source is None:
         yield "COPY finds nothing", goes_on(source)
     elif step.condition not in {None, etag(others.source)}:
         yield "COPY finds another ETag", goes_on(("changed", None))
     else:
-        yield f"COPY reads {others.source!r}", goes_on(copy=replace(delivery.copy, read=others.source))
+        yield f"COPY reads {others.source!r}", goes_on(copy=delivery.copy._replace(read=others.source))
 
 
 def _of_abandoned(left: World, copy: Copy) -> Iterator[tuple[str, World]]:
     if copy.read is not None:
-        yield f"an abandoned copy lands {copy.read!r}", replace(left, website=copy.read, edge_behind=True)
+        yield f"an abandoned copy lands {copy.read!r}", left._replace(website=copy.read, edge_behind=True)
     elif left.source is not None and copy.condition in {None, etag(left.source)}:
-        reading = replace(copy, read=left.source)
-        yield "an abandoned copy reads", replace(left, abandoned=(*left.abandoned, reading))
+        reading = copy._replace(read=left.source)
+        yield "an abandoned copy reads", left._replace(abandoned=(*left.abandoned, reading))
 
 
 def _sorted(*running: Delivery) -> tuple[Delivery, ...]:
-    """Deliveries of one key are alike, so their order makes no difference."""
-    return tuple(sorted(running, key=repr))
+    """Deliveries of one key are alike, so any order will do that is always the same."""
+    return tuple(sorted(running, key=hash))

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fetcher.documents import Documents
@@ -488,7 +488,6 @@ def replayed(history: ChangeHistory, first: Documents) -> tuple[set[str], set[tu
     return services, pairs, regions
 
 
-@settings(max_examples=150, deadline=None)
 @given(first=STATES, runs=RUNS)
 def test_whoever_replays_the_log_arrives_at_what_is_there(
     first: Documents, runs: Sequence[tuple[int, Documents, bool, int]]

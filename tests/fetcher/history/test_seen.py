@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fetcher.documents import Documents
@@ -240,7 +240,6 @@ FOUND = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(found=FOUND)
 def test_the_days_agree_with_the_states_themselves(
     found: Sequence[tuple[int, Mapping[str, Sequence[str]], Sequence[str], Sequence[str]]],
@@ -253,7 +252,6 @@ def test_the_days_agree_with_the_states_themselves(
     assert known(*states).services_by_region.sightings() == expected(looks)
 
 
-@settings(max_examples=50, deadline=None)
 @given(first=STATES, runs=RUNS)
 def test_the_days_keep_their_contract_also_after_runs_that_died(
     first: Documents, runs: Sequence[tuple[int, Documents, bool, int]]

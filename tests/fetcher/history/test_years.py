@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from fetcher.documents import Documents
 from fetcher.history import forget_undone, merge, move_years, years, years_to_move
@@ -78,6 +78,7 @@ def test_a_small_history_stays_as_it_is() -> None:
 
 # At some 110 bytes a pair that comes or goes, 1.2 MB, 8 MB and 26 MB a year.
 @pytest.mark.parametrize(("days", "pairs"), [pytest.param(1100, 15, marks=pytest.mark.prove), (200, 100), (120, 330)])
+@pytest.mark.untraced
 def test_whatever_comes_and_goes_every_file_stays_small_and_every_entry_is_found_once(days: int, pairs: int) -> None:
     histories, files = run_daily(days, pairs)
 
@@ -99,6 +100,7 @@ def test_a_year_moves_as_a_whole_and_the_hundred_days_of_the_feed_stay() -> None
     assert min(len(history.change_log) for history in histories[100:]) >= 100
 
 
+@pytest.mark.untraced
 def test_a_year_that_is_too_large_moves_in_parts_and_the_newest_third_stays() -> None:
     histories, files = run_daily(60, 330)
 
@@ -194,7 +196,6 @@ def test_what_a_run_that_died_has_logged_is_not_said_again_when_its_entry_has_mo
     assert [entry.date.day for entry in history.change_log] == [5]
 
 
-@settings(max_examples=100, deadline=None)
 @given(first=STATES, runs=RUNS)
 def test_whoever_replays_all_files_arrives_at_what_is_there(
     first: Documents, runs: Sequence[tuple[int, Documents, bool, int]]

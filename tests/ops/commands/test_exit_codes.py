@@ -29,11 +29,11 @@ import sys
 from functools import partial
 from cloud import embedded
 from ops.cli import app
-from ops.demo import scheduled_run
+from ops.demo import releases, scheduled_run
 from tests.fetcher.small_world import PARAMETERS
 
 embedded.ParameterServer = partial(embedded.ParameterServer, PARAMETERS)
-scheduled_run.catalogue = lambda: PARAMETERS
+releases.catalogue = scheduled_run.catalogue = lambda: PARAMETERS
 {before}
 app(sys.argv[1:])
 """
@@ -61,12 +61,8 @@ class Here:
         return finished.exit_code
 
     def ends_in_small_world(self, *arguments: str, before: str = "") -> int:
-        """The exit code of a command that starts a cloud of its own."""
-        return self.ends_in_a_process(SMALL.format(before=before), *arguments)
-
-    def ends_in_a_process(self, program: str, *arguments: str) -> int:
-        """The exit code of a program with these arguments, from a shell that knows nothing of AWS."""
-        command = [sys.executable, "-c", program, *arguments]
+        """The exit code of a command that starts a cloud of its own, from a shell that knows nothing of AWS."""
+        command = [sys.executable, "-c", SMALL.format(before=before), *arguments]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, check=False).returncode
 
@@ -105,8 +101,7 @@ def cloud_2(here: Here) -> int:
 
 
 def demo_0(here: Here) -> int:
-    # What it changes in the catalogue is not in the small world.
-    return here.ends_in_a_process("from ops.cli import app; app()", "demo", "--in-process")
+    return here.ends_in_small_world("demo", "--in-process")
 
 
 def demo_1(here: Here) -> int:

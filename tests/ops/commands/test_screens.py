@@ -83,6 +83,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def command(words: str, columns: int | None = None) -> Result:
         with monkeypatch.context() as patched:
+            for module in ("ls", "status", "unpublish"):  # seconds may become minutes between two runs
+                patched.setattr(f"ops.commands.{module}.age_words", lambda _: "3 h")
             if columns:
                 patched.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True)
                 patched.setenv("COLUMNS", str(columns))

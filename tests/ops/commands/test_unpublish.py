@@ -92,7 +92,8 @@ def before_requests(monkeypatch: pytest.MonkeyPatch, hook: Hook) -> None:
     def watched(stack: DeployedStack, service: str) -> Any:
         made = client(stack, service)
         if service == "s3":
-            made.meta.events.register("provide-client-params.s3.*", lambda params, model, **_: hook(model.name, params))
+            handler = lambda params, model, **_: hook(model.name, params)  # noqa: E731
+            made.meta.events.register("provide-client-params.s3.*", handler, unique_id="watched")
         return made
 
     monkeypatch.setattr(DeployedStack, "client", watched)

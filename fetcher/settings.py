@@ -67,6 +67,7 @@ class FetcherSettings(Settings):
             yield (
                 f"AWS_REGION: credentials of {self.aws_region} are not valid in any Region whose SSM has the catalogue"
             )
+            return
         own = (self.aws_region,) if self.aws_region else ()
         without = sorted(set(self.ssm_regions or own) - CATALOGUE_REGIONS)
         if without:

@@ -81,6 +81,7 @@ def test_the_address_of_the_site_ends_with_a_slash(value: str, site_url: str) ->
         ("", "ca-west-1", "SSM_REGIONS: the SSM of ca-west-1 has"),
         ("us-east-1", "us-gov-west-1", "AWS_REGION: credentials of us-gov-west-1 are not valid"),
         ("us-east-1", "cn-north-1", "AWS_REGION: credentials of cn-north-1 are not valid"),
+        ("", "us-gov-west-1", "^AWS_REGION: [^;]+$"),
     ],
 )
 def test_a_region_whose_ssm_has_no_catalogue_is_refused_by_name(regions: str, own: str, words: str) -> None:

@@ -12,7 +12,7 @@ MAX_DEPTH = 100
 
 _STRING = rb'"[^"]*+"?'  # holds no escaped quotes; one that does not end is the rest of the document
 _STRINGS = re.compile(_STRING)
-# Possessive (++), so that no document sends them back. In pieces, so that the outline of a document takes no memory.
+# Possessive (++), so that no document sends them back. In pieces, so that they take no memory beside the document.
 _PIECES = re.compile(rb'(?:[^"]*+' + _STRING + rb'){1,500}+|[^"]++')
 _TEXT = bytes(set(range(256)).difference(b'"[]{},:'))
 _PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"

@@ -68,11 +68,14 @@ def _log(result: SweepResult, request: SweepRequest) -> None:
 def _measure(result: SweepResult) -> None:
     # Each rejection is counted with its outcome. The 0 of a sweep that has none ends the alarm.
     metrics.add_metric(name="Rejected", unit=MetricUnit.Count, value=0)
-    metrics.add_metric(name="SweepCompared", unit=MetricUnit.Count, value=result.compared)
-    # The sum, since an alarm on one metric costs less than one on three. What is raised reaches the failure queue, and
-    # sets off that queue's alarm.
+    # What is raised reaches the failure queue, which has an alarm, or the person who sweeps. Such a sweep does not
+    # count as finished, and does not end the alarm of the drift.
     raised = 0 if result.next else result.outcomes[Failed]
-    metrics.add_metric(name="Drift", unit=MetricUnit.Count, value=result.drift.total() - raised)
+    mended = result.drift.total() - raised
+    if not raised:
+        metrics.add_metric(name="SweepCompared", unit=MetricUnit.Count, value=result.compared)
+    if mended or not raised:  # the sum, since an alarm on one metric costs less than one on three
+        metrics.add_metric(name="Drift", unit=MetricUnit.Count, value=mended)
     for kind in Drift:
         metrics.add_metric(name=f"Drift{kind.capitalize()}", unit=MetricUnit.Count, value=result.drift[kind])
 

@@ -53,7 +53,7 @@ def read_request(event: object) -> SweepRequest:
             request = SweepRequest(**event)
             if request.destination >= 0:
                 return request
-    msg = f"an event may hold {', '.join(known)} and nothing else, not {printable(repr(event))}"
+    msg = f"an event holds at most {known}, each value of this type, destination from 0; not {printable(repr(event))}"
     raise EnvelopeError(msg)
 
 

@@ -444,7 +444,7 @@ def test_a_cause_sets_off_its_alarm_which_is_a_mail_and_another_when_it_is_over(
     }
 
 
-def test_a_website_that_refuses_copies_is_two_mails_in_the_first_night_and_a_third_a_day_later(here: Watched) -> None:
+def test_a_website_that_refuses_copies_is_two_mails_in_the_first_night_and_two_more_a_day_later(here: Watched) -> None:
     night = for_a_night(take("CopyToWebsite", "Distributor", "Sweeper"))
     night(here)
     first = here.alarmed()
@@ -454,8 +454,22 @@ def test_a_website_that_refuses_copies_is_two_mails_in_the_first_night_and_a_thi
     here.let_pass(timedelta(hours=2))
 
     assert first == {"DistributorFailed", "DistributionFailuresKept"}
-    assert here.alarmed() == first | {"DataStale"}
-    assert len(here.mails()) == 3
+    assert here.alarmed() == first | {"DataStale", "SweeperSilent"}
+    assert len(here.mails()) == 4
+
+
+def test_a_sweep_that_fails_ends_no_alarm_and_does_not_count_as_finished(here: Watched) -> None:
+    lose_a_file(here)
+    here.lose("regions.json")
+    take("CopyToWebsite", "Sweeper")(here)
+    here.run("SweepSchedule")
+    assert {"DriftFound", "DistributionFailuresKept"} <= here.alarmed()
+
+    here.let_pass(timedelta(hours=25))
+    here.run("SweepSchedule")
+    here.let_pass(timedelta(hours=2))
+
+    assert "SweeperSilent" in here.alarmed()
 
 
 ONE_MAIL = pytest.mark.parametrize("shared", ["outage"], indirect=True)

@@ -1,5 +1,6 @@
 """Decodes events of the invalidation queue, and computes the delay before a message comes again. Pure."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from shared.strict_json import UnfitError
 from shared.text import correlation_id, printable, zoned_time
 
 FIRST_DELAY, LONGEST_DELAY = 20, 900  # seconds
+_COUNT, _MILLISECONDS = re.compile("[1-9][0-9]{0,8}"), re.compile("[0-9]{1,14}")  # the latter since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,8 @@ def _delivery(record: object) -> Delivery:
             "receiptHandle": str(receipt),
             "body": str(body),
             "attributes": {"ApproximateReceiveCount": str(receives), "SentTimestamp": str(sent)},
-        } if receives.isdecimal() and sent.isdecimal() and int(receives):
-            milliseconds = int(sent)  # since 1970
-            return Delivery(message_id, receipt, body, int(receives), datetime.fromtimestamp(milliseconds / 1000, UTC))
+        } if _COUNT.fullmatch(receives) and _MILLISECONDS.fullmatch(sent):
+            return Delivery(message_id, receipt, body, int(receives), datetime.fromtimestamp(int(sent) / 1000, UTC))
         case _:
             msg = f"not a record of SQS: {printable(repr(record))}"
             raise EnvelopeError(msg)

@@ -48,11 +48,12 @@ class SweepRequest:
 def read_request(event: object) -> SweepRequest:
     """The request in an event; EnvelopeError if it holds anything else."""
     known = asdict(SweepRequest())
-    match event:
-        case dict() if all(name in known and type(value) is type(known[name]) for name, value in event.items()):
-            request = SweepRequest(**event)
-            if request.destination >= 0:
-                return request
+    if isinstance(event, dict) and all(
+        name in known and type(value) is type(known[name]) for name, value in event.items()
+    ):
+        request = SweepRequest(**event)
+        if request.destination >= 0:
+            return request
     msg = f"an event holds at most {known}, each value of this type, destination from 0; not {printable(repr(event))}"
     raise EnvelopeError(msg)
 

@@ -49,11 +49,10 @@ def _first_facts(history: contract.ChangeHistory, published: State) -> Facts:
 
     Where log and data disagree the log is right, as it is for `merge`.
     """
-    regions = published.complete_data.services_by_region.by_region
-    facts: dict[Item, str | None] = {
-        **facts_of(published.complete_data, service_names(published), regions),
-        **logged_names(history),
-    }
+    logged = logged_names(history)
+    by_region = published.complete_data.services_by_region.by_region
+    regions = [code for code in by_region if logged.get(region_item(code), "") is not None]
+    facts: dict[Item, str | None] = {**facts_of(published.complete_data, service_names(published), regions), **logged}
     for entry in history.change_log:  # newest first
         facts |= {item: step.before for item, step in to_steps(entry.changes).items()}
     return {item: name for item, name in facts.items() if name is not None}

@@ -39,7 +39,7 @@ def merge(
     created = min([history.metadata.created, day, *(entry.date for entry in log)])
     parts = [to_steps(entry.changes) for entry in reversed(log) if entry.date >= day]
     so_far = combine(*parts)
-    news = _news(logged_names(history), so_far, previous or current, current)
+    news = _news(history, so_far, previous or current, current)
     if news or any(entry.date > day for entry in log):
         steps = combine(so_far, news)
         earlier = [entry for entry in log if entry.date < day]
@@ -49,12 +49,15 @@ def merge(
     return make_history(log, undone, current, history.earlier, created=created, last_updated=day)
 
 
-def _news(logged: LoggedNames, so_far: Steps, previous: State, current: State) -> Steps:
+def _news(history: contract.ChangeHistory, so_far: Steps, previous: State, current: State) -> Steps:
     """The differences between the current facts and the log or, for items not in the log, the previous facts."""
-    names = service_names(current)
+    names, logged = service_names(current), logged_names(history)
     stale = set(current.complete_data.metadata.stale_regions)  # nothing new was learned about these
+    facts = facts_of(previous.complete_data, {**names, **service_names(previous)}, announced_regions(logged))
+    # Of a region that came, the log tells all. The previous data may be older, and what they have of it never told.
+    told = _regions_that_came(history) - stale
     before: dict[Item, str | None] = {
-        **facts_of(previous.complete_data, {**names, **service_names(previous)}, announced_regions(logged)),
+        **{item: name for item, name in facts.items() if item.region not in told},
         **{item: name for item, name in logged.items() if item.region not in stale},
     }
     known = {item: name for item, name in before.items() if name is not None}
@@ -68,6 +71,11 @@ def logged_names(history: contract.ChangeHistory) -> LoggedNames:
     """The names that the log gives, each from the latest change."""
     oldest_first = [*(entry.changes for entry in reversed(history.change_log)), history.undone]
     return {item: step.after for changes in oldest_first for item, step in to_steps(changes).items()}
+
+
+def _regions_that_came(history: contract.ChangeHistory) -> set[str]:
+    changes = [history.undone, *(entry.changes for entry in history.change_log)]
+    return {new.code for part in changes for new in part.new_regions}
 
 
 def announced_regions(logged: LoggedNames) -> set[str]:

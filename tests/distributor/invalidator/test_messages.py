@@ -72,8 +72,8 @@ def test_an_id_that_logs_should_not_carry_is_dropped() -> None:
         *(
             queue_event(received() | {"attributes": received()["attributes"] | {name: odd}})
             for name, values in (
-                ("ApproximateReceiveCount", ["0", "-1", "x", "", 3]),
-                ("SentTimestamp", ["", "x", "2026-11-23T02:00:31Z", 1]),
+                ("ApproximateReceiveCount", ["0", "-1", "x", "", 3, "9" * 5000]),
+                ("SentTimestamp", ["", "x", "2026-11-23T02:00:31Z", 1, "9" * 20]),
             )
             for odd in values
         ),
